@@ -1,0 +1,121 @@
+"""French and English: texts, numbers, dates and money in the reader's language.
+
+Texts in the code are English and go through `_`; the French ones stand in ``fr/<package>.po``,
+one catalogue per package of `workbench`, read with Babel. A text that lacks its French fails a
+test. The language of the moment is, in this order: `use_language`, ``?lang=`` of the page that a
+kernel serves (Voila hands the query string on as ``QUERY_STRING``), ``WORKBENCH_LANGUAGE``, French.
+"""
+
+from __future__ import annotations
+
+import gettext
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Literal, cast
+from urllib.parse import parse_qs
+
+from babel import Locale, dates, numbers
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+Language = Literal["fr", "en"]
+LANGUAGES: tuple[Language, ...] = ("fr", "en")
+CATALOGUES = Path(__file__).parent
+
+_chosen: ContextVar[Language | None] = ContextVar("language", default=None)
+
+
+def language() -> Language:
+    """Return the language of the moment, ``"fr"`` or ``"en"``."""
+    asked = parse_qs(os.environ.get("QUERY_STRING", "")).get("lang", [""])[-1]
+    for candidate in (_chosen.get(), asked, os.environ.get("WORKBENCH_LANGUAGE", "")):
+        if candidate in LANGUAGES:
+            return cast(Language, candidate)
+    return "fr"
+
+
+@contextmanager
+def use_language(code: Language) -> Iterator[None]:
+    """Speak ``code`` inside the block (per task and thread)."""
+    token = _chosen.set(code)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+@cache
+def catalogue(code: Language) -> gettext.NullTranslations:
+    """Return the translations of a language, all packages together."""
+    merged: gettext.NullTranslations = gettext.NullTranslations()
+    for file in sorted((CATALOGUES / code).glob("*.po")):
+        with file.open("rb") as source:
+            messages = read_po(source, locale=code)
+        compiled = io.BytesIO()
+        write_mo(compiled, messages)
+        compiled.seek(0)
+        translations = gettext.GNUTranslations(compiled)
+        translations.add_fallback(merged)
+        merged = translations
+    return merged
+
+
+def _(message: str) -> str:
+    """Translate ``message`` (English) into the language of the moment."""
+    return catalogue(language()).gettext(message) if message else ""
+
+
+def ngettext(singular: str, plural: str, n: int) -> str:
+    """Translate a text that depends on a count; put the count in with ``.format(n=…)``."""
+    return catalogue(language()).ngettext(singular, plural, n)
+
+
+def locale() -> Locale:
+    """Return Babel's locale for the language of the moment (France, Great Britain)."""
+    return Locale("fr", "FR") if language() == "fr" else Locale("en", "GB")
+
+
+def format_number(value: float | Decimal, digits: int = 0) -> str:
+    """``12 345,6`` or ``12,345.6``, with at most ``digits`` decimals."""
+    pattern = "#,##0" + ("." + "#" * digits if digits else "")
+    return numbers.format_decimal(value, format=pattern, locale=locale())
+
+
+def format_percent(value: float, digits: int = 1) -> str:
+    """Format a share (0.6315) as ``63,2 %`` or ``63.2%``."""
+    pattern = "#,##0." + "0" * digits + ("\u202f%" if language() == "fr" else "%")
+    return numbers.format_percent(value, format=pattern, locale=locale())
+
+
+def format_money(value: float | Decimal, currency: str, digits: int = 0) -> str:
+    """``12 345 €`` or ``€12,345``."""
+    pattern = "#,##0" + ("." + "0" * digits if digits else "")
+    pattern = f"{pattern}\u00a0¤" if language() == "fr" else f"¤{pattern}"
+    return numbers.format_currency(
+        value, currency, format=pattern, locale=locale(), currency_digits=False
+    )
+
+
+def format_date(value: date) -> str:
+    """``24 nov. 2026`` or ``24 Nov 2026``."""
+    return dates.format_date(value, format="medium", locale=locale())
+
+
+def format_datetime(value: datetime, timezone: str | None = None) -> str:
+    """Format an aware moment in ``timezone`` (IANA name), to the minute."""
+    zone = dates.get_timezone(timezone) if timezone else None
+    day = dates.format_date(value.astimezone(zone) if zone else value, "medium", locale=locale())
+    time = dates.format_time(value, "short", tzinfo=zone, locale=locale())
+    return f"{day} {time}"
+
+
+def format_month(value: date) -> str:
+    """``nov. 2026`` or ``Nov 2026``."""
+    return dates.format_skeleton("yMMM", value, locale=locale())

@@ -1,0 +1,93 @@
+"""The environment, read in one place.
+
+Every variable begins with ``WORKBENCH_``. Other modules get values from here or as arguments;
+none reads ``os.environ`` for a setting.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One installation: where things are and how it talks to the portal."""
+
+    model_config = SettingsConfigDict(env_prefix="WORKBENCH_", extra="ignore", frozen=True)
+
+    project: Path | None = Field(None, description="Folder that holds notebooks/ and parameters/.")
+    home: Path | None = Field(None, description="State: warehouse, queue, ledger, tokens, imports.")
+    outputs: Path | None = Field(None, description="Where runs are written.")
+    config: Path | None = Field(None, description="Folder of the stored credentials (mode 600).")
+    language: Literal["fr", "en"] = Field("fr", description="Language of every visible text.")
+    webhook: SecretStr | None = Field(
+        None, description="Incoming webhook, https://HOST/rest/USER/CODE/; wins over the stored one."
+    )
+    plan: Literal["standard", "enterprise", "unlimited"] = Field(
+        "standard", description="The portal's plan, which sets the request rate."
+    )
+    timezone: str | None = Field(None, description="The portal's time zone, if its own is wrong.")
+    snapshot: str | None = Field(None, description="Pin every reader to this snapshot id.")
+    run: Path | None = Field(None, description="Folder of the run that this process belongs to.")
+
+    @cached_property
+    def project_dir(self) -> Path:
+        """The folder with ``notebooks/`` and ``parameters/``.
+
+        ``WORKBENCH_PROJECT``, else the nearest one upwards from the working directory, else the
+        one that holds this package.
+        """
+        if self.project:
+            return self.project.resolve()
+        here = Path.cwd()
+        for folder in (here, *here.parents):
+            if (folder / "notebooks").is_dir() and (folder / "parameters").is_dir():
+                return folder
+        return Path(__file__).resolve().parent.parent
+
+    @cached_property
+    def config_dir(self) -> Path:
+        """Folder of the stored credentials: the user's own, outside the repository."""
+        return self.config or Path(platformdirs.user_config_dir("workbench"))
+
+    @property
+    def credentials_file(self) -> Path:
+        """The webhook that ``workbench connect`` stored (mode 600)."""
+        return self.config_dir / "portal.json"
+
+    @cached_property
+    def home_dir(self) -> Path:
+        """State of this installation.
+
+        ``WORKBENCH_HOME``; else ``.workbench/portal`` once a portal is connected; else
+        ``.workbench/demo``, so that every command works on the demonstration's data until then.
+        """
+        if self.home:
+            return self.home.resolve()
+        connected = self.webhook is not None or self.credentials_file.exists()
+        return self.project_dir / ".workbench" / ("portal" if connected else "demo")
+
+    @cached_property
+    def outputs_dir(self) -> Path:
+        """Where runs are written."""
+        return (self.outputs or self.project_dir / "outputs").resolve()
+
+    @property
+    def notebooks_dir(self) -> Path:
+        """The notebooks' sources."""
+        return self.project_dir / "notebooks"
+
+    @property
+    def parameters_dir(self) -> Path:
+        """What runs when: report files, sources, rules."""
+        return self.project_dir / "parameters"
+
+
+def settings() -> Settings:
+    """Return the settings of this moment's environment (cheap; nothing is cached)."""
+    return Settings()
