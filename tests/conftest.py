@@ -1,0 +1,121 @@
+"""What the tests share: a clean environment, real sandbox portals over HTTP, a synced home."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SHARED_DATA = ROOT.parent / "shared" / "data"
+TODAY = "2026-11-02"  # the seeded small company's last day
+SEED = "7"
+
+
+@pytest.fixture(autouse=True)
+def clean_environ(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory):
+    """No setting of the developer's, and no credentials of theirs, reach a test."""
+    for name in list(os.environ):
+        if name.startswith("WORKBENCH_") or name == "QUERY_STRING":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("WORKBENCH_CONFIG", str(tmp_path_factory.mktemp("config")))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty installation: state in ``<tmp>/home``, runs in ``<tmp>/outputs``."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("WORKBENCH_HOME", str(folder))
+    monkeypatch.setenv("WORKBENCH_OUTPUTS", str(tmp_path / "outputs"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets beside the repository."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the data sets of ../shared/data are not here")
+    return SHARED_DATA
+
+
+@dataclass(frozen=True)
+class SandboxPortal:
+    """A running sandbox: ``url`` is its webhook, ``base`` its address without the secret."""
+
+    url: str
+    base: str
+    process: subprocess.Popen
+
+
+@contextmanager
+def running_portal(folder: Path, *options: str) -> Iterator[SandboxPortal]:
+    """Run ``workbench sandbox start`` on a port of its own until the block ends."""
+    url_file = folder / "portal.url"
+    with (folder / "portal.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "workbench", "sandbox", "start", "--port", "0"]
+            + ["--url-file", str(url_file), *options],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while not url_file.exists() or not url_file.read_text().strip():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((folder / "portal.log").read_text())
+            time.sleep(0.02)
+        url = url_file.read_text().strip()
+        yield SandboxPortal(url, url.split("/rest/")[0], process)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+SMALL_COMPANY = ("--company", "small", "--seed", SEED, "--today", TODAY, "--plan", "unlimited")
+
+
+@pytest.fixture(scope="session")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxPortal]:
+    """The seeded small company; tests only read it (see `fresh_portal` for changes)."""
+    with running_portal(tmp_path_factory.mktemp("portal"), *SMALL_COMPANY) as running:
+        yield running
+
+
+@pytest.fixture
+def fresh_portal(tmp_path: Path) -> Iterator[SandboxPortal]:
+    """A small company of the test's own, with control calls on."""
+    with running_portal(tmp_path, *SMALL_COMPANY, "--control") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def company_home(portal: SandboxPortal, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with one snapshot of the small company, marketing spend included; read only."""
+    folder = tmp_path_factory.mktemp("company")
+    subprocess.run(
+        [sys.executable, "-m", "workbench", "sandbox", "spend"]
+        + ["--seed", SEED, "--today", TODAY, str(folder / "imports" / "marketing_spend.csv")],
+        check=True,
+    )
+    environ = {
+        **os.environ,
+        "WORKBENCH_HOME": str(folder),
+        "WORKBENCH_WEBHOOK": portal.url,
+        "WORKBENCH_PLAN": "unlimited",
+    }
+    subprocess.run([sys.executable, "-m", "workbench", "sync"], env=environ, check=True)
+    return folder
+
+
+@pytest.fixture
+def company(company_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The environment of an installation that has synced the small company."""
+    monkeypatch.setenv("WORKBENCH_HOME", str(company_home))
+    monkeypatch.setenv("WORKBENCH_OUTPUTS", str(tmp_path / "outputs"))
+    return company_home

@@ -1,0 +1,75 @@
+"""Servers that one command starts and ends together."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+GRACE = 10  # seconds between asking a process to end and ending it
+
+
+class Processes:
+    """Child processes, each logging to a file; all of them and theirs end with the block."""
+
+    def __init__(self, logs: Path) -> None:
+        self.logs = logs
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def start(self, name: str, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
+        """Start ``python -m workbench ARGUMENTS``; its output goes to ``<logs>/<name>.log``."""
+        with self.log(name).open("wb") as log:
+            self.running[name] = subprocess.Popen(
+                [sys.executable, "-m", "workbench", *arguments],
+                env={**os.environ, **(environ or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches us, and we end the others in order
+            )
+
+    def log(self, name: str) -> Path:
+        """Return where ``name`` writes."""
+        return self.logs / f"{name}.log"
+
+    def ended(self) -> str | None:
+        """Return the name of a process that has ended, if any has."""
+        return next((name for name, p in self.running.items() if p.poll() is not None), None)
+
+    def stop(self) -> None:
+        """End every process and all that they started, the last one first."""
+        tree: list[psutil.Process] = []
+        for process in reversed(self.running.values()):
+            try:
+                parent = psutil.Process(process.pid)
+                tree += [*parent.children(recursive=True), parent]
+            except psutil.NoSuchProcess:
+                continue
+            process.terminate()
+        _gone, alive = psutil.wait_procs(tree, timeout=GRACE)
+        for left in alive:
+            try:
+                left.kill()
+            except psutil.NoSuchProcess:
+                continue
+        for process in self.running.values():
+            process.wait()
+        self.running.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
