@@ -1,0 +1,133 @@
+"""From the writer's file to an immutable snapshot.
+
+The models are built into a hidden file beside the snapshots, which is synced to disk and renamed
+to its final name; readers see either the old newest snapshot or the new one, never a half.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from workbench.warehouse.models import models, staging, unparsed_query
+from workbench.warehouse.store import Store
+
+KEPT = 5
+BUILDING = ".building"
+
+
+def snapshot_files(folder: Path) -> list[Path]:
+    """Return the published snapshots, oldest first."""
+    return sorted(file for file in folder.glob("*.duckdb") if not file.name.startswith("."))
+
+
+def new_id(folder: Path, now: datetime) -> str:
+    """Return an id like ``20261124T081530Z-1a2b3c``, higher than every id of ``folder``."""
+    files = snapshot_files(folder)
+    stamp = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    if files and files[-1].stem[:16] >= stamp:  # same second, or the clock was set back
+        newest = datetime.strptime(files[-1].stem[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        stamp = f"{newest + timedelta(seconds=1):%Y%m%dT%H%M%SZ}"
+    return f"{stamp}-{secrets.token_hex(3)}"
+
+
+def sync_to_disk(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def prepare_staging(store: Store, as_of: datetime) -> None:
+    """Set the variables that the queries read and (re)create the staging views."""
+    connection = store.connection
+    timezone = store.info("timezone", "UTC")
+    connection.execute(f"SET TimeZone = '{timezone}'")
+    connection.execute("SET VARIABLE timezone = ?", [timezone])
+    connection.execute("SET VARIABLE base_currency = ?", [store.base_currency()])
+    connection.execute("SET VARIABLE as_of = ?", [as_of])
+    for name, sql in staging().items():
+        if name == "macros":
+            connection.execute(sql)
+        else:
+            connection.execute(f"CREATE OR REPLACE VIEW staging.{name} AS {sql}")
+
+
+def sources_query() -> str:
+    """Return the query for the snapshot's ``sources`` table (one row per source and entity)."""
+    from workbench.bitrix24.entities import ENTITIES
+
+    loaded = [
+        f"SELECT 'bitrix24' AS source, '{entity.name}' AS entity, count(*) AS rows, "
+        + (
+            f'local_day(min(as_time("{entity.created}"))) AS loaded_from,'
+            f' local_day(max(as_time("{entity.created}"))) AS loaded_to'
+            if entity.created
+            else "NULL::DATE AS loaded_from, NULL::DATE AS loaded_to"
+        )
+        + f" FROM raw.{entity.name}"
+        for entity in ENTITIES
+    ]
+    loaded.append(
+        "SELECT 'marketing_spend', 'marketing_spend', count(*), min(month),"
+        " last_day(max(month)) FROM external.marketing_spend"
+    )
+    return (
+        "SELECT loaded.source, loaded.entity, coalesce(progress.status, 'not loaded') AS status,"
+        " loaded.rows, loaded.loaded_from, loaded.loaded_to, progress.last_sync,"
+        " progress.missing FROM (" + " UNION ALL ".join(loaded) + ") AS loaded"
+        " LEFT JOIN state.progress AS progress USING (source, entity)"
+    )
+
+
+def publish(store: Store, as_of: datetime, *, version: str = "1") -> str:
+    """Build a snapshot of the store's present state and publish it; returns its id.
+
+    ``as_of`` (aware) is the moment up to which the portal's changes are in. Keeps the newest
+    five; older ones go (readers that hold one keep reading it).
+    """
+    folder = store.folder / "snapshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(f"*{BUILDING}*"):
+        leftover.unlink()
+    snapshot_id = new_id(folder, datetime.now(UTC))
+    building = folder / f".{snapshot_id}{BUILDING}"
+    connection = store.connection
+    prepare_staging(store, as_of)
+    connection.execute(f"ATTACH '{str(building).replace(chr(39), chr(39) * 2)}' AS snapshot")
+    try:
+        connection.execute("BEGIN")
+        for model in models():
+            connection.execute(f"CREATE TABLE snapshot.{model.name} AS {model.sql}")
+        connection.execute(f"CREATE TABLE snapshot.unparsed AS {unparsed_query()}")
+        connection.execute(f"CREATE TABLE snapshot.sources AS {sources_query()}")
+        connection.execute("CREATE TABLE snapshot.info (key VARCHAR, value VARCHAR)")
+        facts = {
+            "snapshot": snapshot_id,
+            "portal": store.info("portal"),
+            "portal_url": store.info("portal_url"),
+            "timezone": store.info("timezone", "UTC"),
+            "base_currency": store.base_currency(),
+            "as_of": as_of.astimezone(UTC).isoformat(),
+            "models": version,
+        }
+        connection.executemany("INSERT INTO snapshot.info VALUES (?, ?)", list(facts.items()))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        connection.execute("DETACH snapshot")
+        building.unlink(missing_ok=True)
+        raise
+    connection.execute("DETACH snapshot")
+    sync_to_disk(building)
+    building.rename(folder / f"{snapshot_id}.duckdb")
+    sync_to_disk(folder)
+    for old in snapshot_files(folder)[:-KEPT]:
+        with suppress(FileNotFoundError):
+            old.unlink()
+    return snapshot_id

@@ -1,0 +1,136 @@
+"""Reading a published snapshot: one file that never changes, opened read-only.
+
+The connection can do nothing else: access to other files is off and its settings are locked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from workbench.errors import NoSnapshot, QueryError, WarehouseError
+from workbench.i18n import _
+from workbench.settings import settings
+from workbench.warehouse.publish import snapshot_files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEMORY_LIMIT = "500MB"
+
+
+class Snapshot:
+    """One state of the company's data.
+
+    ``id``, ``path``; ``portal`` (host), ``portal_url`` (``https://host``, for links);
+    ``base_currency`` (ISO code); ``timezone`` (IANA name); ``as_of`` (aware, UTC): the moment up
+    to which the portal's changes are in.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.id = path.stem
+        self.path = path
+        try:
+            self._connection = duckdb.connect(
+                str(path),
+                read_only=True,
+                config={
+                    "enable_external_access": "false",
+                    "python_enable_replacements": "false",
+                    "memory_limit": MEMORY_LIMIT,
+                },
+            )
+            facts = dict(self._connection.execute("SELECT key, value FROM info").fetchall())
+        except duckdb.Error as error:
+            raise WarehouseError(
+                _("Snapshot {id} cannot be opened: {reason}").format(id=self.id, reason=error),
+                hint=_("Choose another one, or run `workbench sync`."),
+            ) from error
+        self.portal: str = facts["portal"]
+        self.portal_url: str = facts["portal_url"]
+        self.base_currency: str = facts["base_currency"]
+        self.timezone: str = facts["timezone"]
+        self.as_of = datetime.fromisoformat(facts["as_of"])
+        self._connection.execute(f"SET GLOBAL TimeZone = '{self.timezone}'")
+        self._connection.execute("SET lock_configuration = true")
+
+    def __repr__(self) -> str:
+        return f"Snapshot({self.id!r})"
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def execute(
+        self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> duckdb.DuckDBPyConnection:
+        """Run one statement on a connection of its own (safe from several threads)."""
+        try:
+            return self._connection.cursor().execute(sql, params)
+        except duckdb.Error as error:
+            raise QueryError(
+                _("The query cannot be run: {reason}").format(reason=str(error).strip())
+            ) from error
+
+    def query(
+        self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Return the rows of a query; values go in as ``params`` (``?`` or ``$name``).
+
+        Decimals come as float64, days as datetime64 (midnight), moments as datetime64 in the
+        portal's time zone. Raises `QueryError`.
+        """
+        return self.execute(sql, params).df()
+
+    def sources(self) -> pd.DataFrame:
+        """Return what is loaded and how well, one row per source and entity.
+
+        Columns: source, entity, status (complete, partial, stale, denied, failed, not loaded),
+        rows, loaded_from, loaded_to (days of creation), last_sync, missing (the right, scope or
+        file that is missing).
+        """
+        return self.query("SELECT * FROM sources ORDER BY source, entity")
+
+
+def snapshots_dir() -> Path:
+    """Return the folder of the published snapshots."""
+    return settings().home_dir / "warehouse" / "snapshots"
+
+
+def open_snapshot(snapshot_id: str) -> Snapshot:
+    """Open the snapshot with this id; raises `NoSnapshot` if it is not there."""
+    folder = snapshots_dir()
+    known = {file.stem: file for file in snapshot_files(folder)}
+    if snapshot_id not in known:
+        raise NoSnapshot(
+            _("There is no snapshot {id}.").format(id=snapshot_id),
+            hint=_("Kept are: {ids}.").format(ids=", ".join(known) or _("none")),
+        )
+    return Snapshot(known[snapshot_id])
+
+
+def newest_snapshot() -> Snapshot:
+    """Open the newest snapshot, or the one that ``WORKBENCH_SNAPSHOT`` names.
+
+    Raises `NoSnapshot` if nothing has been synced yet.
+    """
+    pinned = settings().snapshot
+    if pinned:
+        return open_snapshot(pinned)
+    files = snapshot_files(snapshots_dir())
+    if not files:
+        raise NoSnapshot(
+            _("Nothing has been synced yet."),
+            hint=_("Run `workbench sync`, or `workbench demo` for a company to try it on."),
+        )
+    return Snapshot(files[-1])

@@ -1,0 +1,12 @@
+-- Calls, meetings, tasks and mails on CRM records. direction: 1 incoming, 2 outgoing.
+SELECT
+    _id AS activity_id,
+    as_int(OWNER_TYPE_ID) AS owner_type_id,
+    as_int(OWNER_ID) AS owner_id,
+    as_int(TYPE_ID) AS type_id,
+    as_link(DIRECTION) AS direction,
+    SUBJECT AS subject,
+    as_time(CREATED) AS created_at,
+    as_link(RESPONSIBLE_ID) AS responsible_id,
+    as_flag(COMPLETED) AS completed
+FROM raw.activities

@@ -1,0 +1,9 @@
+-- Companies, typed. The portal owner's own companies are marked.
+SELECT
+    _id AS company_id,
+    TITLE AS customer,
+    COMPANY_TYPE AS company_type_id,
+    INDUSTRY AS industry_id,
+    as_flag(IS_MY_COMPANY) AS is_own,
+    as_time(DATE_CREATE) AS created_at
+FROM raw.companies

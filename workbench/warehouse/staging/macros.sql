@@ -1,0 +1,20 @@
+-- How the portal's strings become values. Empty forms (null, "", false, [], {}) are NULL in the
+-- raw tables already; JSON true is 'Y'. A value that a cast refuses becomes NULL here, stays in
+-- the raw table and is listed in `unparsed`.
+CREATE OR REPLACE MACRO as_int(x) AS TRY_CAST(x AS BIGINT);
+CREATE OR REPLACE MACRO as_money(x) AS TRY_CAST(x AS DECIMAL(18, 2));
+CREATE OR REPLACE MACRO as_number(x) AS TRY_CAST(x AS DOUBLE);
+-- A moment without an offset is meant in the portal's time zone (the session's).
+CREATE OR REPLACE MACRO as_time(x) AS TRY_CAST(x AS TIMESTAMPTZ);
+-- Dates come as YYYY-MM-DD or as midnight-like moments of the server: the written day counts.
+CREATE OR REPLACE MACRO as_date(x) AS TRY_CAST(substr(x, 1, 10) AS DATE);
+CREATE OR REPLACE MACRO as_flag(x) AS coalesce(lower(x) IN ('y', '1', 'true'), false);
+-- A link that is not set comes as 0 as often as it comes empty.
+CREATE OR REPLACE MACRO as_link(x) AS nullif(TRY_CAST(x AS BIGINT), 0);
+CREATE OR REPLACE MACRO local_day(x) AS CAST(x AT TIME ZONE getvariable('timezone') AS DATE);
+CREATE OR REPLACE MACRO local_days(a, b) AS
+    date_diff(
+        'second',
+        a AT TIME ZONE getvariable('timezone'),
+        b AT TIME ZONE getvariable('timezone')
+    ) / 86400.0;

@@ -1,0 +1,320 @@
+"""The writer's own file: raw rows, how far each entity is loaded, observed rates.
+
+One process writes at a time (`Store.open` takes the lock). Rows and the progress they belong to
+are committed in one transaction, so that a killed sync goes on where its last commit was.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import duckdb
+import pyarrow as pa
+
+from workbench.bitrix24.entities import ENTITIES, Entity
+from workbench.errors import SyncRunning, WarehouseError
+from workbench.i18n import _
+
+MEMORY_LIMIT = "350MB"
+STATE = """
+CREATE SCHEMA IF NOT EXISTS raw;
+CREATE SCHEMA IF NOT EXISTS staging;
+CREATE SCHEMA IF NOT EXISTS external;
+CREATE SCHEMA IF NOT EXISTS state;
+CREATE TABLE IF NOT EXISTS state.info (key VARCHAR PRIMARY KEY, value VARCHAR);
+CREATE TABLE IF NOT EXISTS state.progress (
+    source VARCHAR,
+    entity VARCHAR,
+    status VARCHAR NOT NULL,        -- complete, partial, stale, denied, failed, not loaded
+    frontier BIGINT,                -- full load under way: every id up to here is committed
+    target BIGINT,                  -- … and it ends here
+    watermark VARCHAR,              -- changes up to this moment of the portal's clock are in
+    compared_on DATE,               -- last comparison of the id sets
+    last_sync TIMESTAMPTZ,
+    missing VARCHAR,                -- the right or scope that is missing, or what went wrong
+    PRIMARY KEY (source, entity)
+);
+CREATE TABLE IF NOT EXISTS state.observed_rates (
+    currency VARCHAR, observed_on DATE, rate DECIMAL(24, 10) NOT NULL,
+    PRIMARY KEY (currency, observed_on)
+);
+CREATE TABLE IF NOT EXISTS external.marketing_spend (
+    month DATE, channel VARCHAR, source_id VARCHAR, spend DECIMAL(18, 2), currency VARCHAR,
+    clicks BIGINT, impressions BIGINT
+);
+"""
+
+
+def quoted(name: str) -> str:
+    """Quote an identifier; field names come from the portal."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def same(names: Sequence[str]) -> str:
+    """Return the condition under which a stored row ``t`` differs from a staged one ``s``."""
+    return " OR ".join(f"t.{quoted(name)} IS DISTINCT FROM s.{quoted(name)}" for name in names)
+
+
+@dataclass
+class Progress:
+    """How far one entity is loaded; see the columns of ``state.progress``."""
+
+    status: str = "not loaded"
+    frontier: int | None = None
+    target: int | None = None
+    watermark: str | None = None
+    compared_on: date | None = None
+    last_sync: datetime | None = None
+    missing: str | None = None
+
+
+class Store:
+    """The open writer's file. Use `Store.open`; close it, or leave its ``with`` block."""
+
+    def __init__(self, folder: Path, lock: IO[str]) -> None:
+        self.folder = folder
+        self._lock = lock
+        try:
+            self.connection = duckdb.connect(
+                str(folder / "sync.duckdb"),
+                config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(folder / "spill")},
+            )
+        except duckdb.Error as error:
+            lock.close()
+            raise WarehouseError(
+                _("The warehouse file cannot be opened: {reason}").format(reason=error),
+                hint=_("Move {file} away; the next sync loads everything again.").format(
+                    file=folder / "sync.duckdb"
+                ),
+            ) from error
+        self.connection.execute("SET preserve_insertion_order = false")
+        self.connection.execute(STATE)
+        for entity in ENTITIES:
+            self.ensure(entity.name, entity.fields)
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """Open (or create) ``folder/sync.duckdb`` for writing.
+
+        Raises `SyncRunning` if another process has it.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "sync.lock").open("a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            pid = lock.read().strip() or "?"
+            lock.close()
+            raise SyncRunning(
+                _("Another sync is running (process {pid}).").format(pid=pid),
+                hint=_("Wait until it has ended; readers keep the newest snapshot meanwhile."),
+            ) from None
+        lock.seek(0)
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
+        return cls(folder, lock)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and give the lock back."""
+        self.connection.close()
+        self._lock.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing for the block."""
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    # Raw rows
+
+    def columns(self, entity: str) -> list[str]:
+        """Return the fields of a raw table, without ``_id``."""
+        rows = self.connection.execute(
+            "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'raw'"
+            " AND table_name = ? AND database_name = current_database() ORDER BY column_index",
+            [entity],
+        ).fetchall()
+        return [name for (name,) in rows if name != "_id"]
+
+    def ensure(self, entity: str, fields: Sequence[str]) -> None:
+        """Create the raw table, or add the columns that it lacks."""
+        have = {name.lower() for name in self.columns(entity)}
+        if not have:
+            columns = "".join(f", {quoted(name)} VARCHAR" for name in fields)
+            self.connection.execute(f"CREATE TABLE raw.{quoted(entity)} (_id BIGINT{columns})")
+            return
+        for name in fields:
+            if name.lower() not in have:
+                self.connection.execute(
+                    f"ALTER TABLE raw.{quoted(entity)} ADD COLUMN {quoted(name)} VARCHAR"
+                )
+
+    @contextmanager
+    def _staged(self, entity: str, rows: pa.Table) -> Iterator[tuple[list[str], str]]:
+        """Give (columns, query) of ``rows`` with every column that the raw table has."""
+        given = {name.lower(): name for name in rows.column_names}
+        self.ensure(entity, [name for name in rows.column_names if name != "_id"])
+        names = self.columns(entity)
+        picked = ", ".join(
+            f"{quoted(given[name.lower()])} AS {quoted(name)}"
+            if name.lower() in given
+            else f"NULL::VARCHAR AS {quoted(name)}"
+            for name in names
+        )
+        self.connection.register("staged_rows", rows)
+        try:
+            yield names, f"SELECT _id, {picked} FROM staged_rows"
+        finally:
+            self.connection.unregister("staged_rows")
+
+    def merge(self, entity: str, rows: pa.Table) -> int:
+        """Insert or update rows by ``_id``; returns how many were new or different."""
+        if not rows.num_rows:
+            return 0
+        with self._staged(entity, rows) as (names, query):
+            columns = ", ".join(quoted(name) for name in names)
+            values = ", ".join(f"s.{quoted(name)}" for name in names)
+            update = ", ".join(f"{quoted(name)} = s.{quoted(name)}" for name in names)
+            result = self.connection.execute(
+                f"MERGE INTO raw.{quoted(entity)} AS t USING ({query}) AS s ON t._id = s._id"
+                f" WHEN MATCHED AND ({same(names)}) THEN UPDATE SET {update}"
+                f" WHEN NOT MATCHED THEN INSERT (_id, {columns}) VALUES (s._id, {values})"
+            ).fetchone()
+        return int(result[0]) if result else 0
+
+    def replace(self, entity: str, rows: pa.Table) -> int:
+        """Make the table hold exactly ``rows``; returns how many were new, different or gone."""
+        changed = self.merge(entity, rows)
+        return changed + self.keep(entity, rows.column("_id"))
+
+    def keep(self, entity: str, ids: pa.ChunkedArray, low: int = -(2**62), high: int = 2**62) -> int:
+        """Delete what is stored in ``(low, high]`` and not among ``ids``; returns how many."""
+        self.connection.register("kept_ids", pa.table({"_id": ids}))
+        try:
+            result = self.connection.execute(
+                f"DELETE FROM raw.{quoted(entity)} WHERE _id > ? AND _id <= ?"
+                " AND _id NOT IN (SELECT _id FROM kept_ids)",
+                [low, high],
+            ).fetchone()
+        finally:
+            self.connection.unregister("kept_ids")
+        return int(result[0]) if result else 0
+
+    def delete_children(self, entity: str, owner: str, owners: Sequence[int], kept: pa.Table) -> int:
+        """Delete the rows of ``owners`` (by their column ``owner``) that are not in ``kept``."""
+        self.connection.register("owner_ids", pa.table({"id": pa.array(owners, pa.int64())}))
+        self.connection.register("kept_ids", kept.select(["_id"]))
+        try:
+            result = self.connection.execute(
+                f"DELETE FROM raw.{quoted(entity)}"
+                f" WHERE TRY_CAST({quoted(owner)} AS BIGINT) IN (SELECT id FROM owner_ids)"
+                " AND _id NOT IN (SELECT _id FROM kept_ids)"
+            ).fetchone()
+        finally:
+            self.connection.unregister("owner_ids")
+            self.connection.unregister("kept_ids")
+        return int(result[0]) if result else 0
+
+    def count(self, entity: str) -> int:
+        """Return the number of raw rows."""
+        row = self.connection.execute(f"SELECT count(*) FROM raw.{quoted(entity)}").fetchone()
+        return int(row[0]) if row else 0
+
+    def highest(self, entity: str) -> int:
+        """Return the highest id, 0 if there is none."""
+        row = self.connection.execute(
+            f"SELECT coalesce(max(_id), 0) FROM raw.{quoted(entity)}"
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    # Progress and facts
+
+    def progress(self, entity: str, source: str = "bitrix24") -> Progress:
+        """Return how far an entity is loaded."""
+        row = self.connection.execute(
+            "SELECT status, frontier, target, watermark, compared_on, last_sync, missing"
+            " FROM state.progress WHERE source = ? AND entity = ?",
+            [source, entity],
+        ).fetchone()
+        return Progress(*row) if row else Progress()
+
+    def save(self, entity: str, progress: Progress, source: str = "bitrix24") -> None:
+        """Store how far an entity is loaded."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO state.progress VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                source,
+                entity,
+                progress.status,
+                progress.frontier,
+                progress.target,
+                progress.watermark,
+                progress.compared_on,
+                progress.last_sync,
+                progress.missing,
+            ],
+        )
+
+    def info(self, key: str, default: str = "") -> str:
+        """Return a fact about the portal, e.g. ``timezone``."""
+        row = self.connection.execute(
+            "SELECT value FROM state.info WHERE key = ?", [key]
+        ).fetchone()
+        return str(row[0]) if row and row[0] is not None else default
+
+    def set_info(self, key: str, value: str) -> None:
+        """Store a fact about the portal."""
+        self.connection.execute("INSERT OR REPLACE INTO state.info VALUES (?, ?)", [key, value])
+
+    def base_currency(self) -> str:
+        """Return the portal's base currency, else the most frequent one of its deals, else ""."""
+        row: tuple[Any, ...] | None = self.connection.execute(
+            "SELECT coalesce("
+            " (SELECT min(CURRENCY) FROM raw.currencies WHERE upper(BASE) IN ('Y', '1', 'TRUE')),"
+            " (SELECT mode(CURRENCY_ID) FROM raw.deals), '')"
+        ).fetchone()
+        return str(row[0]) if row else ""
+
+    def observe_rates(self, day: date) -> int:
+        """Keep the portal's present rates as those of ``day``, where they differ from the last.
+
+        Bitrix24 gives only the present rate: ``AMOUNT`` base units for ``AMOUNT_CNT`` units.
+        Returns how many rates were new.
+        """
+        result = self.connection.execute(
+            "INSERT OR REPLACE INTO state.observed_rates (currency, observed_on, rate)"
+            " SELECT c.CURRENCY, ?::DATE, c.rate FROM ("
+            "   SELECT CURRENCY, TRY_CAST(AMOUNT AS DECIMAL(24, 10))"
+            "     / greatest(coalesce(TRY_CAST(AMOUNT_CNT AS INTEGER), 1), 1) AS rate"
+            "   FROM raw.currencies WHERE CURRENCY IS NOT NULL) AS c"
+            " LEFT JOIN (SELECT currency, arg_max(rate, observed_on) AS rate"
+            "   FROM state.observed_rates GROUP BY currency) AS last USING (currency)"
+            " WHERE c.rate > 0 AND (last.rate IS NULL OR abs(last.rate - c.rate) > 1e-9)",
+            [day],
+        ).fetchone()
+        return int(result[0]) if result else 0
+
+
+def entities_named(names: Sequence[str]) -> list[Entity]:
+    """Return the catalogue's entries with these names, in the catalogue's order."""
+    return [entity for entity in ENTITIES if entity.name in names]
