@@ -1,0 +1,33 @@
+"""Telephone calls and their statistics."""
+
+from __future__ import annotations
+
+from workbench.bitrix24.sandbox.fields import Entity, Field
+
+CALLS = Entity(
+    "calls",
+    (
+        Field("ID", "integer", readonly=True),
+        Field("PORTAL_USER_ID", "user", index=True),
+        Field("PORTAL_NUMBER"),
+        Field("PHONE_NUMBER"),
+        Field("CALL_ID", index=True),
+        Field("EXTERNAL_CALL_ID"),
+        Field("CALL_CATEGORY", default="external"),
+        Field("CALL_DURATION", "integer", default=0),
+        Field("CALL_START_DATE", "datetime", index=True),
+        Field("CALL_VOTE", "integer"),
+        Field("COST", "double", decimals=4, default=0.0),
+        Field("COST_CURRENCY"),
+        Field("CALL_FAILED_CODE"),
+        Field("CALL_FAILED_REASON"),
+        Field("CRM_ENTITY_TYPE"),
+        Field("CRM_ENTITY_ID", "integer"),
+        Field("CRM_ACTIVITY_ID", "integer"),
+        Field("REST_APP_ID", "integer"),
+        Field("REST_APP_NAME"),
+        Field("COMMENT"),
+        Field("RECORD_DURATION", "integer"),
+        Field("CALL_TYPE", "integer"),
+    ),
+)

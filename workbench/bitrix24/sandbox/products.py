@@ -1,0 +1,63 @@
+"""Products of the catalogue and the product rows of deals, leads, quotes and items."""
+
+from __future__ import annotations
+
+from workbench.bitrix24.sandbox.fields import Entity, Field
+
+PRODUCTS = Entity(
+    "products",
+    (
+        Field("ID", "integer", readonly=True),
+        Field("NAME", required=True),
+        Field("CODE"),
+        Field("ACTIVE", "char", default="Y"),
+        Field("SORT", "integer", default=500),
+        Field("XML_ID"),
+        Field("TIMESTAMP_X", "datetime", readonly=True),
+        Field("DATE_CREATE", "datetime", readonly=True),
+        Field("MODIFIED_BY", "user", readonly=True),
+        Field("CREATED_BY", "user", readonly=True),
+        Field("CATALOG_ID", "integer", default=24),
+        Field("SECTION_ID", "integer"),
+        Field("DESCRIPTION"),
+        Field("DESCRIPTION_TYPE", default="text"),
+        Field("PRICE", "money"),
+        Field("CURRENCY_ID", "crm_currency"),
+        Field("VAT_ID", "integer"),
+        Field("VAT_INCLUDED", "char", default="N"),
+        Field("MEASURE", "integer"),
+    ),
+    event="PRODUCT",
+    modified="TIMESTAMP_X",
+    created_by="CREATED_BY",
+    modified_by="MODIFIED_BY",
+)
+
+PRODUCT_ROWS = Entity(
+    "product_rows",
+    (
+        Field("ID", "integer", readonly=True),
+        Field("OWNER_ID", "integer", required=True, immutable=True),
+        Field("OWNER_TYPE", required=True, immutable=True),
+        Field("PRODUCT_ID", "integer", index=True),
+        Field("PRODUCT_NAME"),
+        Field("PRICE", "double", default=0.0),
+        Field("PRICE_EXCLUSIVE", "double", readonly=True),
+        Field("PRICE_NETTO", "double", readonly=True),
+        Field("PRICE_BRUTTO", "double", readonly=True),
+        Field("QUANTITY", "double", default=1.0),
+        Field("DISCOUNT_TYPE_ID", "integer", default=2),
+        Field("DISCOUNT_RATE", "double", default=0.0),
+        Field("DISCOUNT_SUM", "double", default=0.0),
+        Field("TAX_RATE", "double"),
+        Field("TAX_INCLUDED", "char", default="N"),
+        Field("CUSTOMIZED", "char", default="Y"),
+        Field("MEASURE_CODE", "integer", default=796),
+        Field("MEASURE_NAME", default="pcs"),
+        Field("SORT", "integer", default=10),
+        Field("XML_ID"),
+        Field("TYPE", "integer", default=1),
+        Field("STORE_ID", "integer"),
+    ),
+    indexes=(("OWNER_TYPE", "OWNER_ID"),),
+)
