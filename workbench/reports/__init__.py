@@ -1,0 +1,41 @@
+"""Report files, their runs, the run record and its HTML.
+
+Names are loaded when first asked for: papermill takes a second to import, and the process of a
+run must start its kernel before that.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workbench.reports.record import RunError, RunRecord, read_record, runs
+    from workbench.reports.report import Report, load_report, load_reports
+    from workbench.reports.run import run_report
+
+__all__ = [
+    "Report",
+    "RunError",
+    "RunRecord",
+    "load_report",
+    "load_reports",
+    "read_record",
+    "run_report",
+    "runs",
+]
+
+_MODULES = {
+    "Report": "report",
+    "load_report": "report",
+    "load_reports": "report",
+    "RunError": "record",
+    "RunRecord": "record",
+    "read_record": "record",
+    "runs": "record",
+    "run_report": "run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

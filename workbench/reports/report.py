@@ -1,0 +1,213 @@
+"""Report files: which notebook runs with which parameters, when, and under which title.
+
+One file per report, ``parameters/reports/<name>.yml``; `Report` is its shape and
+``report.schema.json`` (written from it) lets an editor complete and check the file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+from croniter import croniter
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from workbench.errors import ConfigurationError, UsageError
+from workbench.i18n import _, language
+from workbench.settings import settings
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+SCHEMA = Path(__file__).parent / "report.schema.json"
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Titles(BaseModel):
+    """A text in both languages."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fr: Text
+    en: Text
+
+    def __str__(self) -> str:
+        return self.fr if language() == "fr" else self.en
+
+
+class Schedule(BaseModel):
+    """When a report runs by itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cron: Text = Field(
+        description="Five fields (minute hour day month weekday), or six with seconds first."
+    )
+    timezone: Text = Field(description="IANA name of the zone that the cron is read in.")
+
+    @field_validator("cron")
+    @classmethod
+    def _is_cron(cls, value: str) -> str:
+        if len(value.split()) not in (5, 6):
+            raise ValueError(
+                _("five fields (minute hour day month weekday), or six with seconds first")
+            )
+        if not croniter.is_valid(value, second_at_beginning=True):
+            raise ValueError(_("not a cron expression; for example 0 7 * * 1"))
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(_("not an IANA time zone; for example Europe/Paris"))
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone."""
+        return ZoneInfo(self.timezone)
+
+
+class Report(BaseModel):
+    """A report: a notebook of ``notebooks/`` with its parameters.
+
+    ``timeout`` is the run's wall-clock limit in seconds, kernel start and rendering included.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, title="Report")
+
+    notebook: Text = Field(description="File name in notebooks/, for example sales.ipynb.")
+    title: Titles
+    description: Titles | None = None
+    parameters: dict[str, Any] = Field(
+        default_factory=dict, description="Values for the notebook's `parameters` cell."
+    )
+    dashboard: bool = Field(False, description="Whether the notebook is also a live page.")
+    schedule: Schedule | None = None
+    timeout: int = Field(300, ge=1, le=86_400, description="Wall-clock limit of a run, in seconds.")
+    name: str = Field("", exclude=True, json_schema_extra={"readOnly": True})
+
+    @field_validator("notebook")
+    @classmethod
+    def _is_file_name(cls, value: str) -> str:
+        if Path(value).name != value or not value.endswith(".ipynb") or "\\" in value:
+            raise ValueError(_("a file name of notebooks/ ending in .ipynb, without folders"))
+        return value
+
+    @property
+    def notebook_file(self) -> Path:
+        """The notebook's source."""
+        return settings().notebooks_dir / self.notebook
+
+    @property
+    def file(self) -> Path:
+        """The report's own file."""
+        return reports_dir() / f"{self.name}.yml"
+
+
+def reports_dir() -> Path:
+    """Return the folder of the report files."""
+    return settings().parameters_dir / "reports"
+
+
+def report_names() -> list[str]:
+    """Return the names that have a report file, sorted; the files are not read."""
+    return sorted(p.stem for p in reports_dir().glob("*.yml") if NAME.fullmatch(p.stem))
+
+
+def load_report(name: str) -> Report:
+    """Read and check one report file.
+
+    Raises `UsageError` when there is no such report, `ConfigurationError` (one line: file, key,
+    what is allowed) when the file or its notebook is wrong.
+    """
+    if name not in report_names():
+        raise UsageError(
+            _("There is no report “{name}”.").format(name=name),
+            hint=_("Reports: {names}").format(names=", ".join(report_names()) or "-"),
+        )
+    file = reports_dir() / f"{name}.yml"
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+        mark = getattr(problem, "problem_mark", None)
+        raise ConfigurationError(
+            _("{file}, line {line}: this is not YAML.").format(
+                file=shown(file), line=mark.line + 1 if mark else 1
+            )
+        ) from None
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            _("{file}: expected keys like notebook, title, parameters.").format(file=shown(file))
+        )
+    if "name" in content:
+        raise ConfigurationError(
+            _("{file}: key “name” is unknown; the file's name is the report's.").format(
+                file=shown(file)
+            )
+        )
+    try:
+        report = Report(**content, name=name)
+    except (ValidationError, TypeError) as problem:
+        raise ConfigurationError(f"{shown(file)}: {_complaint(problem)}") from None
+    if not report.notebook_file.is_file():
+        known = sorted(p.name for p in settings().notebooks_dir.glob("*.ipynb"))
+        raise ConfigurationError(
+            _("{file}: notebook: there is no notebooks/{notebook}; allowed: {known}").format(
+                file=shown(file), notebook=report.notebook, known=", ".join(known) or "-"
+            )
+        )
+    return report
+
+
+def load_reports() -> list[Report]:
+    """Read every report file, in the order of their names; errors as in `load_report`."""
+    return [load_report(name) for name in report_names()]
+
+
+def schema() -> str:
+    """Return the JSON schema of a report file, as ``report.schema.json`` holds it."""
+    content = Report.model_json_schema()
+    content["properties"].pop("name")
+    content["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def shown(file: Path) -> str:
+    """Return a file's path as a reader knows it: from the project's folder on."""
+    try:
+        return file.relative_to(settings().project_dir).as_posix()
+    except ValueError:
+        return str(file)
+
+
+def papermill_path(path: Path) -> str:
+    """Return a path so that papermill, which calls format() on it, leaves it as it is."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _complaint(problem: ValidationError | TypeError) -> str:
+    """Put pydantic's first finding into one line of the reader's language."""
+    if isinstance(problem, TypeError):
+        return _("every key is a text")
+    first = problem.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        allowed = _fields(first["loc"][:-1])
+        return _("key “{key}” is unknown; allowed: {allowed}").format(key=key, allowed=allowed)
+    if first["type"] == "missing":
+        return _("key “{key}” is missing.").format(key=key)
+    if first["type"] == "value_error":
+        return f"{key}: {first['ctx']['error']}"
+    return f"{key}: {first['msg']}"
+
+
+def _fields(path: tuple[int | str, ...]) -> str:
+    model: type[BaseModel] = Report
+    if path:
+        model = {"schedule": Schedule}.get(str(path[0]), Titles)
+    return ", ".join(field for field in model.model_fields if field != "name")
