@@ -1,0 +1,24 @@
+"""What the numbers mean, and how to ask for them."""
+
+from workbench.metrics.catalogue import (
+    Definition,
+    catalogue,
+    definition,
+    describe,
+    dimension_titles,
+    dimensions,
+)
+from workbench.metrics.periods import Period, resolve_period
+from workbench.metrics.query import query
+
+__all__ = [
+    "Definition",
+    "Period",
+    "catalogue",
+    "definition",
+    "describe",
+    "dimension_titles",
+    "dimensions",
+    "query",
+    "resolve_period",
+]

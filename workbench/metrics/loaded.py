@@ -1,0 +1,128 @@
+"""What is known: whether the rows behind a number were loaded, and whether it is ripe.
+
+Marks, from good to bad:
+
+``ok``            every day of the period is loaded
+``partial``       a part of the period is not loaded, or not over yet
+``immature``      the cohort is younger than the metric's maturity rule asks
+``whole months``  the source knows whole months only and the period cuts one; no value
+``not loaded``    the source is missing or does not reach the period; no value
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from workbench.metrics.catalogue import Definition, definition, models
+from workbench.metrics.periods import EVERYTHING, Period, next_unit
+from workbench.metrics.sql import Cut, entities, statement
+from workbench.warehouse import Snapshot
+
+MARKS = ("ok", "partial", "immature", "whole months", "not loaded")
+HIDDEN = {"whole months", "not loaded"}  # marks that leave no value
+USABLE = {"complete", "partial", "stale"}
+PORTAL = "bitrix24"  # the source that is kept up to date by changes
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The days that are loaded, both included; None where nothing bounds them."""
+
+    usable: bool
+    first: date | None = None
+    last: date | None = None
+    whole: bool = True  # False where the source gave a part of its rows only
+
+
+def worst(marks: Iterable[str]) -> str:
+    """Return the worst of some marks; ``ok`` of none."""
+    return max(marks, key=MARKS.index, default="ok")
+
+
+def local_day(moment: datetime, timezone: str) -> date:
+    """Return the calendar day of a moment in a time zone."""
+    return moment.astimezone(ZoneInfo(timezone)).date()
+
+
+def extents(snapshot: Snapshot) -> dict[str, Extent]:
+    """Return the loaded days of every entity of a snapshot.
+
+    The portal's records are known up to the last sync, however old the newest record is; a
+    file's up to its last row.
+    """
+    found: dict[str, Extent] = {}
+    for row in snapshot.sources().to_dict("records"):
+        has_rows = not _missing(row["rows"]) and int(row["rows"]) > 0
+        status = str(row["status"])
+        # A source that failed today still holds what it brought before.
+        usable = status in USABLE or (status == "failed" and has_rows)
+        last = row["last_sync"] if row["source"] == PORTAL else row["loaded_to"]
+        found[str(row["entity"])] = Extent(
+            usable, _day(row["loaded_from"], snapshot), _day(last, snapshot), status != "partial"
+        )
+    return found
+
+
+def extent(leaf: Definition, cut: Cut, known: dict[str, Extent]) -> Extent:
+    """Return the days for which a counted metric has its rows: those all its entities have."""
+    own = [known.get(name, Extent(False)) for name in entities(leaf, cut)]
+    last = own[0].last
+    if last is not None and "day" not in models()[str(leaf.model)].grains:
+        last = next_unit(last.replace(day=1), "month") - timedelta(days=1)
+    return Extent(
+        all(each.usable for each in own), own[0].first, last, all(each.whole for each in own)
+    )
+
+
+def mark(leaf: Definition, span: Period, known: Extent, today: date, ripe_days: float) -> str:
+    """Return the mark of a counted metric over the days of ``span``.
+
+    ``today`` is the day of the data, ``ripe_days`` the age that the maturity rule asks for.
+    """
+    if not known.usable or span.start > today:
+        return "not loaded"
+    if known.first is not None and span.end <= known.first:
+        return "not loaded"
+    last = today if known.last is None else min(known.last, today)
+    if "day" not in models()[str(leaf.model)].grains:
+        if span.whole_months is None:
+            return "whole months"
+        last = known.last or today
+    if span.start > last:
+        return "not loaded"
+    if leaf.maturity == "cycle_p90" and not (today - span.last_day).days >= ripe_days:
+        return "immature"
+    if not known.whole:
+        return "partial"
+    if leaf.date == "as-of" or span.name == EVERYTHING.name:
+        return "ok"
+    cut_off = known.first is not None and span.start < known.first
+    return "partial" if cut_off or span.last_day > last else "ok"
+
+
+def ripe_after(snapshot: Snapshot, cut: Cut) -> float:
+    """Return the 90th percentile of the won cycle, in days, under the cut's filter."""
+    cycle = definition("won_cycle_p90")
+    ask = statement([cycle], Cut(where=cut.where), as_of=snapshot.as_of, timezone=snapshot.timezone)
+    days = snapshot.query(ask.sql, ask.parameters)["value:won_cycle_p90"].iloc[0]
+    return math.inf if _missing(days) else float(days)
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value != value
+
+
+def _day(value: Any, snapshot: Snapshot) -> date | None:
+    if _missing(value):
+        return None
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if isinstance(value, datetime):
+        aware = value.tzinfo is not None
+        return local_day(value, snapshot.timezone) if aware else value.date()
+    return value if isinstance(value, date) else None

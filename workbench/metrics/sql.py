@@ -1,0 +1,204 @@
+"""SQL of counted metrics: one statement per model and date basis.
+
+Every name in it comes from ``models.yml`` and the definitions; every value is bound.
+"""
+# ruff: noqa: S608 - see above: no text of a user's gets in
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from workbench.errors import QueryError
+from workbench.i18n import _
+from workbench.metrics.catalogue import Definition, Grain, Kind, Model, models, suggest
+from workbench.metrics.filters import Filter, write_filter
+from workbench.metrics.periods import EVERYTHING, Period, floor_to, next_unit
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How to cut: dimensions, grain, period, filter."""
+
+    by: tuple[str, ...] = ()
+    grain: Grain | None = None
+    period: Period = EVERYTHING
+    where: Filter | None = None
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One SELECT and its bound parameters.
+
+    Columns of its result: ``period`` (DATE, with a grain), ``key:D`` and ``dim:D`` per
+    dimension, ``value:ID`` and ``n:ID`` per metric.
+    """
+
+    sql: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+def buckets(period: Period, grain: Grain | None) -> list[Period]:
+    """Split a period into its days, weeks, months, quarters or years (the ends may be cut)."""
+    if grain is None:
+        return [period]
+    found = []
+    first = floor_to(period.start, grain)
+    while first < period.end:
+        following = next_unit(first, grain)
+        found.append(Period(max(first, period.start), min(following, period.end)))
+        first = following
+    return found
+
+
+def columns(model: Model) -> dict[str, tuple[str, Kind]]:
+    """Return what a filter may name: name -> (column, kind)."""
+    allowed: dict[str, tuple[str, Kind]] = {
+        name: (f'"{name}"', kind) for name, kind in model.fields.items()
+    }
+    for name, column in model.dimensions.items():
+        allowed[name] = (f'"{column.column}"', "text")
+    return allowed
+
+
+def source(model: Model) -> str:
+    """Return a model's table, or its query in brackets, as it stands after FROM."""
+    return model.table if model.table.isidentifier() else f"({model.table})"
+
+
+def extent_statement(leaf: Definition, timezone: str) -> Statement:
+    """Write the statement for the first and last day of a metric's rows (``first``, ``last``)."""
+    model = models()[str(leaf.model)]
+    day = model.open["from"] if leaf.date == "as-of" else model.dates[leaf.date or "created"]
+    sql = f'SELECT min("{day}") AS first, max("{day}") AS last FROM {source(model)} AS m'
+    return Statement(sql, {"timezone": timezone} if "$timezone" in sql else {})
+
+
+def entities(leaf: Definition, cut: Cut) -> list[str]:
+    """Return the entities of the snapshot that a counted metric needs for this cut."""
+    model = models()[str(leaf.model)]
+    found = list(model.entities)
+    for join in _joins(model, [leaf], cut):
+        found.extend(model.joins[join].entities)
+    return list(dict.fromkeys(found))
+
+
+def _joins(model: Model, group: Iterable[Definition], cut: Cut) -> list[str]:
+    wanted = [join for leaf in group for join in leaf.joins]
+    used = [*cut.by, *(cut.where.names if cut.where else ())]
+    wanted += [
+        join for name in used if name in model.dimensions and (join := model.dimensions[name].join)
+    ]
+    return sorted(set(wanted))
+
+
+def statement(
+    group: Sequence[Definition], cut: Cut, *, as_of: datetime, timezone: str
+) -> Statement:
+    """Write the statement of counted metrics that share a model and a date basis."""
+    model = models()[str(group[0].model)]
+    basis = group[0].date
+    parameters: dict[str, Any] = {}
+    for name in cut.by:
+        if name not in model.dimensions:
+            raise _no_dimension(group[0], model, name)
+    relation = _relation(model, group, cut, parameters)
+    selected, grouped = [], []
+    if basis == "as-of":
+        relation += _moments(model, cut, as_of, timezone, parameters)
+        if cut.grain:
+            selected.append('b.period AS "period"')
+    else:
+        day = f'm."{model.dates[basis]}"' if basis else ""
+        if not cut.period.is_all:
+            parameters |= {"start": cut.period.start, "end": cut.period.end}
+            relation += f"\nWHERE {day} >= $start AND {day} < $end"
+        else:
+            relation += f"\nWHERE {day} IS NOT NULL"
+        if cut.grain:
+            selected.append(f"CAST(date_trunc('{cut.grain}', {day}) AS DATE) AS \"period\"")
+    if cut.grain:
+        grouped.append('"period"')
+    for name in cut.by:
+        column = model.dimensions[name]
+        selected.append(f'm."{column.column}" AS "dim:{name}"')
+        selected.append(f'CAST(m."{column.key or column.column}" AS VARCHAR) AS "key:{name}"')
+        grouped += [f'"dim:{name}"', f'"key:{name}"']
+    for leaf in group:
+        condition = f" FILTER (WHERE {leaf.rows})" if leaf.rows else ""
+        selected.append(f'{leaf.expression}{condition} AS "value:{leaf.id}"')
+        selected.append(f'count(*){condition} AS "n:{leaf.id}"')
+    sql = "SELECT\n  " + ",\n  ".join(selected) + f"\nFROM {relation}"
+    if grouped:
+        sql += "\nGROUP BY " + ", ".join(grouped)
+    if "$timezone" in sql:
+        parameters["timezone"] = timezone
+    return Statement(sql, parameters)
+
+
+def _relation(
+    model: Model, group: Sequence[Definition], cut: Cut, parameters: dict[str, Any]
+) -> str:
+    """Return the rows to count, filtered, as a derived table ``m``."""
+    joins = [model.joins[name] for name in _joins(model, group, cut)]
+    own = {name for join in joins for name in join.columns}
+    extra = "".join(f', {sql} AS "{name}"' for join in joins for name, sql in join.columns.items())
+    joined = "".join(f"\n  {join.sql}" for join in joins)
+    inner = (
+        f"SELECT m.*{extra} FROM {source(model)} AS m{joined}"
+        if own
+        else f"SELECT * FROM {source(model)} AS m"
+    )
+    if cut.where is not None:
+        condition, bound = write_filter(cut.where, columns(model))
+        parameters |= bound
+        inner = f"SELECT * FROM ({inner}) AS m WHERE {condition}"
+    for join in joins:
+        if not join.repeats:
+            continue
+        shared = ", ".join(f'{sql} AS "{name}"' for name, sql in join.replace.items())
+        inner = f"SELECT * REPLACE ({shared}) FROM ({inner}) AS m"
+        if not any(name in join.columns for name in cut.by):
+            # Filtered by the joined column without being cut by it: one row again per record.
+            whole = ", ".join(
+                f'sum("{name}") OVER (PARTITION BY "{model.key}") AS "{name}"'
+                for name in join.replace
+            )
+            once = f'QUALIFY row_number() OVER (PARTITION BY "{model.key}") = 1'
+            inner = f"SELECT * REPLACE ({whole}) FROM ({inner}) AS m {once}"
+    return f"({inner}) AS m"
+
+
+def _moments(
+    model: Model, cut: Cut, as_of: datetime, timezone: str, parameters: dict[str, Any]
+) -> str:
+    """Join the rows that were open at the end of each bucket, or at ``as_of`` if that is sooner.
+
+    ``b.until`` is the day after the moment, ``b.moment`` the moment itself.
+    """
+    zone = ZoneInfo(timezone)
+    tomorrow = as_of.astimezone(zone).date() + timedelta(days=1)
+    rows = []
+    for i, span in enumerate(buckets(cut.period, cut.grain)):
+        until = min(span.end, tomorrow)
+        moment = min(datetime.combine(until, time(), zone), as_of)
+        first = floor_to(span.start, cut.grain or "day")
+        parameters |= {f"p{i}": first, f"u{i}": until, f"m{i}": moment}
+        rows.append(f"(CAST($p{i} AS DATE), CAST($u{i} AS DATE), CAST($m{i} AS TIMESTAMPTZ))")
+    opened, ended = model.open["from"], model.open["until"]
+    return (
+        f"\nJOIN (VALUES {', '.join(rows)}) AS b(period, until, moment)"
+        f'\n  ON m."{opened}" < b.until AND (m."{ended}" IS NULL OR m."{ended}" >= b.until)'
+    )
+
+
+def _no_dimension(leaf: Definition, model: Model, name: str) -> QueryError:
+    return QueryError(
+        _("“{metric}” cannot be cut by “{dimension}”.").format(
+            metric=leaf.title, dimension=name[:60]
+        ),
+        hint=suggest(name, model.dimensions),
+    )
