@@ -26,7 +26,8 @@ class Settings(BaseSettings):
     config: Path | None = Field(None, description="Folder of the stored credentials (mode 600).")
     language: Literal["fr", "en"] = Field("fr", description="Language of every visible text.")
     webhook: SecretStr | None = Field(
-        None, description="Incoming webhook, https://HOST/rest/USER/CODE/; wins over the stored one."
+        None,
+        description="Incoming webhook, https://HOST/rest/USER/CODE/; wins over the stored one.",
     )
     plan: Literal["standard", "enterprise", "unlimited"] = Field(
         "standard", description="The portal's plan, which sets the request rate."
@@ -34,6 +35,19 @@ class Settings(BaseSettings):
     timezone: str | None = Field(None, description="The portal's time zone, if its own is wrong.")
     snapshot: str | None = Field(None, description="Pin every reader to this snapshot id.")
     run: Path | None = Field(None, description="Folder of the run that this process belongs to.")
+    app_client_id: str | None = Field(None, description="The local application's client_id.")
+    app_client_secret: SecretStr | None = Field(
+        None, description="Its client_secret; goes to the authorization server only."
+    )
+    app_portal: str | None = Field(
+        None, description="Address of the application's portal, if it is not the webhook's."
+    )
+    app_address: str | None = Field(
+        None, description="Public address at which the portal reaches `workbench app serve`."
+    )
+    oauth_server: str = Field(
+        "https://oauth.bitrix.info", description="Bitrix24's authorization server."
+    )
 
     @cached_property
     def project_dir(self) -> Path:

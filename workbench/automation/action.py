@@ -1,0 +1,191 @@
+"""The action "Analyse Commerciale": from a process's call to the answer it branches on.
+
+The worker calls `answer` with what the handler queued. The settings are checked, the report runs
+as a process of its own, and whatever happens the process gets its ``bizproc.event.send``: with
+status ``invalid`` for a wrong setting, ``error`` or ``timeout`` for a run that ended badly.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import re
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from workbench.bitrix24 import activity, oauth
+from workbench.bitrix24.activity import MAX_TEXT, Answer
+from workbench.errors import AccessDenied, BadCredentials, PortalError, WorkbenchError
+from workbench.i18n import _, language, use_language
+from workbench.metrics import catalogue
+from workbench.reports import load_reports, run_report
+
+log = logging.getLogger("workbench.action")
+
+PATIENCE = 3 * 86_400  # seconds for which sending is tried while the portal does not accept
+LONGEST_PAUSE = 60.0  # seconds between two tries
+MARGIN = 5.0  # seconds that sending is given before the process stops waiting
+
+Sent = Literal["accepted", "gone", "not waited for"]
+
+_DOCUMENT = re.compile(r"DEAL_([1-9]\d{0,17})")
+
+
+class Invalid(Exception):
+    """A setting of the action that cannot be used; the text goes back to the process."""
+
+
+def action_reports() -> dict[str, str]:
+    """Return ``{name: title}`` of the reports that analyse one deal."""
+    return {
+        name: report.title[language()]
+        for name, report in load_reports().items()
+        if "deal_id" in report.notebook_parameters
+    }
+
+
+def action_metrics() -> dict[str, str]:
+    """Return ``{id: title}`` of every metric."""
+    return {name: metric.title[language()] for name, metric in catalogue().items()}
+
+
+def action_scopes() -> tuple[str, ...]:
+    """Return what an analysis can be about, beside the deal itself."""
+    return ("document",)
+
+
+def answer(payload: dict[str, Any]) -> dict[str, Any]:
+    """Answer one queued call; return ``{answer, sent}``. May be repeated: it does nothing twice.
+
+    ``payload`` is what the handler queued: key, member_id, event_token, document_id, properties,
+    waits, timeout_duration (seconds, 0 = none), received (ISO), language.
+    """
+    with use_language(payload["language"]):
+        given = analyse(payload)
+        sent: Sent = "not waited for"
+        if payload["waits"]:
+            sent = send(payload, given)
+    log.info("action %s: %s, %s", payload["key"], given.status, sent)
+    return {"answer": given.return_values(), "sent": sent}
+
+
+def analyse(payload: Mapping[str, Any]) -> Answer:
+    """Run the report that the call asks for; every failure becomes an `Answer`."""
+    try:
+        name, parameters = request(payload["document_id"], payload["properties"])
+        record = run_report(
+            name,
+            parameters,
+            run_id=payload["key"],
+            trigger="action",
+        )
+    except Invalid as error:
+        return Answer(status="invalid", error=str(error))
+    except WorkbenchError as error:
+        status: activity.Status = "invalid" if error.exit_code == 2 else "error"
+        return Answer(status=status, error=str(error)[:MAX_TEXT])
+    except Exception as error:
+        log.exception("action %s", payload["key"])
+        return Answer(
+            status="error",
+            error=_("The analysis failed ({kind}).").format(kind=type(error).__name__),
+        )
+    if record.outcome == "succeeded":
+        return of_result(record.result)
+    if record.outcome == "timed_out":
+        return Answer(status="timeout", error=_("The analysis took too long."))
+    return Answer(status="error", error=(record.error or _("The analysis failed."))[:MAX_TEXT])
+
+
+def request(
+    document_id: list[str], properties: Mapping[str, Any]
+) -> tuple[str, dict[str, int | str]]:
+    """Return the report and its parameters; raises `Invalid` with the reason.
+
+    ``document_id`` is Bitrix24's triple, whose last part is ``DEAL_<id>``.
+    """
+    document = _DOCUMENT.fullmatch(document_id[2])
+    if document_id[:2] != ["crm", "CCrmDocumentDeal"] or document is None:
+        raise Invalid(_("The action analyses deals; this document is none."))
+    name = _chosen(properties, "report", "deal", action_reports())
+    metric = _chosen(properties, "metric", "", action_metrics())
+    period = _chosen(properties, "period", "last_12_months", dict.fromkeys(activity.PERIODS))
+    _chosen(properties, "scope", "document", dict.fromkeys(action_scopes()))
+    parameters: dict[str, int | str] = {"deal_id": int(document[1]), "period": period}
+    if metric:
+        parameters["metric"] = metric
+    return name, parameters
+
+
+def _chosen(
+    properties: Mapping[str, Any], key: str, default: str, allowed: Mapping[str, Any]
+) -> str:
+    value = properties.get(key, "")
+    if not isinstance(value, str):
+        raise Invalid(_("“{key}” takes one value.").format(key=key))
+    value = value.strip() or default
+    if value and value not in allowed:
+        shown = "".join(c if c.isprintable() else " " for c in value[:60])
+        raise Invalid(
+            _("“{value}” is no possible value of “{key}”. Possible: {allowed}.").format(
+                value=shown, key=key, allowed=", ".join(allowed)
+            )
+        )
+    return value
+
+
+def of_result(result: Mapping[str, Any]) -> Answer:
+    """Return the answer that a run's ``result.json`` holds; unknown keys are left out."""
+    known = {name: result[name] for name in Answer.model_fields if result.get(name) is not None}
+    try:
+        return Answer.model_validate({"status": "ok", **known})
+    except ValidationError as error:
+        fields = ", ".join(str(item["loc"][0]) for item in error.errors())
+        return Answer(
+            status="error",
+            error=_("The report returned values of a wrong type: {fields}.").format(fields=fields),
+        )
+
+
+def send(payload: Mapping[str, Any], given: Answer) -> Sent:
+    """Send the answer until the portal accepts it or its token is gone.
+
+    A repeated answer is refused by the portal, which counts as gone. Raises the portal's last
+    error after `PATIENCE`.
+    """
+    started = time.monotonic()
+    for pause in _pauses():
+        try:
+            installation = oauth.load(payload["member_id"])
+            if installation is None:
+                return "gone"
+            with oauth.portal(installation) as portal:
+                portal.call(
+                    "bizproc.event.send",
+                    {
+                        "EVENT_TOKEN": payload["event_token"],
+                        "RETURN_VALUES": given.return_values(),
+                        "LOG_MESSAGE": given.summary or given.error or given.status,
+                    },
+                )
+            return "accepted"
+        except AccessDenied as error:
+            if error.code != "ACCESS_DENIED":  # a missing scope is no spent token
+                raise
+            return "gone"
+        except PortalError as error:
+            # A lost token may come back with the portal's next call (`oauth.adopt`).
+            passing = error.may_pass or isinstance(error, BadCredentials) or error.status >= 500
+            if not passing or time.monotonic() - started > PATIENCE:
+                raise
+            log.warning("action %s: not sent yet, %s", payload["key"], type(error).__name__)
+            time.sleep(pause)
+    raise AssertionError("pauses do not end")
+
+
+def _pauses() -> Iterator[float]:
+    for power in itertools.count():
+        yield min(LONGEST_PAUSE, 0.5 * 2 ** min(power, 10))

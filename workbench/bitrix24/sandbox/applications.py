@@ -1,0 +1,198 @@
+"""Local applications at work: access tokens, the authorization server, ``app.info``.
+
+The authorization server answers under the portal's own address (``/oauth/authorize/``,
+``/oauth/token/``), as a cloud portal does besides ``oauth.bitrix.info``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+from weakref import WeakKeyDictionary
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from workbench.bitrix24.sandbox.application_book import (
+    Application,
+    Applications,
+    ExpiredToken,
+    OAuthError,
+)
+from workbench.bitrix24.sandbox.deliveries import Deliveries
+from workbench.bitrix24.sandbox.methods import Call, Caller, Refusal, method
+
+if TYPE_CHECKING:
+    from workbench.bitrix24.sandbox.portal import Portal
+
+_APPLICATIONS: WeakKeyDictionary[Portal, Applications] = WeakKeyDictionary()
+_DELIVERIES: WeakKeyDictionary[Portal, Deliveries] = WeakKeyDictionary()
+
+
+def attach(portal: Portal) -> None:
+    """Give the portal its applications and the queue that posts to their handlers."""
+    deliveries = _DELIVERIES[portal] = Deliveries(portal.state)
+    applications = _APPLICATIONS[portal] = Applications(
+        portal.state, deliveries, lambda: portal.base_url.rstrip("/")
+    )
+    tasks: list[asyncio.Task[None]] = []
+
+    async def start() -> None:
+        tasks.append(asyncio.create_task(deliveries.run(), name="deliveries"))
+
+    async def stop() -> None:
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    portal.on_start.append(start)
+    portal.on_stop.append(stop)
+    portal.state.authorize = lambda token: caller(portal, applications, token)
+    portal.routes += [
+        Route("/oauth/authorize/", _authorize_page(portal), methods=["GET"]),
+        Route("/oauth/token/", _token_page(portal), methods=["GET", "POST"]),
+    ]
+
+
+def applications_of(portal: Portal) -> Applications:
+    """Return the portal's applications."""
+    return _APPLICATIONS[portal]
+
+
+def deliveries_of(portal: Portal) -> Deliveries:
+    """Return the portal's queue of POSTs to handlers."""
+    return _DELIVERIES[portal]
+
+
+def caller(portal: Portal, applications: Applications, token: str) -> Caller:
+    """Return who calls with an access token; raises `Refusal` 401."""
+    try:
+        holder = applications.holder(token)
+    except ExpiredToken:
+        text = "The access token provided has expired"
+        raise Refusal("expired_token", text, 401) from None
+    if holder is None:
+        raise Refusal("NO_AUTH_FOUND", "Wrong authorization data", 401)
+    user = portal.state.get("users", holder.user_id)
+    if user is None or user["ACTIVE"] != "Y":
+        raise Refusal("authorization_error", "Unable to authorize user", 401)
+    application = holder.application
+    return Caller(
+        holder.user_id,
+        application.scopes,
+        application.client_id,
+        key=f"{application.client_id}:{holder.user_id}",
+        application=application,
+    )
+
+
+def administrator(call: Call) -> bool:
+    """Tell whether the caller is an administrator of the portal."""
+    user = call.state.get("users", call.caller.user_id)
+    return user is not None and user["IS_ADMIN"] == "Y"
+
+
+def _authorize_page(portal: Portal) -> Any:
+    async def authorize(request: Request) -> Response:
+        """Send the browser back with a code. ``user_id`` stands for who is signed in (1)."""
+        asked = request.query_params
+        application = applications_of(portal).get(asked.get("client_id", ""))
+        user_id = asked.get("user_id", "1")
+        user = portal.state.get("users", int(user_id)) if user_id.isdigit() else None
+        if application is None or not application.handler_url:
+            return JSONResponse({"error": "invalid_client"}, status_code=400)
+        if user is None or user["ACTIVE"] != "Y":
+            return JSONResponse({"error": "authorization_error"}, status_code=401)
+        answer = {
+            "code": applications_of(portal).code(application, user["ID"]),
+            "state": asked.get("state", ""),
+            "domain": portal.host,
+            "member_id": portal.state.settings["member_id"],
+            "scope": ",".join(sorted(application.scopes)),
+            "server_domain": portal.host,
+        }
+        mark = "&" if urlsplit(application.handler_url).query else "?"
+        return RedirectResponse(f"{application.handler_url}{mark}{urlencode(answer)}", 302)
+
+    return authorize
+
+
+def _token_page(portal: Portal) -> Any:
+    async def token(request: Request) -> Response:
+        given = dict(request.query_params)
+        if request.method == "POST":
+            form = await request.form(max_files=0, max_fields=20)
+            given |= {key: str(value) for key, value in form.items()}
+        try:
+            return JSONResponse(applications_of(portal).exchange(given))
+        except OAuthError as error:
+            return JSONResponse(
+                {"error": error.error, "error_description": error.description},
+                status_code=error.status,
+            )
+
+    return token
+
+
+@method("app.info")
+def app_info(call: Call) -> dict[str, Any]:
+    """Return what the portal knows of the calling application; of a webhook, its scopes."""
+    application: Application | None = call.caller.application
+    if application is None:
+        return {"SCOPE": sorted(call.caller.scopes), "LICENSE": "fr_basic"}
+    return {
+        "ID": application.id,
+        "CODE": application.client_id,
+        "VERSION": 1,
+        "STATUS": "L",
+        "INSTALLED": application.installed,
+        "PAYMENT_EXPIRED": "N",
+        "DAYS": None,
+        "LANGUAGE_ID": call.state.settings.get("language", "fr"),
+        "LICENSE": "fr_basic",
+        "SCOPE": sorted(application.scopes),
+        # As the authorization server says it:
+        "client_id": application.client_id,
+        "member_id": call.state.settings["member_id"],
+        "client_endpoint": f"{call.portal.base_url}/rest/",
+        "domain": call.portal.host,
+        "status": "L",
+        "user_id": call.caller.user_id,
+    }
+
+
+@method("sandbox.application.add")
+def add_application(call: Call) -> dict[str, Any]:
+    """Add a local application, as an administrator does in the portal's form.
+
+    Parameters TITLE, SCOPE (comma-separated or a list), HANDLER, INSTALL (addresses), PAGE (Y: it
+    has an interface), CLIENT_ID and CLIENT_SECRET (else made up).
+    """
+    if not administrator(call):
+        raise Refusal("ACCESS_DENIED", "Access denied!", 403)
+    scope = call.get("SCOPE") or []
+    scopes = scope if isinstance(scope, list) else str(scope).split(",")
+    addresses = [str(call.get(name) or "") for name in ("HANDLER", "INSTALL")]
+    for address in filter(None, addresses):
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Refusal("ERROR_ARGUMENT", "HANDLER and INSTALL are http(s) addresses")
+    client_id = str(call.get("CLIENT_ID") or "") or None
+    applications = applications_of(call.portal)
+    if client_id and applications.get(client_id):
+        raise Refusal("ERROR_ARGUMENT", "There is an application with this CLIENT_ID")
+    application = applications.add(
+        str(call.get("TITLE") or "Application"),
+        [name.strip() for name in map(str, scopes) if name.strip()],
+        call.caller.user_id,
+        handler_url=addresses[0],
+        install_url=addresses[1],
+        has_page=str(call.get("PAGE") or "").upper() == "Y",
+        client_id=client_id,
+        client_secret=str(call.get("CLIENT_SECRET") or "") or None,
+    )
+    return {"client_id": application.client_id, "client_secret": application.client_secret}
