@@ -1,0 +1,44 @@
+"""The funnel of a pipeline."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from workbench.i18n import _, format_number, format_percent
+from workbench.views import theme
+from workbench.views.charts import axes
+
+
+def funnel(frame: pd.DataFrame) -> alt.LayerChart:
+    """Deals of the cohort that reached each stage, in the order of the stages.
+
+    ``frame``: ``stage``, ``sort`` (order), ``reached`` (deals), ``step`` (share of the stage
+    before; missing for the first) and ``cumulative`` (share of the first stage).
+    """
+    data = axes.as_float(frame.sort_values("sort"), "reached", "step", "cumulative")
+    data = data.assign(rank=range(len(data)), label=[_label(row) for row in data.itertuples()])
+    data = data[["stage", "rank", "reached", "step", "cumulative", "label"]]
+    base = alt.Chart(data).encode(
+        y=alt.Y("stage:N", sort=alt.SortField("rank"), title=None),
+        x=alt.X(
+            "reached:Q",
+            title=_("Deals that reached the stage"),
+            axis=alt.Axis(format=",.0f"),
+            scale=axes.with_room(axes.largest(data, "reached")),
+        ),
+        tooltip=[
+            alt.Tooltip("stage:N", title=_("Stage")),
+            axes.count_tip("reached", _("Deals that reached the stage")),
+            axes.share_tip("step", _("Of the stage before")),
+            axes.share_tip("cumulative", _("Of the first stage")),
+        ],
+    )
+    labels = base.mark_text(align="left", dx=5, color=theme.MUTED).encode(text="label:N")
+    return axes.layered(base.mark_bar(), labels, height=alt.Step(32))
+
+
+def _label(row: object) -> str:
+    reached, step = row.reached, row.step  # type: ignore[attr-defined]
+    text = format_number(reached) if pd.notna(reached) else "–"
+    return f"{text} · {format_percent(step, 0)}" if pd.notna(step) else text

@@ -1,0 +1,129 @@
+"""Charts that live in a page: Altair's widget, without a request to another host.
+
+Altair's own offline mode sends its 900 KB of JavaScript with every chart and needs a second to
+bundle them in every kernel. Here one `Runtime` per page carries the bundle, kept in the user's
+cache folder, and each chart waits for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import anywidget
+import platformdirs
+import traitlets
+import vl_convert
+from altair.jupyter.jupyter_chart import load_js_src
+
+# Whoever comes first makes the gate; the runtime opens it, the charts wait at it.
+GATE = """
+const gate = (globalThis.workbenchCharts ??= (() => {
+  let open;
+  const ready = new Promise((resolve) => { open = resolve; });
+  return { ready, open };
+})());
+"""
+
+RUNTIME = """
+gate.open({ vegaEmbed, lodashDebounce });
+
+function initialize({ model }) {
+  const follow = () => {
+    const query = model.get("query");
+    if (query && model.get("in_address")) {
+      const address = new URL(globalThis.location.href);
+      for (const [name, value] of Object.entries(query)) {
+        value === null ? address.searchParams.delete(name) : address.searchParams.set(name, value);
+      }
+      globalThis.history.replaceState(globalThis.history.state, "", address);
+    }
+  };
+  model.on("change:query", follow);
+}
+export default { initialize, render() {} };
+"""
+
+# A chart is as wide as its place, and follows it.
+FITTED = """
+const charts = await gate.ready;
+const lodashDebounce = charts.lodashDebounce;
+const widthOf = (el) => Math.floor(el.getBoundingClientRect().width);
+const vegaEmbed = async (el, spec, options) => {
+  el.classList.add("wb-chart-live");
+  const fluid = typeof spec.width === "number";
+  if (fluid && widthOf(el) > 200) spec.width = widthOf(el);
+  const result = await charts.vegaEmbed(el, spec, options);
+  if (fluid) {
+    let shown = spec.width;
+    const watcher = new ResizeObserver(() => {
+      const width = widthOf(el);
+      if (width > 200 && Math.abs(width - shown) > 4) {
+        shown = width;
+        result.view.width(width).runAsync();
+      }
+    });
+    watcher.observe(el);
+    const finalize = result.finalize.bind(result);
+    result.finalize = () => { watcher.disconnect(); finalize(); };
+  }
+  return result;
+};
+"""
+
+
+class Runtime(anywidget.AnyWidget):
+    """The JavaScript of all charts of a page, and its address.
+
+    ``query`` holds the filters; with ``in_address`` they are written into the page's address.
+    """
+
+    query = traitlets.Dict().tag(sync=True)
+    in_address = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(_esm=runtime_script(), **traits)
+
+
+class LiveChart(alt.JupyterChart):
+    """A chart of a page; needs a `Runtime` in the same page."""
+
+    _esm = (
+        GATE
+        + FITTED
+        + "".join(
+            line + "\n" for line in load_js_src().split("\n") if not line.startswith("import ")
+        )
+    )
+
+
+@cache
+def runtime_script() -> str:
+    """Return the runtime as one self-contained JavaScript module."""
+    snippet = GATE + RUNTIME
+    file = _cache_file(snippet)
+    try:
+        return file.read_text("utf-8")
+    except OSError:
+        pass
+    vega_lite = "_".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+    script = vl_convert.javascript_bundle(snippet, vl_version=vega_lite)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_suffix(f".{os.getpid()}")
+        unfinished.write_text(script, "utf-8")
+        unfinished.replace(file)
+    except OSError:  # a read-only home costs a second per kernel, no more
+        pass
+    return script
+
+
+def _cache_file(snippet: str) -> Path:
+    key = "\n".join((version("vl-convert-python"), alt.SCHEMA_VERSION, snippet))
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return Path(platformdirs.user_cache_dir("workbench")) / f"charts-{digest}.js"

@@ -1,0 +1,219 @@
+"""One panel of a page, still or live.
+
+A panel is made by a function of the selection. Live, it is drawn again when the selection
+changes; what fails in it stays in it.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+
+from workbench.errors import WorkbenchError
+from workbench.i18n import _
+from workbench.views import figures, live, locales, render, tables
+from workbench.views.contents import (
+    ChartContent,
+    Content,
+    FiguresContent,
+    Notice,
+    TableContent,
+    TextContent,
+)
+from workbench.views.text import attribute, markdown
+
+log = logging.getLogger("workbench.views")
+
+Make = Callable[..., Content]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What rendering needs to know: base currency, portal time zone, run folder if any."""
+
+    currency: str = "EUR"
+    timezone: str | None = None
+    folder: Path | None = None
+
+
+def attempt(make: Make, selection: Any, name: str) -> tuple[Content, Exception | None]:
+    """Make a panel's content; what goes wrong becomes a short notice with an id that is logged."""
+    try:
+        return make(selection), None
+    except Exception as error:  # a panel must not take the page with it
+        number = secrets.token_hex(4)
+        log.exception("panel %s failed, id %s", name, number)
+        reason = f" {error.message}" if isinstance(error, WorkbenchError) else ""
+        text = _("This part could not be shown.") + reason
+        return Notice("error", f"{text} {_('Error id: {id}.').format(id=number)}"), error
+
+
+def notice_html(notice: Notice) -> str:
+    """Write a notice."""
+    kind = notice.kind.replace(" ", "-")
+    role = ' role="alert"' if notice.kind == "error" else ""
+    title = f'<h2 class="wb-title">{attribute(notice.title)}</h2>' if notice.title else ""
+    return (
+        f'{title}<p class="wb-notice wb-notice-{attribute(kind)}"{role}>'
+        f"{attribute(notice.text)}</p>"
+    )
+
+
+def head_html(content: Content, key: str, setting: Setting) -> str:
+    """Write what stands above a panel's chart; for a panel without chart, all of it."""
+    match content:
+        case ChartContent():
+            return (
+                f'<h2 class="wb-title" id="{key}">{attribute(content.title)}</h2>'
+                f'<p class="wb-finding" id="{key}-finding">{attribute(content.finding)}</p>'
+            )
+        case TableContent():
+            shown = tables.html(
+                content.data,
+                content.columns,
+                caption=content.title,
+                currency=setting.currency,
+                timezone=setting.timezone,
+            )
+            title = f'<h2 class="wb-title" id="{key}">{attribute(content.title)}</h2>'
+            return title + shown + _note(content.note)
+        case FiguresContent():
+            cards = figures.html(content.figures, currency=setting.currency, key=key)
+            return cards + _note(content.note)
+        case TextContent():
+            return f'<div class="wb-text">{markdown(content.text, **content.values)}</div>'
+        case Notice():
+            return notice_html(content)
+    raise TypeError(type(content).__name__)
+
+
+def tail_html(content: Content, setting: Setting) -> str:
+    """Write what stands below a panel's chart: its data as a table, folded."""
+    if not isinstance(content, ChartContent):
+        return ""
+    table = tables.html(
+        content.data,
+        content.columns,
+        caption=content.title,
+        currency=setting.currency,
+        timezone=setting.timezone,
+    )
+    return (
+        f"{_note(content.note)}"
+        f'<details class="wb-data"><summary>{attribute(_("Show as table"))}</summary>'
+        f"{table}</details>"
+    )
+
+
+def still_html(content: Content, name: str, setting: Setting) -> str:
+    """Write a panel that does not change, its chart as SVG; leave its files in the run folder."""
+    key = f"wb-{name}"
+    if isinstance(content, (ChartContent, TableContent)) and setting.folder is not None:
+        save_table(setting.folder, name, content.data)
+    if not isinstance(content, ChartContent):
+        return section(head_html(content, key, setting), content, name)
+    spec = render.specification(content.chart, description=content.finding)
+    picture = render.svg(
+        spec,
+        currency=setting.currency,
+        title=content.title,
+        description=content.finding,
+        key=key + "-svg",
+    )
+    if setting.folder is not None:
+        render.save(
+            setting.folder / "charts", name, spec, currency=setting.currency, picture=picture
+        )
+    # The frame can be scrolled sideways where a phone is too narrow for the picture.
+    frame = (
+        f'<div class="wb-chart" role="group" tabindex="0" aria-labelledby="{key}">{picture}</div>'
+    )
+    inner = head_html(content, key, setting) + frame + tail_html(content, setting)
+    return section(inner, content, name)
+
+
+def section(inner: str, content: Content, name: str) -> str:
+    """Wrap a panel."""
+    kind = type(content).__name__.removesuffix("Content").lower()
+    return (
+        f'<section class="wb-panel wb-panel-{kind}" data-panel="{attribute(name)}">'
+        f"{inner}</section>"
+    )
+
+
+def plain_text(content: Content) -> str:
+    """Say a panel in one plain line, for outputs that show no HTML."""
+    match content:
+        case ChartContent():
+            return f"{content.title}: {content.finding}"
+        case TableContent():
+            return f"{content.title}\n{content.data.to_string(index=False)}"
+        case FiguresContent():
+            return "\n".join(f"{each.title}: {each.value}" for each in content.figures)
+        case TextContent():
+            return content.text.format(**content.values)
+        case Notice():
+            return content.text
+    raise TypeError(type(content).__name__)
+
+
+def save_table(folder: Path, name: str, data: Any) -> Path:
+    """Write ``tables/<name>.csv`` (UTF-8 with a mark, so that spreadsheets read the accents)."""
+    file = folder / "tables" / f"{name}.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(tables.csv_text(data), encoding="utf-8-sig", newline="")
+    return file
+
+
+def _note(text: str) -> str:
+    return f'<p class="wb-note">{attribute(text)}</p>' if text else ""
+
+
+class LivePanel:
+    """The widgets of a panel; `update` draws it again in place."""
+
+    def __init__(self, name: str, make: Make, setting: Setting, inputs: Sequence[str] = ()) -> None:
+        self.name, self.make, self.setting = name, make, setting
+        self.inputs = frozenset(inputs)
+        self._head, self._tail = ipywidgets.HTML(), ipywidgets.HTML()
+        self._chart: Any = None
+        self.box = ipywidgets.VBox([self._head], layout=ipywidgets.Layout(width="100%"))
+        self.box.add_class("wb-panel")
+        self.box.add_class(f"wb-panel-{name.replace('_', '-')}")
+
+    def update(self, selection: Any) -> Content:
+        """Make the content for a selection and show it; returns it."""
+        content, _error = attempt(self.make, selection, self.name)
+        shown: Content = content
+        if isinstance(content, ChartContent):
+            try:
+                self._draw(content)
+            except Exception as error:  # a chart that cannot be made is an error of this panel
+                failure = error
+
+                def fail(_selection: Any) -> Content:
+                    raise failure
+
+                shown, _error = attempt(fail, selection, self.name)
+        self._head.value = head_html(shown, f"wb-{self.name}", self.setting)
+        self._tail.value = tail_html(shown, self.setting)
+        children = [self._head]
+        if isinstance(shown, ChartContent):
+            children += [self._chart, self._tail]
+        if list(self.box.children) != children:
+            self.box.children = children
+        return shown
+
+    def _draw(self, content: ChartContent) -> None:
+        chart = content.chart.properties(description=content.finding)
+        if self._chart is None:
+            options = locales.embed_options(self.setting.currency)
+            self._chart = live.LiveChart(chart, embed_options=options)
+        else:
+            self._chart.chart = chart

@@ -1,0 +1,84 @@
+"""Charts as pictures: SVG to read in a page, PNG to send, the specification to keep.
+
+vl-convert draws without a browser and may fetch nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from workbench.views import locales
+
+# No address: a specification that asks for remote data or images gets nothing.
+NO_ADDRESS: list[str] = []
+
+
+def specification(chart: alt.TopLevelMixin, *, description: str = "") -> dict[str, Any]:
+    """Return the Vega-Lite specification with ``description`` as its text alternative."""
+    spec: dict[str, Any] = chart.to_dict()
+    if description:
+        spec["description"] = description
+    return spec
+
+
+def svg(spec: dict[str, Any], *, currency: str, title: str, description: str, key: str) -> str:
+    """Draw ``spec`` as one ``<svg>`` element for a page.
+
+    It is named by ``title`` and described by ``description`` (both plain text, escaped here);
+    ``key`` makes the ids unique in the page. It scales with its container.
+    """
+    picture = vl_convert.vegalite_to_svg(
+        _still(spec),
+        allowed_base_urls=NO_ADDRESS,
+        format_locale=locales.format_locale(currency),
+        time_format_locale=locales.time_format_locale(),
+    )
+    return _described(picture, title=title, description=description, key=key)
+
+
+def png(spec: dict[str, Any], *, currency: str, scale: float = 2.0) -> bytes:
+    """Draw ``spec`` as a PNG, twice the size on screen by default."""
+    return vl_convert.vegalite_to_png(
+        _still(spec),
+        scale=scale,
+        allowed_base_urls=NO_ADDRESS,
+        format_locale=locales.format_locale(currency),
+        time_format_locale=locales.time_format_locale(),
+    )
+
+
+def save(
+    folder: Path, name: str, spec: dict[str, Any], *, currency: str, picture: str
+) -> dict[str, Path]:
+    """Write ``name.svg`` (the ``picture``), ``name.png`` and ``name.json``; return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {suffix: folder / f"{name}.{suffix}" for suffix in ("svg", "png", "json")}
+    paths["svg"].write_text(picture, encoding="utf-8")
+    paths["png"].write_bytes(png(spec, currency=currency))
+    paths["json"].write_text(json.dumps(spec, ensure_ascii=False, indent=1), encoding="utf-8")
+    return paths
+
+
+def _still(spec: dict[str, Any]) -> dict[str, Any]:
+    """A picture has one text alternative, its own: no label on every mark."""
+    return {**spec, "config": {**spec.get("config", {}), "aria": False}}
+
+
+def _described(picture: str, *, title: str, description: str, key: str) -> str:
+    head, rest = picture.split(">", 1)
+    box = re.search(r'viewBox="[^"]+"', head)
+    width = re.search(r'\bwidth="([\d.]+)"', head)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {box.group(0) if box else ""} '
+        f'width="{width.group(1) if width else ""}" role="img" '
+        f'aria-labelledby="{key}-title {key}-desc">'
+        f'<title id="{key}-title">{escape(title)}</title>'
+        f'<desc id="{key}-desc">{escape(description)}</desc>{rest}'
+    )

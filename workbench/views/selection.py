@@ -1,0 +1,156 @@
+"""What a reader has chosen: the period, the filters and the inputs of a page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from urllib.parse import parse_qs
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from workbench import metrics
+from workbench.errors import ParameterError
+from workbench.i18n import _
+from workbench.metrics import Period
+from workbench.warehouse import Snapshot
+
+ALL = "all"
+LONGEST_VALUE = 200
+# Where the choices of a filter come from: table and column of the snapshot.
+CHOICES = {
+    "pipeline": ("deals", "pipeline"),
+    "department": ("deals", "department"),
+    "manager": ("deals", "manager"),
+    "source": ("deals", "source"),
+    "channel": ("marketing_spend", "channel"),
+}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A state of a page's filters over one snapshot.
+
+    ``chosen``: dimension -> value, only those that are not “all”. ``inputs``: what sliders say.
+    """
+
+    snapshot: Snapshot
+    period: Period
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def currency(self) -> str:
+        """ISO code of the portal's base currency."""
+        return self.snapshot.base_currency
+
+    @property
+    def today(self) -> date:
+        """The day of the data in the portal's time zone."""
+        return self.snapshot.as_of.astimezone(ZoneInfo(self.snapshot.timezone)).date()
+
+    def where(self, ids: Sequence[str]) -> str | None:
+        """Return the filter for these metrics: the chosen values of dimensions they all have."""
+        terms = [
+            f"{dimension} = {quoted(value)}"
+            for dimension, value in self.chosen.items()
+            if self.applies(dimension, ids)
+        ]
+        return " and ".join(terms) or None
+
+    def applies(self, dimension: str, ids: Sequence[str]) -> bool:
+        """Tell whether all these metrics can be filtered by a dimension."""
+        return all(dimension in metrics.dimensions(metrics.definition(each)) for each in ids)
+
+    def query(self, ids: str | Sequence[str], **options: Any) -> pd.DataFrame:
+        """Ask for metrics over the selection; ``options`` as in `workbench.metrics.query`.
+
+        Chosen filters that a metric does not know are left out (`not_applied` names them).
+        """
+        asked = [ids] if isinstance(ids, str) else list(ids)
+        options.setdefault("period", self.period)
+        options.setdefault("where", self.where(asked))
+        return metrics.query(asked, snapshot=self.snapshot, **options)
+
+    def rows(self, table: str) -> pd.DataFrame:
+        """Return the rows of a deals-like table that the chosen filters keep (no period)."""
+        terms = [f'"{dimension}" = ?' for dimension in self.chosen]
+        condition = f" WHERE {' AND '.join(terms)}" if terms else ""
+        if not table.isidentifier():
+            raise ValueError(table)
+        sql = f'SELECT * FROM "{table}"{condition}'  # noqa: S608 - names are ours, values are bound
+        return self.snapshot.query(sql, list(self.chosen.values()))
+
+    def not_applied(self, ids: Sequence[str]) -> list[str]:
+        """Return the chosen dimensions that these metrics do not know."""
+        return [name for name in self.chosen if not self.applies(name, ids)]
+
+
+def quoted(value: str) -> str:
+    """Write a text as a literal of a filter."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def choices(snapshot: Snapshot, dimension: str) -> list[str]:
+    """Return the values that a filter offers, in alphabetical order."""
+    table, column = CHOICES[dimension]
+    sql = f'SELECT DISTINCT "{column}" AS value FROM {table} WHERE "{column}" IS NOT NULL'  # noqa: S608 - names from CHOICES
+    found = snapshot.query(sql)["value"].astype(str).tolist()
+    return sorted(found, key=str.casefold)
+
+
+def choose(snapshot: Snapshot, wanted: Mapping[str, str]) -> Selection:
+    """Turn parameters (``period``, and filters, “all” for none) into a selection.
+
+    Raises `ParameterError` naming the parameter and what is allowed.
+    """
+    period = period_of(snapshot, wanted.get("period", ALL))
+    chosen = {}
+    for dimension, value in wanted.items():
+        if dimension == "period" or value in ("", ALL):
+            continue
+        allowed = choices(snapshot, dimension)
+        if value not in allowed:
+            raise ParameterError(
+                _("{name}: there is no “{value}”.").format(
+                    name=dimension, value=str(value)[:LONGEST_VALUE]
+                ),
+                hint=_("Allowed: {names}.").format(names=", ".join([ALL, *allowed])),
+            )
+        chosen[dimension] = value
+    return Selection(snapshot, period, chosen)
+
+
+def period_of(snapshot: Snapshot, name: str) -> Period:
+    """Resolve a period on the day of the data, so that a report can be repeated."""
+    today = snapshot.as_of.astimezone(ZoneInfo(snapshot.timezone)).date()
+    return metrics.resolve_period(name, today=today, timezone=snapshot.timezone)
+
+
+def from_address(snapshot: Snapshot, wanted: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Overlay what the page's address asks for (``?period=…&pipeline=…``).
+
+    Returns the parameters and the names of those whose value in the address is not allowed;
+    they keep what they had.
+    """
+    try:
+        asked = parse_qs(os.environ.get("QUERY_STRING", ""), max_num_fields=50)
+    except ValueError:
+        return dict(wanted), sorted(wanted)
+    result, refused = dict(wanted), []
+    for name in wanted:
+        if name not in asked:
+            continue
+        value = asked[name][-1]
+        try:
+            if len(value) > LONGEST_VALUE or "\0" in value:
+                raise ParameterError(name)
+            choose(snapshot, {"period": ALL, name: value})
+        except ParameterError:
+            refused.append(name)
+        else:
+            result[name] = value
+    return result, refused

@@ -1,0 +1,148 @@
+"""Tables: accessible HTML to read, CSV to take away."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from workbench.i18n import _, format_month, format_number, language
+from workbench.views import values
+from workbench.views.text import attribute
+
+MOST_ROWS = 200
+# What makes a spreadsheet read a cell as a formula, also in full width.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column to show: its ``name`` in the frame, its ``title`` for the reader and its unit.
+
+    ``unit`` is one of `values`' or ``month`` (a first day, shown as its month). ``link``: a
+    column that holds an ``https`` address for the cell.
+    """
+
+    name: str
+    title: str
+    unit: str = values.TEXT
+    link: str | None = None
+
+
+def columns_of(frame: pd.DataFrame) -> list[Column]:
+    """Return the columns of a metrics frame, titled by its definitions."""
+    from_metrics = frame.attrs.get("metrics", {})
+    titles = frame.attrs.get("dimensions", {})
+    shown = []
+    for name in map(str, frame.columns):
+        if name in from_metrics:
+            shown.append(metric_column(name, from_metrics[name]))
+        elif name == "period":
+            shown.append(Column(name, _("Month"), "month"))
+        elif name == "n":
+            shown.append(Column(name, _("n"), values.COUNT))
+        else:
+            shown.append(Column(name, spoken(titles.get(name, name))))
+    return shown
+
+
+def metric_column(name: str, definition: dict[str, Any]) -> Column:
+    """Return the column of a metric."""
+    return Column(name, spoken(definition["title"]), definition["unit"])
+
+
+def spoken(title: Any) -> str:
+    """Return a ``{fr, en}`` title in the reader's language; a text stays itself."""
+    if isinstance(title, dict):
+        return str(title[language()])
+    return str(title)
+
+
+def html(
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    *,
+    caption: str,
+    currency: str,
+    timezone: str | None = None,
+    most: int = MOST_ROWS,
+) -> str:
+    """Write a frame as an HTML table with caption and headed rows.
+
+    Everything from the frame is escaped. Rows beyond ``most`` are left out, which is said.
+    """
+    heads = "".join(
+        f'<th scope="col"{_numeric(column)}>{attribute(column.title)}</th>' for column in columns
+    )
+    shown = frame.head(most)
+    body = []
+    for record in shown.to_dict("records"):
+        cells = []
+        for index, column in enumerate(columns):
+            content = _cell(record, column, currency, timezone)
+            cells.append(
+                f'<th scope="row"{_numeric(column)}>{content}</th>'
+                if index == 0
+                else f"<td{_numeric(column)}>{content}</td>"
+            )
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    note = ""
+    if len(frame) > most:
+        rest = _("Shown: the first {n} of {total} rows.").format(
+            n=format_number(most), total=format_number(len(frame))
+        )
+        note = f'<p class="wb-note">{attribute(rest)}</p>'
+    label = attribute(caption)
+    return (
+        f'<div class="wb-table" role="region" aria-label="{label}" tabindex="0"><table>'
+        f"<caption>{label}</caption><thead><tr>{heads}</tr></thead>"
+        f"<tbody>{''.join(body)}</tbody></table></div>{note}"
+    )
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """Write a frame as CSV: point as decimal mark, ISO days, column names as they are in code.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe in front.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([_harmless(str(name)) for name in frame.columns])
+    for record in frame.itertuples(index=False, name=None):
+        writer.writerow([_csv_cell(value) for value in record])
+    return out.getvalue()
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, pd.Timestamp) and value == value.normalize() and value.tzinfo is None:
+        return value.date().isoformat()
+    simple = values.plain(value)
+    if simple is None:
+        return ""
+    return _harmless(simple) if isinstance(simple, str) else simple
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _numeric(column: Column) -> str:
+    return ' class="wb-number"' if column.unit in values.NUMERIC else ""
+
+
+def _cell(record: dict[Any, Any], column: Column, currency: str, timezone: str | None) -> str:
+    value = record.get(column.name)
+    if values.is_missing(value):
+        return f'<span class="wb-missing" title="{attribute(_("no value"))}">–</span>'
+    if column.unit == "month":
+        text = format_month(pd.Timestamp(value).date())
+    else:
+        text = values.text_of(value, column.unit, currency, timezone)
+    address = record.get(column.link) if column.link else None
+    if isinstance(address, str) and address.startswith("https://"):
+        return f'<a href="{attribute(address)}" rel="noreferrer">{attribute(text)}</a>'
+    return attribute(text)

@@ -1,0 +1,122 @@
+"""One value as text, in the reader's language, by its unit."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from workbench.i18n import (
+    _,
+    format_date,
+    format_datetime,
+    format_money,
+    format_number,
+    format_percent,
+)
+
+NOTHING = "–"
+# Units of metrics, and those of table columns beside them.
+MONEY, SHARE, COUNT, DAYS, RATIO, MONEY_PER_DAY = (
+    "money",
+    "share",
+    "count",
+    "days",
+    "ratio",
+    "money_per_day",
+)
+TEXT, DATE, MOMENT = "text", "date", "moment"
+NUMERIC = {MONEY, SHARE, COUNT, DAYS, RATIO, MONEY_PER_DAY}
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether there is no value: None, NaN, NaT, pandas' NA."""
+    if value is None:
+        return True
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    if isinstance(value, (str, bytes, bool)):
+        return False
+    try:
+        return bool(value != value) or (isinstance(value, float) and math.isinf(value))
+    except TypeError:  # pandas' NA refuses to be compared
+        return True
+
+
+def text_of(
+    value: Any, unit: str = TEXT, currency: str = "EUR", timezone: str | None = None
+) -> str:
+    """Write ``value`` as plain text (not HTML); no value is ``–``, never 0.
+
+    Money without decimals above 100, shares with one decimal, days with one below 100.
+    """
+    if is_missing(value):
+        return NOTHING
+    if unit == MONEY:
+        return format_money(value, currency, 0 if abs(value) >= 100 or value == 0 else 2)
+    if unit == MONEY_PER_DAY:
+        return _("{amount} per day").format(amount=format_money(value, currency))
+    if unit == SHARE:
+        return format_percent(value)
+    if unit == COUNT:
+        return format_number(value)
+    if unit == DAYS:
+        return _("{n} days").format(n=format_number(value, 1 if abs(value) < 100 else 0))
+    if unit == RATIO:
+        return format_number(value, 2)
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, datetime) and unit != DATE:
+        return format_datetime(value, timezone)
+    if isinstance(value, date):
+        return format_date(value)
+    if isinstance(value, (int, float, Decimal)):
+        return format_number(value, 2)
+    return str(value)
+
+
+def change_of(value: Any, before: Any, unit: str) -> tuple[str, float] | None:
+    """Return a change as text and as a number, or None where it cannot be told.
+
+    Shares change by percentage points, everything else by a share of what was before.
+    """
+    if is_missing(value) or is_missing(before):
+        return None
+    now, then = float(value), float(before)
+    if unit == SHARE:
+        points = (now - then) * 100
+        text = _("{n} points").format(n=_signed(format_number(abs(points), 1), points))
+        return text, points / 100
+    if then == 0:
+        return None
+    change = (now - then) / abs(then)
+    return _signed(format_percent(abs(change)), change), change
+
+
+def _signed(text: str, value: float) -> str:
+    if round(value, 4) == 0:
+        return text
+    return ("+" if value > 0 else "\u2212") + text
+
+
+def plain(value: Any) -> Any:
+    """Return a value that JSON can hold: numpy and decimals as numbers, days as ISO text.
+
+    No value, and infinity, become None.
+    """
+    if hasattr(value, "item") and not isinstance(value, (date, Decimal)):
+        value = value.item()
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(inner) for inner in value]
+    if is_missing(value):
+        return None
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if isinstance(value, (str, int, float, bool)):
+        return value
+    return str(value)
