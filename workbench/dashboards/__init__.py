@@ -1,0 +1,1 @@
+"""The Voila application that managers open."""

@@ -1,0 +1,52 @@
+"""JupyterLab for analysts: the notebooks against the newest snapshot, on this machine only."""
+
+from __future__ import annotations
+
+import os
+
+from workbench.dashboards.kernels import kernel_environment
+from workbench.errors import NoSnapshot
+from workbench.i18n import _
+from workbench.settings import settings
+from workbench.warehouse import newest_snapshot
+
+
+def run(port: int = 8888, *, open_browser: bool = True) -> None:
+    """Serve JupyterLab until Ctrl-C (main thread only); prints its address with a token.
+
+    The kernels get no credentials and look at the newest snapshot. Raises NoSnapshot if nothing
+    has been synced, before anything is started.
+    """
+    try:
+        newest_snapshot()
+    except NoSnapshot as error:
+        raise NoSnapshot(
+            error.message, hint=error.hint or _("Run `workbench sync` first.")
+        ) from None
+    config = settings()
+    environment = kernel_environment(config, {"WORKBENCH_LANGUAGE": config.language})
+    os.environ.clear()
+    os.environ.update(environment)
+
+    from jupyterlab.labapp import LabApp
+
+    LabApp.launch_instance(
+        [
+            f"--ServerApp.port={port}",
+            "--ServerApp.port_retries=20",
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.root_dir={config.notebooks_dir}",
+            f"--ServerApp.open_browser={open_browser}",
+            "--ServerApp.terminals_enabled=False",
+            "--ServerApp.allow_remote_access=False",
+            f"--ServerApp.allow_root={_is_root()}",
+            # No request to another host: neither news, nor updates, nor a list of extensions.
+            "--LabApp.news_url=None",
+            "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
+            "--LabApp.extension_manager=readonly",
+        ]
+    )
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
