@@ -8,13 +8,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workbench.reports.record import RunError, RunRecord, read_record, runs
+    from workbench.reports.record import Failure, RunRecord, read_record, runs
     from workbench.reports.report import Report, load_report, load_reports
     from workbench.reports.run import run_report
 
 __all__ = [
+    "Failure",
     "Report",
-    "RunError",
     "RunRecord",
     "load_report",
     "load_reports",
@@ -27,7 +27,7 @@ _MODULES = {
     "Report": "report",
     "load_report": "report",
     "load_reports": "report",
-    "RunError": "record",
+    "Failure": "record",
     "RunRecord": "record",
     "read_record": "record",
     "runs": "record",

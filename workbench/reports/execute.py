@@ -35,13 +35,7 @@ def main(folder: Path) -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
     record = RunRecord.model_validate_json((folder / RECORD).read_text(encoding="utf-8"))
     kernel = AsyncKernelManager(kernel_name="python3", transport_encryption="auto")
-    asyncio.run(
-        kernel.start_kernel(
-            cwd=str(folder),
-            preexec_fn=_die_with_me(),
-            extra_arguments=[f"--IPKernelApp.exec_lines={WITHOUT_GRAMMAR}"],
-        )
-    )
+    asyncio.run(_start(kernel, folder))
     # By name and only now: importing papermill takes a second, in which the kernel starts on the
     # other core.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
@@ -50,6 +44,14 @@ def main(folder: Path) -> None:
     # Nothing is left to do; closing sockets and threads in order takes a quarter of a second.
     logging.shutdown()
     os._exit(0)
+
+
+async def _start(kernel: AsyncKernelManager, folder: Path) -> None:
+    await kernel.start_kernel(
+        cwd=str(folder),
+        preexec_fn=_die_with_me(),
+        extra_arguments=[f"--IPKernelApp.exec_lines={WITHOUT_GRAMMAR}"],
+    )
 
 
 def _die_with_parent() -> None:

@@ -16,7 +16,6 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from workbench.i18n import _, format_datetime, format_number, use_language
-from workbench.reports.parameters import notebook_parameters
 from workbench.reports.record import RunRecord, write_atomically
 from workbench.reports.report import load_report
 
@@ -47,7 +46,7 @@ def html(notebook: NotebookNode, record: RunRecord) -> str:
 
 def _head(record: RunRecord) -> dict[str, Any]:
     """Return what the template shows around the notebook, translated."""
-    declared = notebook_parameters(load_report(record.report).notebook_file)
+    declared = load_report(record.report).notebook_parameters
     styles = [file.read_text(encoding="utf-8") for file in STYLES if file.is_file()]
     moment = record.as_of or record.started_at
     return {

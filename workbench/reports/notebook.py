@@ -14,8 +14,8 @@ from jupyter_client.manager import AsyncKernelManager
 from papermill.exceptions import PapermillExecutionError
 
 from workbench.i18n import _
+from workbench.reports.inspection import papermill_path
 from workbench.reports.record import RunRecord
-from workbench.reports.report import papermill_path
 from workbench.reports.verdict import first_cell_started, read_notebook, verdict
 from workbench.settings import settings
 
@@ -74,7 +74,7 @@ def _render(record: RunRecord, folder: Path) -> dict[str, Any]:
         logging.exception("the page was not rendered")
         return {
             "outcome": "failed",
-            "error": {
+            "failure": {
                 "kind": "render_failed",
                 "name": type(problem).__name__,
                 "message": _("The notebook ran, but its HTML page was not written."),

@@ -1,118 +1,25 @@
-"""Typed parameters: what a notebook takes, and whether given values fit, before anything runs.
-
-The notebook's ``parameters`` cell is the one declaration: ``name: type = default  # help``, read
-with papermill's inspection. A help text that says ``one of: month, quarter`` limits the values; a
-text parameter called (or explained as) a period or a date takes only periods or dates.
-"""
+"""Whether given values fit a report's notebook, before anything runs."""
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
-from typing import Any, Literal
-from zoneinfo import ZoneInfo
+from typing import Any
 
-import nbformat
 import yaml
-from papermill.inspection import inspect_notebook
 
-from workbench.errors import ConfigurationError, ParameterError, WorkbenchError
+from workbench.errors import ParameterError
 from workbench.i18n import _
-from workbench.metrics.periods import FORMS, NAMES, resolve_period
-from workbench.reports.report import Report, papermill_path, shown
+from workbench.metrics.periods import resolve_period
+from workbench.reports.inspection import SECRET_NAME, Kind, Parameter, is_date, is_period, shown
+from workbench.reports.report import Report
 
-Kind = Literal["int", "float", "bool", "str", "date", "period", "list", "dict"]
-SECRET_NAME = re.compile(
-    r"webhook|token|secret|passw|api_?key|credential|authori[sz]ation", re.IGNORECASE
-)
 SECRET_VALUE = re.compile(
     r"/rest/\d+/\w{6,}|\beyJ[\w-]{10,}\.|\bBearer\s+\S{8,}|://[^/\s:@]+:[^/\s@]+@"
     r"|(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9_-]{32,}(?![\w-])"
 )
-CHOICES = re.compile(r"one of:\s*(?P<values>[^.;()]+)", re.IGNORECASE)
 COMMAND_LINE = "-p"
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter of a notebook: its kind, default, help and allowed values."""
-
-    name: str
-    kind: Kind
-    default: Any
-    help: str = ""
-    choices: tuple[str, ...] = ()
-    items: Kind | None = None  # of a list
-
-    @property
-    def allowed(self) -> str:
-        """What the parameter takes, in words."""
-        if self.choices:
-            return ", ".join(self.choices)
-        return {
-            "int": _("a whole number"),
-            "float": _("a number"),
-            "bool": _("true or false"),
-            "str": _("a text"),
-            "date": _("a date such as 2026-03-31"),
-            "period": _("{names}, or a date such as {forms}").format(
-                names=", ".join(NAMES), forms=", ".join(FORMS)
-            ),
-            "list": _("a list such as [a, b]"),
-            "dict": _("pairs such as {a: 1, b: 2}"),
-        }[self.kind]
-
-
-def notebook_parameters(file: Path) -> dict[str, Parameter]:
-    """Read the parameters that a notebook declares, in their order.
-
-    Raises `ConfigurationError` when the file is no notebook, has no ``parameters`` cell, or when
-    that cell holds something that papermill would not recognise.
-    """
-    try:
-        notebook = nbformat.read(file, as_version=4)
-    except Exception:
-        # nbformat lets through whatever its JSON and schema readers raise.
-        raise ConfigurationError(
-            _("{file} is not a notebook that can be read.").format(file=shown(file))
-        ) from None
-    cell = next((c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])), None)
-    if cell is None or cell.cell_type != "code":
-        raise ConfigurationError(
-            _("{file}: no cell is tagged “parameters”.").format(file=shown(file))
-        )
-    written = _assignments(cell.source, file)
-    try:
-        inferred = inspect_notebook(papermill_path(file))
-    except Exception:  # papermill raises ValueError and more where the kernel is not declared
-        raise ConfigurationError(
-            _("{file}: the notebook does not say that its kernel is python3.").format(
-                file=shown(file)
-            )
-        ) from None
-    for name in written:
-        if name not in inferred:
-            raise ConfigurationError(
-                _(
-                    "{file}: parameter “{name}” is not recognised; write it on one line "
-                    "as name: type = value  # help, with a plain type"
-                ).format(file=shown(file), name=name)
-            )
-    found = {}
-    for name, default in written.items():
-        if SECRET_NAME.search(name):
-            raise ParameterError(
-                _("{file}: parameter “{name}” looks like a secret.").format(
-                    file=shown(file), name=name
-                ),
-                hint=_("Values are written into the report; keep secrets in the environment."),
-            )
-        found[name] = _declared(name, default, inferred[name])
-    return found
 
 
 def check_parameters(report: Report, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,7 +29,7 @@ def check_parameters(report: Report, given: Mapping[str, Any]) -> dict[str, Any]
     Returns every parameter of the notebook with the value it will have. Raises `ParameterError`
     with one line that names the file, the key and what is allowed; never shows a secret.
     """
-    declared = notebook_parameters(report.notebook_file)
+    declared = report.notebook_parameters
     values = {name: parameter.default for name, parameter in declared.items()}
     for origin, texts, content in (
         (f"{shown(report.file)}: parameters.", False, report.parameters),
@@ -155,7 +62,7 @@ def resolved_periods(
     ``end`` is exclusive, as everywhere in the metrics.
     """
     found = {}
-    for name, parameter in notebook_parameters(report.notebook_file).items():
+    for name, parameter in report.notebook_parameters.items():
         if parameter.kind == "period" and values[name]:
             period = resolve_period(values[name], today=today, timezone=timezone)
             found[name] = {
@@ -176,97 +83,6 @@ def split_pair(text: str) -> tuple[str, str]:
             )
         )
     return name.strip(), value
-
-
-def _assignments(source: str, file: Path) -> dict[str, Any]:
-    """Return the names that a parameters cell assigns, with their literal values."""
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        raise ConfigurationError(
-            _("{file}: the parameters cell is not Python.").format(file=shown(file))
-        ) from None
-    found: dict[str, Any] = {}
-    for line in tree.body:
-        targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]
-        name = targets[0].id if len(targets) == 1 and isinstance(targets[0], ast.Name) else None
-        try:
-            if name is None or not isinstance(line, ast.Assign | ast.AnnAssign):
-                raise ValueError
-            found[name] = ast.literal_eval(line.value) if line.value else None
-        except ValueError:
-            raise ConfigurationError(
-                _("{file}: line {line} of the parameters cell is not name = plain value").format(
-                    file=shown(file), line=line.lineno
-                )
-            ) from None
-    return found
-
-
-def _declared(name: str, default: Any, inferred: Mapping[str, str]) -> Parameter:
-    written = inferred["inferred_type_name"]
-    if written in ("None", ""):
-        written = type(default).__name__
-    head, _bracket, inner = written.partition("[")
-    kind = _kind(head.strip())
-    text = inferred["help"].strip()
-    choices = CHOICES.search(text)
-    if kind == "str" and not choices:
-        kind = _kind_of_text(name, default, text)
-    return Parameter(
-        name,
-        kind,
-        default,
-        text,
-        tuple(v.strip() for v in choices["values"].split(",")) if choices else (),
-        _kind(inner.rstrip("]").strip()) if kind == "list" and inner else None,
-    )
-
-
-def _kind(written: str) -> Kind:
-    kinds: dict[str, Kind] = {
-        "int": "int",
-        "float": "float",
-        "bool": "bool",
-        "date": "date",
-        "list": "list",
-        "tuple": "list",
-        "dict": "dict",
-    }
-    return kinds.get(written.lower(), "str")
-
-
-def _kind_of_text(name: str, default: Any, text: str) -> Kind:
-    """Say whether a text parameter is a period or a date, by its name or its help.
-
-    A help text that only mentions the word counts when the default is a period or date itself.
-    """
-    for kind, named, word, fits in (
-        ("period", r"(.*_)?period", r"\bperiod\b", is_period),
-        ("date", r"(.*_)?(date|day|on)", r"\bdate\b", is_date),
-    ):
-        if re.fullmatch(named, name) and (not default or fits(default)):
-            return kind  # type: ignore[return-value]
-        if re.search(word, text, re.IGNORECASE) and default and fits(default):
-            return kind  # type: ignore[return-value]
-    return "str"
-
-
-def is_period(value: str) -> bool:
-    """Say whether `resolve_period` knows ``value``."""
-    try:
-        resolve_period(value, today=datetime.now(ZoneInfo("UTC")).date(), timezone="UTC")
-    except (WorkbenchError, ValueError):
-        return False
-    return True
-
-
-def is_date(value: str) -> bool:
-    """Say whether ``value`` is a calendar day, YYYY-MM-DD."""
-    try:
-        return date.fromisoformat(value).isoformat() == value
-    except ValueError:
-        return False
 
 
 def _fitted(parameter: Parameter, value: Any, key: str, as_text: bool) -> Any:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from collections.abc import Mapping
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +28,7 @@ RECORD = "run.json"
 OUTCOME = "tmp/outcome.json"  # what the run's own process says; the record is its supervisor's
 
 
-class RunError(BaseModel):
+class Failure(BaseModel):
     """Why a run did not succeed.
 
     ``kind``: ``cell_error`` (a cell raised), ``system_exit`` (a cell called sys.exit),
@@ -45,9 +47,6 @@ class RunError(BaseModel):
     name: str | None = None
     code: int | None = None
     signal: str | None = None
-
-    def __str__(self) -> str:
-        return self.message
 
 
 class RunFile(BaseModel):
@@ -70,7 +69,11 @@ class Timings(BaseModel):
 
 
 class RunRecord(BaseModel):
-    """One run. Moments are aware, in UTC; ``rows`` counts the rows that the page read."""
+    """One run. Moments are aware, in UTC; ``rows`` counts the rows that the page read.
+
+    ``error`` is one line in the run's language, ``failure`` the same in detail; both None after
+    success.
+    """
 
     id: str
     report: str
@@ -79,7 +82,8 @@ class RunRecord(BaseModel):
     trigger: str = "manual"
     job: str | None = None
     outcome: Outcome = "running"
-    error: RunError | None = None
+    error: str | None = None
+    failure: Failure | None = None
     given: dict[str, Any] = Field(default_factory=dict)
     parameters: dict[str, Any] = Field(default_factory=dict)
     periods: dict[str, dict[str, str]] = Field(default_factory=dict)
@@ -117,6 +121,35 @@ class RunRecord(BaseModel):
     def finished(self) -> bool:
         """Whether the run reached an end that stands."""
         return self.outcome not in ("running", "interrupted")
+
+    def fail(self, outcome: Outcome, failure: Failure) -> None:
+        """Note how the run ended badly."""
+        self.outcome, self.failure, self.error = outcome, failure, failure.message
+
+
+def code_version() -> str:
+    """Return the package's version with the git commit of the project's folder, if it has one."""
+    return "+".join(filter(None, (package_version(), (git_commit() or "")[:10])))
+
+
+def package_version() -> str:
+    """Return the installed package's version."""
+    return version("analyse-commerciale")
+
+
+def git_commit() -> str | None:
+    """Return the git commit of the project's folder, None outside git."""
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(settings().project_dir), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None if answer.returncode == 0 else None
 
 
 def write_record(record: RunRecord) -> None:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from workbench.errors import ConfigurationError, UsageError
 from workbench.i18n import _, language
+from workbench.reports.inspection import Parameter, notebook_parameters, shown
 from workbench.settings import settings
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -35,7 +36,10 @@ class Titles(BaseModel):
     en: Text
 
     def __str__(self) -> str:
-        return self.fr if language() == "fr" else self.en
+        return self[language()]
+
+    def __getitem__(self, code: str) -> str:
+        return self.fr if code == "fr" else self.en
 
 
 class Schedule(BaseModel):
@@ -82,7 +86,9 @@ class Report(BaseModel):
 
     notebook: Text = Field(description="File name in notebooks/, for example sales.ipynb.")
     title: Titles
-    description: Titles | None = None
+    description: Titles = Field(
+        default_factory=lambda data: data.get("title"), description="By default the title."
+    )
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="Values for the notebook's `parameters` cell."
     )
@@ -102,6 +108,11 @@ class Report(BaseModel):
     def notebook_file(self) -> Path:
         """The notebook's source."""
         return settings().notebooks_dir / self.notebook
+
+    @property
+    def notebook_parameters(self) -> dict[str, Parameter]:
+        """What the notebook takes, by name, in its order; raises `ConfigurationError`."""
+        return notebook_parameters(self.notebook_file)
 
     @property
     def file(self) -> Path:
@@ -175,19 +186,6 @@ def schema() -> str:
     content["properties"].pop("name")
     content["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-
-
-def shown(file: Path) -> str:
-    """Return a file's path as a reader knows it: from the project's folder on."""
-    try:
-        return file.relative_to(settings().project_dir).as_posix()
-    except ValueError:
-        return str(file)
-
-
-def papermill_path(path: Path) -> str:
-    """Return a path so that papermill, which calls format() on it, leaves it as it is."""
-    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _complaint(problem: ValidationError | TypeError) -> str:

@@ -47,7 +47,7 @@ def verdict(
                     return _exited(output.evalue, place)
                 return _raised(output.ename, ANSI.sub("", output.evalue), place)
     if problem is None and all(_status(c) == "completed" for c in _source_cells(notebook)):
-        return {"outcome": "succeeded", "error": None}
+        return {"outcome": "succeeded", "failure": None}
     number = cell_at_work(notebook)
     if kernel_code is not None:
         return _kernel_ended(kernel_code, number)
@@ -111,7 +111,7 @@ def explain(name: str, text: str) -> str:
 def _raised(name: str, text: str, number: int) -> dict[str, Any]:
     return {
         "outcome": "failed",
-        "error": {
+        "failure": {
             "kind": "cell_error",
             "name": name,
             "cell": number,
@@ -128,7 +128,7 @@ def _exited(text: str, number: int) -> dict[str, Any]:
     message = _("Cell {cell} called sys.exit({text}).").format(cell=number, text=text[:200])
     return {
         "outcome": "exited",
-        "error": {
+        "failure": {
             "kind": "system_exit",
             "name": "SystemExit",
             "cell": number,
@@ -144,7 +144,7 @@ def _kernel_ended(code: int, number: int | None) -> dict[str, Any]:
         name = signal.Signals(-code).name
         return {
             "outcome": "killed",
-            "error": {
+            "failure": {
                 "kind": "kernel_killed",
                 "signal": name,
                 "cell": number,
@@ -154,7 +154,7 @@ def _kernel_ended(code: int, number: int | None) -> dict[str, Any]:
         }
     return {
         "outcome": "exited",
-        "error": {
+        "failure": {
             "kind": "kernel_exited",
             "code": code,
             "cell": number,
@@ -171,7 +171,7 @@ def _failed(
 ) -> dict[str, Any]:
     return {
         "outcome": "failed",
-        "error": {
+        "failure": {
             "kind": kind,
             "message": message,
             "cell": number,

@@ -1,0 +1,183 @@
+"""The durable queue: handing in work from any process, and seeing what became of it.
+
+Jobs are DBOS workflows in ``queue.sqlite`` of the installation's home, which the worker
+(`workbench.automation.worker`) runs. Handing one in takes a few milliseconds and needs no running
+worker. A job's id makes it unique for good: the same id again is refused, also after it is done.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from dbos import DBOS, DBOSClient, WorkflowSerializationFormat
+from dbos._error import DBOSWorkflowIDInUseError
+
+from workbench.errors import UsageError, WorkbenchError
+from workbench.i18n import _
+from workbench.settings import settings
+
+APPLICATION = "workbench"
+JOB = "job"  # the workflow that `enqueue` starts
+SLOT = "slot"  # the workflow that a schedule starts
+QUEUES = {"report": "reports", "action": "actions"}  # kind of job: its queue
+MAX_PAYLOAD = 256 * 1024  # bytes
+State = Literal["queued", "running", "done", "failed"]
+STATES: dict[str, State] = {
+    "ENQUEUED": "queued",
+    "DELAYED": "queued",
+    "PENDING": "running",
+    "SUCCESS": "done",
+}
+JOB_ID = re.compile(r"[\w.:+-]{1,200}")
+_opening = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as the queue knows it. Moments are aware, UTC.
+
+    ``result`` is what the job returned, ``error`` its message if it failed (attempts used up).
+    """
+
+    id: str
+    kind: str
+    state: State
+    payload: dict[str, Any]
+    queued_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    result: Any
+    error: str | None
+
+
+def enqueue(kind: str, payload: Mapping[str, Any], *, id: str) -> bool:
+    """Hand in a job; False if this id was handed in before (whatever became of it).
+
+    ``kind``: ``"report"`` with ``{report, parameters?, trigger?}``, or ``"action"`` with what the
+    portal sent. ``payload`` must be JSON. On disk when this returns. Raises `UsageError`.
+    """
+    if kind not in QUEUES:
+        raise UsageError(
+            _("There is no kind of job “{kind}”; allowed: {kinds}").format(
+                kind=kind, kinds=", ".join(QUEUES)
+            )
+        )
+    if not JOB_ID.fullmatch(id):
+        raise UsageError(_("A job's id is 1 to 200 letters, digits and . : + - _"))
+    try:
+        content = json.dumps(dict(payload), allow_nan=False)
+    except (TypeError, ValueError):
+        raise UsageError(_("A job's payload must be JSON.")) from None
+    if len(content) > MAX_PAYLOAD:
+        raise UsageError(_("A job's payload is limited to 256 KB."))
+    try:
+        client().enqueue(
+            {
+                "workflow_name": JOB,
+                "queue_name": QUEUES[kind],
+                "workflow_id": id,
+                "workflow_id_reuse_policy": "reject",
+                "serialization_type": WorkflowSerializationFormat.PORTABLE,
+            },
+            kind,
+            content,
+        )
+    except DBOSWorkflowIDInUseError:
+        return False
+    return True
+
+
+def job(id: str) -> Job | None:
+    """Return one job, None if the id is unknown."""
+    found = client().list_workflows(workflow_ids=[id], name=[JOB, SLOT])
+    return _job(found[0]) if found else None
+
+
+def jobs(*, limit: int = 100) -> list[Job]:
+    """Return the newest jobs, those of schedules included, newest first."""
+    return [
+        _job(status)
+        for status in client().list_workflows(name=[JOB, SLOT], limit=limit, sort_desc=True)
+    ]
+
+
+def unfinished() -> int:
+    """Return how many jobs are queued or running."""
+    waiting = ["ENQUEUED", "DELAYED", "PENDING"]
+    return len(
+        client().list_workflows(
+            name=[JOB, SLOT], status=waiting, load_input=False, load_output=False
+        )
+    )
+
+
+def queue_file() -> Path:
+    """Return the queue's database."""
+    return settings().home_dir / "queue.sqlite"
+
+
+def client() -> DBOSClient:
+    """Return this process's connection to the queue, created at first use."""
+    with _opening:
+        return _client(prepared(queue_file()))
+
+
+@cache
+def _client(url: str) -> DBOSClient:
+    return DBOSClient(system_database_url=url, application_name=APPLICATION)
+
+
+@cache
+def prepared(file: Path) -> str:
+    """Create or migrate the queue's database; return its address.
+
+    Readable by this user alone, as payloads hold what the portal sent.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        file.chmod(0o600)
+    except OSError as problem:
+        raise WorkbenchError(
+            _("The queue {file} cannot be written: {reason}").format(
+                file=file, reason=problem.strerror
+            )
+        ) from None
+    url = f"sqlite:///{file}"
+    DBOS.migrate(url)
+    return url
+
+
+def _job(status: Any) -> Job:
+    arguments = list((status.input or {}).get("args") or [])
+    if status.name == SLOT:
+        kind, payload = "report", {"report": arguments[1] if len(arguments) > 1 else None}
+    else:
+        kind, payload = arguments[0], json.loads(arguments[1])
+    state = STATES.get(status.status, "failed")
+    return Job(
+        id=status.workflow_id,
+        kind=kind,
+        state=state,
+        payload=payload,
+        queued_at=_moment(status.created_at) or datetime.now(UTC),
+        started_at=_moment(status.dequeued_at),
+        finished_at=_moment(status.completed_at),
+        result=status.output,
+        error=(str(status.error) if status.error else status.status.lower())
+        if state == "failed"
+        else None,
+    )
+
+
+def _moment(milliseconds: int | None) -> datetime | None:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None

@@ -1,0 +1,248 @@
+"""The worker: runs queued jobs and the reports' schedules, and survives being killed.
+
+DBOS Transact keeps each job in SQLite. After a kill, the next start finishes what was running; the
+step in flight runs again, so a job does the same thing twice without doing two things: a run's id
+derives from its job's. Each slot of a schedule is one job with the slot's moment as its id.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from logging.handlers import RotatingFileHandler
+from typing import Any
+
+from croniter import croniter
+from dbos import DBOS, DBOSConfig
+
+from workbench.automation.action import answer
+from workbench.automation.queue import (
+    APPLICATION,
+    JOB,
+    QUEUES,
+    SLOT,
+    prepared,
+    queue_file,
+    unfinished,
+)
+from workbench.errors import UsageError, WorkbenchError
+from workbench.i18n import _
+from workbench.reports.report import NAME, load_report, report_names, reports_dir
+from workbench.reports.run import run_report
+from workbench.settings import settings
+
+VERSION = "1"  # of what jobs look like in the queue: a job outlives an upgrade of the package
+POLLING = 0.1  # seconds between two looks at a queue
+CONCURRENCY = {"report": 2, "action": 2}  # jobs of a kind at once: a run takes a core
+ATTEMPTS, FIRST_WAIT, GROWTH = 6, 1.0, 3.0  # waits of 1, 3, 9, 27, 81 s for what may pass
+RECOVERIES = 20  # starts of a job before it is given up: it may be what kills the worker
+
+log = logging.getLogger("workbench.worker")
+
+
+def report_job(payload: Mapping[str, Any], job_id: str, queued_at: datetime) -> dict[str, Any]:
+    """Run a report; return ``{run, outcome}``."""
+    name = str(payload.get("report"))
+    parameters = payload.get("parameters") or {}
+    if not NAME.fullmatch(name) or not isinstance(parameters, Mapping):
+        raise UsageError(_("There is no report “{name}”.").format(name=name[:80]))
+    record = run_report(
+        name,
+        parameters,
+        run_id=job_id,
+        trigger=str(payload.get("trigger") or "queue"),
+        queued_at=queued_at,
+    )
+    if record.error:
+        log.warning("%s %s: %s", record.id, record.outcome, record.error)
+    return {"run": record.id, "outcome": record.outcome}
+
+
+def action_job(payload: Mapping[str, Any], job_id: str, queued_at: datetime) -> dict[str, Any]:
+    """Answer a business process that called the action."""
+    return dict(answer(dict(payload)) or {})
+
+
+# What each kind of job does; every function may be called again for the same job.
+KINDS: dict[str, Callable[[Mapping[str, Any], str, datetime], dict[str, Any]]] = {
+    "report": report_job,
+    "action": action_job,
+}
+
+
+def _may_pass(problem: BaseException) -> bool:
+    return isinstance(problem, WorkbenchError) and problem.may_pass
+
+
+@DBOS.step(
+    name="perform",
+    retries_allowed=True,
+    max_attempts=ATTEMPTS,
+    interval_seconds=FIRST_WAIT,
+    backoff_rate=GROWTH,
+    should_retry=_may_pass,
+)
+def _perform(kind: str, payload: dict[str, Any], job_id: str, queued_at: str) -> dict[str, Any]:
+    began = time.monotonic()
+    log.info("%s %s: started", kind, job_id)
+    try:
+        result = KINDS[kind](payload, job_id, datetime.fromisoformat(queued_at))
+    except WorkbenchError as problem:
+        log.warning("%s %s: %s", kind, job_id, problem)
+        raise
+    except Exception:
+        log.exception("%s %s: failed", kind, job_id)
+        raise
+    log.info(
+        "%s %s: %s in %.1f s", kind, job_id, result.get("outcome", "done"), time.monotonic() - began
+    )
+    return result
+
+
+@DBOS.workflow(name=JOB, max_recovery_attempts=RECOVERIES)
+def _job(kind: str, content: str) -> dict[str, Any]:
+    job_id = str(DBOS.workflow_id)
+    status = DBOS.get_workflow_status(job_id)
+    created = status.created_at if status and status.created_at else time.time() * 1000
+    return _perform(
+        kind, json.loads(content), job_id, datetime.fromtimestamp(created / 1000, UTC).isoformat()
+    )
+
+
+@DBOS.workflow(name=SLOT, max_recovery_attempts=RECOVERIES)
+def _slot(moment: datetime, report: str) -> Any:
+    payload = {"report": report, "trigger": "schedule"}
+    return _perform("report", payload, str(DBOS.workflow_id), moment.astimezone(UTC).isoformat())
+
+
+def work(*, once: bool = False, on_ready: Callable[[], None] | None = None) -> None:
+    """Run jobs until SIGTERM or Ctrl-C, or, with ``once``, until the queue is empty.
+
+    Raises `WorkbenchError` when another worker has this installation's queue. A run that is in
+    progress at the end is finished by the next worker.
+    """
+    with _only_worker():
+        stop = threading.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_signal: stop.set())
+        _launch()
+        try:
+            scheduled = _files()
+            apply_schedules()
+            log.info("ready: %s", queue_file())
+            if on_ready:
+                on_ready()
+            while not stop.wait(0.2 if once else 5):
+                if once and not unfinished():
+                    break
+                if not once and _files() != scheduled:
+                    scheduled = _files()
+                    apply_schedules()
+        finally:
+            left = unfinished()
+            if left:
+                log.info("stopped; the next worker finishes %d jobs", left)
+            DBOS.destroy()
+            logging.shutdown()
+            if left:
+                # Threads wait for their runs, whose processes die with this one.
+                os._exit(0)
+
+
+def apply_schedules() -> None:
+    """Bring the queue's schedules in step with the report files, and catch up.
+
+    Of the slots that fell due while no worker ran, the latest is run, the others are passed over.
+    A report file that is wrong keeps its earlier schedule out; the others go on.
+    """
+    wanted = {}
+    for name in report_names():
+        try:
+            report = load_report(name)
+        except WorkbenchError as problem:
+            log.error("%s", problem)
+            continue
+        if report.schedule:
+            wanted[name] = report.schedule
+    for known in DBOS.list_schedules():
+        if known["schedule_name"] not in wanted:
+            DBOS.delete_schedule(known["schedule_name"])
+    DBOS.apply_schedules(
+        [
+            {
+                "schedule_name": name,
+                "workflow_fn": _slot,
+                "schedule": schedule.cron,
+                "context": name,
+                "cron_timezone": schedule.timezone,
+                "queue_name": QUEUES["report"],
+            }
+            for name, schedule in wanted.items()
+        ]
+    )
+    now = datetime.now(UTC)
+    for known in DBOS.list_schedules():
+        fired = known["last_fired_at"]
+        if not fired:
+            continue
+        zone = wanted[known["schedule_name"]].zone
+        latest = croniter(
+            known["schedule"], now.astimezone(zone), second_at_beginning=True
+        ).get_prev(datetime)
+        if latest > datetime.fromisoformat(fired):
+            DBOS.backfill_schedule(known["schedule_name"], latest - timedelta(seconds=1), now)
+
+
+def _files() -> list[tuple[str, int]]:
+    return sorted((p.name, p.stat().st_mtime_ns) for p in reports_dir().glob("*.yml"))
+
+
+def _launch() -> None:
+    """Open the queue in this process: no admin server, no port, nothing sent anywhere."""
+    logs = settings().home_dir / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    to_file = RotatingFileHandler(logs / "worker.log", maxBytes=2_000_000, backupCount=3)
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.setLevel(logging.INFO)
+    log.addHandler(to_file)
+    for name in [n for n in os.environ if re.match(r"DBOS_", n)]:
+        del os.environ[name]  # a DBOS Cloud set-up of this machine is not ours
+    config: DBOSConfig = {
+        "name": APPLICATION,
+        "system_database_url": prepared(queue_file()),
+        "application_version": VERSION,
+        "executor_id": APPLICATION,  # the same after a restart: that is what recovery goes by
+        "enable_otlp": False,
+        "log_level": "ERROR",
+        "scheduler_polling_interval_sec": 5.0,
+    }
+    DBOS(config=config)
+    DBOS.launch()
+    for kind, queue in QUEUES.items():
+        DBOS.register_queue(
+            queue, worker_concurrency=CONCURRENCY[kind], polling_interval_sec=POLLING
+        )
+
+
+@contextmanager
+def _only_worker() -> Iterator[None]:
+    """Hold this installation's worker lock; the system lets go of it at a kill."""
+    file = settings().home_dir / "worker.lock"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WorkbenchError(
+                _("Another worker already runs for {home}.").format(home=settings().home_dir)
+            ) from None
+        yield
