@@ -13,6 +13,7 @@ from workbench.errors import ParameterError
 from workbench.i18n import _
 from workbench.metrics.periods import resolve_period
 from workbench.reports.inspection import SECRET_NAME, Kind, Parameter, is_date, is_period, shown
+from workbench.reports.inspection import notebook_parameters as notebook_parameters
 from workbench.reports.report import Report
 
 SECRET_VALUE = re.compile(
