@@ -8,6 +8,7 @@ from workbench.metrics.catalogue import (
     dimension_titles,
     dimensions,
 )
+from workbench.metrics.formats import format_value
 from workbench.metrics.periods import Period, resolve_period
 from workbench.metrics.query import query
 
@@ -19,6 +20,7 @@ __all__ = [
     "describe",
     "dimension_titles",
     "dimensions",
+    "format_value",
     "query",
     "resolve_period",
 ]

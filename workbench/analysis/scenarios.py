@@ -1,0 +1,96 @@
+"""What if: a slider for the win rate, and the quarter that comes of it.
+
+    expected = done + win rate × open due
+
+*done*: amount of the deals won in the quarter so far; *open due*: amount of the open deals whose
+planned close is before the quarter's end (overdue ones included, for they are due too). Each open
+deal is a draw of its own, won with the win rate: that gives the interval around the expectation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from statistics import NormalDist
+
+import pandas as pd
+
+from workbench.errors import ParameterError
+from workbench.i18n import _
+from workbench.metrics import Period
+
+
+def expected_quarter(
+    open_deals: pd.DataFrame,
+    win_rate: float | Mapping[str, float],
+    quarter: Period,
+    won: pd.DataFrame | None = None,
+    level: float = 0.8,
+) -> pd.DataFrame:
+    """Return the expected won revenue of a quarter, per pipeline.
+
+    ``open_deals``: open rows of `deals` (pipeline, amount_base, expected_close_on); ``win_rate``:
+    a share of 1 for all, or one per pipeline (a pipeline that is not named expects nothing);
+    ``won``: won rows of `deals` (pipeline, amount_base, closed_on), counted inside the quarter.
+
+    Columns, in base currency: pipeline, done, open_due, due_deals, win_rate, expected, low, high
+    (an interval of ``level`` that knows only the luck of the draw; never below done). ``attrs``:
+    ``total`` (the same figures over all pipelines), ``without_date`` (open deals that have no
+    planned close and are left out), ``quarter``. Raises `ParameterError` for a win rate outside
+    [0, 1].
+    """
+    rates = dict(win_rate) if isinstance(win_rate, Mapping) else None
+    for rate in rates.values() if rates is not None else [win_rate]:
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
+            raise ParameterError(
+                _("A win rate lies between 0 and 1; {value} does not.").format(value=str(rate)[:40])
+            )
+    planned = pd.to_datetime(open_deals["expected_close_on"])
+    due = open_deals[planned.notna() & (planned < pd.Timestamp(quarter.end))]
+    done = _won_inside(won, quarter)
+    names = sorted({*due["pipeline"].dropna(), *done.index, *open_deals["pipeline"].dropna()})
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    rows, spread_of_all = [], 0.0
+    for name in names:
+        amounts = due.loc[due["pipeline"] == name, "amount_base"].astype(float).fillna(0.0)
+        rate = float(rates.get(name, 0.0)) if rates is not None else float(win_rate)  # type: ignore[arg-type]
+        variance = rate * (1 - rate) * float((amounts**2).sum())
+        spread_of_all += variance
+        rows.append(_row(name, float(done.get(name, 0.0)), amounts, rate, z * math.sqrt(variance)))
+    columns = ["pipeline", "done", "open_due", "due_deals", "win_rate", "expected", "low", "high"]
+    table = pd.DataFrame(rows, columns=columns)
+    half = z * math.sqrt(spread_of_all)
+    total = {name: float(table[name].sum()) for name in ("done", "open_due", "expected")}
+    total["due_deals"] = int(table["due_deals"].sum())
+    total["low"] = max(total["expected"] - half, total["done"])
+    total["high"] = min(total["expected"] + half, total["done"] + total["open_due"])
+    table.attrs = {
+        "total": total,
+        "without_date": int(planned.isna().sum()),
+        "quarter": quarter.label(),
+        "level": level,
+    }
+    return table
+
+
+def _won_inside(won: pd.DataFrame | None, quarter: Period) -> pd.Series:
+    if won is None:
+        return pd.Series(dtype=float)
+    closed = pd.to_datetime(won["closed_on"])
+    inside = (closed >= pd.Timestamp(quarter.start)) & (closed < pd.Timestamp(quarter.end))
+    return won[inside].groupby("pipeline")["amount_base"].sum().astype(float)
+
+
+def _row(name: str, done: float, amounts: pd.Series, rate: float, half: float) -> dict[str, object]:
+    due = float(amounts.sum())
+    expected = done + rate * due
+    return {
+        "pipeline": name,
+        "done": done,
+        "open_due": due,
+        "due_deals": len(amounts),
+        "win_rate": rate,
+        "expected": expected,
+        "low": max(expected - half, done),
+        "high": min(expected + half, done + due),
+    }

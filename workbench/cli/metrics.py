@@ -1,0 +1,442 @@
+"""`workbench metric`, `forecast`, `scenario`: figures and analyses from the shell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+By = Annotated[str, typer.Option(help="Dimensions to cut by, separated by commas.")]
+Where = Annotated[
+    str, typer.Option(help="Filter, such as \"source = 'Web' and amount_base > 100\".")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def metric(
+    ids: Annotated[list[str] | None, typer.Argument(help="Metric ids; see --list.")] = None,
+    by: By = "",
+    grain: Annotated[str, typer.Option(help="day, week, month, quarter or year.")] = "",
+    start: Annotated[str, typer.Option("--from", help="First day, such as 2026-01-01.")] = "",
+    end: Annotated[str, typer.Option("--to", help="Last day, included.")] = "",
+    period: Annotated[
+        str, typer.Option(help="last_quarter, this_year, 2026-Q1, 2026-01-01..2026-02-15, all …")
+    ] = "",
+    where: Where = "",
+    compare: Annotated[str, typer.Option(help="Beside it: previous or year_ago.")] = "",
+    as_json: AsJson = False,
+    listed: Annotated[bool, typer.Option("--list", help="List every metric.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Definition, portal fields and SQL of each metric.")
+    ] = False,
+) -> None:
+    """Compute metrics on the newest snapshot.
+
+    Money is in the portal's base currency, durations in days, shares are fractions of 1 (in
+    percent in the table). Without a period, everything that is loaded.
+    """
+    from workbench.errors import UsageError
+    from workbench.i18n import _
+    from workbench.metrics import catalogue, describe
+
+    if listed and not ids:
+        _print_list([describe(each) for each in catalogue().values()], as_json)
+        return
+    if not ids:
+        raise UsageError(
+            _("No metric was asked for."), hint=_("`workbench metric --list` shows them.")
+        )
+    if explain:
+        _explain(ids, as_json)
+        return
+    frame = _query(ids, by, grain, start, end, period, where, compare)
+    if as_json:
+        _print_json(_answer(frame))
+    else:
+        _print_frame(frame)
+
+
+def _query(
+    ids: list[str],
+    by: str,
+    grain: str,
+    start: str,
+    end: str,
+    period: str,
+    where: str,
+    compare: str,
+) -> pd.DataFrame:
+    from workbench.errors import UsageError
+    from workbench.i18n import _
+    from workbench.metrics import query
+
+    if period and (start or end):
+        raise UsageError(_("Give either --period or --from and --to."))
+    return query(
+        [part for each in ids for part in each.split(",") if part],
+        by=[part.strip() for part in by.split(",") if part.strip()],
+        grain=grain or None,
+        period=period or None,
+        start=_day(start) if start else None,
+        end=_day(end, after=True) if end else None,
+        where=where or None,
+        compare=compare or None,  # type: ignore[arg-type]
+        each_n=True,
+    )
+
+
+def _day(text: str, *, after: bool = False) -> Any:
+    """Return the first day of a date, month or year that is written out, or the day after it."""
+    from workbench.metrics import resolve_period
+
+    named = resolve_period(text)
+    return named.end if after else named.start
+
+
+def _answer(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return a frame and what it knows about itself as plain values; NaN becomes null."""
+    attrs = frame.attrs
+    answer: dict[str, Any] = {
+        "rows": [_plain_row(row) for row in frame.to_dict("records")],
+        "total": {name: _plain(value) for name, value in attrs["total"].items()},
+        "n": attrs["n"],
+        "period": {
+            "start": attrs["period"]["start"].isoformat(),
+            "end": attrs["period"]["end"].isoformat(),
+            "label": attrs["period"]["label"],
+        },
+        "loaded": {name: day and day.isoformat() for name, day in attrs["loaded"].items()},
+        "status": attrs["status"],
+        "statuses": attrs["statuses"],
+        "marks": attrs["marks"],
+        "as_of": attrs["as_of"].isoformat(),
+        "snapshot": attrs["snapshot"],
+        "currency": attrs["currency"],
+        "timezone": attrs["timezone"],
+        "metrics": attrs["metrics"],
+    }
+    if "before" in attrs:
+        before = attrs["before"]
+        answer["before"] = {
+            **before,
+            "total": {name: _plain(value) for name, value in before["total"].items()},
+            "period": {
+                "start": before["period"]["start"].isoformat(),
+                "end": before["period"]["end"].isoformat(),
+                "label": before["period"]["label"],
+            },
+        }
+    return answer
+
+
+def _plain_row(row: dict[Any, Any]) -> dict[str, Any]:
+    return {str(name): _plain(value) for name, value in row.items()}
+
+
+def _plain(value: Any) -> Any:
+    import pandas as pd
+
+    if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.date().isoformat()
+    return value.item() if hasattr(value, "item") else value
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _print_frame(frame: pd.DataFrame) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from workbench.i18n import _, format_datetime, format_number, language
+    from workbench.metrics import dimension_titles, format_value
+
+    attrs, titles = frame.attrs, dimension_titles()
+    metrics = attrs["metrics"]
+    table = Table(title=attrs["period"]["label"], title_justify="left")
+    keys = [name for name in frame if name == "period" or name in attrs["by"]]
+    for name in keys:
+        table.add_column(_("Period") if name == "period" else str(titles[name]))
+    compared = "before" in attrs
+    for one in metrics.values():
+        table.add_column(one["title"][language()], justify="right")
+        if compared:
+            table.add_column(attrs["before"]["period"]["label"], justify="right", style="dim")
+        table.add_column("n", justify="right", style="dim")
+
+    def figures(values: Any, counts: Any, before: Any) -> list[str]:
+        cells = []
+        for name, one in metrics.items():
+            cells.append(format_value(values[name], one["unit"], attrs["currency"]))
+            if compared:
+                cells.append(format_value(before[name], one["unit"], attrs["currency"]))
+            cells.append(format_number(counts[name]))
+        return cells
+
+    n_columns = {name: "n" if i == 0 else f"n_{name}" for i, name in enumerate(metrics)}
+    for row in frame.to_dict("records"):
+        cells = [
+            Text(
+                _period_label(row[name], attrs["grain"])
+                if name == "period"
+                else (_("not set") if _plain(row[name]) is None else str(row[name]))
+            )
+            for name in keys
+        ]
+        counts = {name: row[column] for name, column in n_columns.items()}
+        before = {name: row.get(f"{name}_before") for name in metrics}
+        table.add_row(*cells, *figures(row, counts, before))
+    if keys:
+        table.add_section()
+        label = [_("Total"), *[""] * (len(keys) - 1)]
+        before_total = attrs["before"]["total"] if compared else {}
+        table.add_row(*label, *figures(attrs["total"], attrs["n"], before_total), style="bold")
+    console = Console()
+    console.print(table)
+    for name, status in attrs["statuses"].items():
+        if status != "ok":
+            title = metrics[name]["title"][language()]
+            console.print(f"{title}: {_status(status)}", style="yellow")
+    console.print(
+        _("Data as of {moment}, snapshot {id}.").format(
+            moment=format_datetime(attrs["as_of"], attrs["timezone"]), id=attrs["snapshot"]
+        ),
+        style="dim",
+    )
+
+
+def _period_label(day: Any, grain: str) -> str:
+    from workbench.metrics import Period
+    from workbench.metrics.periods import next_unit
+
+    first = day.date()
+    return Period(first, next_unit(first, grain)).label()
+
+
+def _status(status: str) -> str:
+    from workbench.i18n import _
+
+    return {
+        "partial": _("the period is not over, or a part of it is not loaded"),
+        "immature": _("the cohort is still young; the figure will change"),
+        "whole months": _("known for whole months only"),
+        "not loaded": _("not loaded for this period"),
+    }[status]
+
+
+def _print_list(described: list[dict[str, Any]], as_json: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from workbench.i18n import _, language
+
+    if as_json:
+        _print_json(described)
+        return
+    table = Table()
+    for title in (_("Metric"), _("Title"), _("Unit"), _("Date basis"), _("What it means")):
+        table.add_column(title)
+    for one in described:
+        texts = one["title"][language()], one["unit"], one["date_basis"], one["help"][language()]
+        table.add_row(one["id"], *texts)
+    Console().print(table)
+
+
+def _explain(ids: list[str], as_json: bool) -> None:
+    from rich.console import Console
+
+    from workbench.i18n import _, language
+    from workbench.metrics import definition, describe
+    from workbench.metrics.query import statements
+    from workbench.metrics.sql import Cut
+    from workbench.warehouse import newest_snapshot
+
+    snapshot = newest_snapshot()
+    explained = [
+        {
+            **describe(definition(one)),
+            "sql": [
+                {"counts": names, "sql": ask.sql}
+                for names, ask in statements(definition(one), Cut(), snapshot)
+            ],
+        }
+        for one in ids
+    ]
+    if as_json:
+        _print_json(explained)
+        return
+    console, code = Console(highlight=False, soft_wrap=True), language()
+    for one in explained:
+        console.print(f"{one['id']}: {one['title'][code]}", style="bold", markup=False)
+        facts = {
+            _("Meaning"): one["help"][code],
+            _("Formula"): one["formula"] or one["expression"],
+            _("Rows counted"): one["rows"] or _("all"),
+            _("One row is"): one["grain"][code],
+            _("Date basis"): one["date_basis"],
+            _("Unit"): one["unit"],
+            _("Dimensions"): ", ".join(one["dimensions"]),
+            _("Owner"): one["owner"][code],
+            _("Portal methods and files"): ", ".join(one["sources"]),
+            _("Maturity rule"): one["maturity"] or _("none"),
+        }
+        for name, value in facts.items():
+            console.print(f"  {name}: {value}", markup=False)
+        for each in one["sql"]:
+            console.print(f"\n-- {', '.join(each['counts'])}\n{each['sql']}\n", markup=False)
+
+
+def forecast(
+    name: Annotated[str, typer.Argument(help="Metric to forecast.")] = "won_revenue",
+    horizon: Annotated[int, typer.Option(min=1, max=24, help="Months ahead.")] = 3,
+    level: Annotated[float, typer.Option(min=0.5, max=0.99, help="Of the interval.")] = 0.8,
+    where: Where = "",
+    as_json: AsJson = False,
+) -> None:
+    """Forecast a metric by month, with its back-test beside the seasonal naive forecast."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from workbench.analysis import findings
+    from workbench.analysis.forecast import forecast as forecast_months
+    from workbench.i18n import _, format_month, format_percent
+    from workbench.metrics import format_value, query
+
+    frame = query(name, grain="month", where=where or None)
+    unit, currency = frame.attrs["metrics"][name]["unit"], frame.attrs["currency"]
+    result = forecast_months(
+        frame[["period", name]],
+        horizon=horizon,
+        level=level,
+        as_of=frame.attrs["as_of"].astimezone(_zone(frame.attrs["timezone"])),
+    )
+    if as_json:
+        _print_json(
+            {
+                "metric": name,
+                "method": result.method,
+                "status": result.status,
+                "level": level,
+                "unit": unit,
+                "currency": currency,
+                "history": [_plain_row(row) for row in result.history.to_dict("records")],
+                "future": [_plain_row(row) for row in result.future.to_dict("records")],
+                "errors": {
+                    method: {key: _plain(value) for key, value in errors.items()}
+                    for method, errors in result.errors.items()
+                },
+                "backtest": [_plain_row(row) for row in result.backtest.to_dict("records")],
+                "filled": [day.isoformat() for day in result.filled],
+                "as_of": frame.attrs["as_of"].isoformat(),
+                "snapshot": frame.attrs["snapshot"],
+            }
+        )
+        return
+    console = Console()
+    table = Table(title=_("Forecast"), title_justify="left")
+    for title in (_("Month"), _("Expected"), _("Low"), _("High")):
+        table.add_column(title, justify="right")
+    for row in result.future.to_dict("records"):
+        shown = (format_value(row[key], unit, currency) for key in ("value", "low", "high"))
+        table.add_row(format_month(row["period"].date()), *shown)
+    console.print(table)
+    if result.errors:
+        tried = Table(title=_("Error on the past"), title_justify="left")
+        for title in (_("Method"), "WAPE", "MASE", _("Bias"), _("Interval held"), "n"):
+            tried.add_column(title, justify="right")
+        for method, errors in result.errors.items():
+            tried.add_row(
+                {"ets": "ETS", "seasonal_naive": _("Month of last year")}[method],
+                format_percent(errors["wape"]),
+                f"{errors['mase']:.2f}",
+                format_percent(errors["bias"]),
+                format_percent(errors["coverage"], 0),
+                str(int(errors["n"])),
+            )
+        console.print(tried)
+    console.print(findings.forecast(result, unit, currency), markup=False)
+
+
+def scenario(
+    win_rate: Annotated[
+        float | None, typer.Option(help="Share of the open deals that will be won, 0 to 1.")
+    ] = None,
+    quarter: Annotated[str, typer.Option(help="Quarter, such as 2026-Q4.")] = "this_quarter",
+    as_json: AsJson = False,
+) -> None:
+    """Expected won revenue of a quarter: done + win rate × open deals that are due.
+
+    Without --win-rate, each pipeline's own closed win rate of the last 12 months.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from workbench.analysis import findings
+    from workbench.analysis.scenarios import expected_quarter
+    from workbench.i18n import _, format_number, format_percent
+    from workbench.metrics import format_value, query, resolve_period
+    from workbench.warehouse import newest_snapshot
+
+    snapshot = newest_snapshot()
+    today = snapshot.as_of.astimezone(_zone(snapshot.timezone)).date()
+    period = resolve_period(quarter, today, snapshot.timezone)
+    columns = "pipeline, amount_base, expected_close_on, closed_on"
+    rates: Any = win_rate
+    if rates is None:
+        own = query(
+            "closed_win_rate", by="pipeline", period="last_12_months", snapshot=snapshot
+        ).dropna()
+        rates = dict(zip(own["pipeline"], own["closed_win_rate"].astype(float), strict=True))
+    table = expected_quarter(
+        snapshot.query(f"SELECT {columns} FROM deals WHERE is_open"),  # noqa: S608 - own names
+        rates,
+        period,
+        won=snapshot.query(f"SELECT {columns} FROM deals WHERE is_won"),  # noqa: S608
+    )
+    if as_json:
+        _print_json(
+            {
+                "rows": [_plain_row(row) for row in table.to_dict("records")],
+                "total": table.attrs["total"],
+                "without_date": table.attrs["without_date"],
+                "quarter": {"start": str(period.start), "end": str(period.end)},
+                "currency": snapshot.base_currency,
+                "as_of": snapshot.as_of.isoformat(),
+                "snapshot": snapshot.id,
+            }
+        )
+        return
+    shown = Table(title=period.label(), title_justify="left")
+    for title in (_("Pipeline"), _("Won so far"), _("Open and due"), "n", _("Win rate")):
+        shown.add_column(title, justify="right")
+    for title in (_("Expected"), _("Low"), _("High")):
+        shown.add_column(title, justify="right")
+    whole = {"pipeline": _("Total"), "win_rate": None, **table.attrs["total"]}
+    for row in [*table.to_dict("records"), whole]:
+        money = {
+            key: format_value(row[key], "money", snapshot.base_currency)
+            for key in ("done", "open_due", "expected", "low", "high")
+        }
+        rate = "" if row["win_rate"] is None else format_percent(row["win_rate"])
+        due = format_number(row["due_deals"])
+        ends = money["expected"], money["low"], money["high"]
+        shown.add_row(Text(row["pipeline"]), money["done"], money["open_due"], due, rate, *ends)
+    console = Console()
+    console.print(shown)
+    console.print(findings.scenario(table, snapshot.base_currency), markup=False)
+
+
+def _zone(name: str) -> Any:
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(name)
