@@ -28,8 +28,8 @@ scripts, mark-up and scripts in titles (`deal_rows.ODD_TITLES`).
 
 `write_marketing_spend` writes what the paid channels cost, to the same story.
 
-Deals are made in chunks (`company.CHUNK`), so memory does not grow with their history; identifiers
-of history, activities and product rows follow time within a chunk.
+Deals are made in chunks (`generation.CHUNK`), so memory does not grow with their history;
+identifiers of history, activities and product rows follow time within a chunk.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from workbench.bitrix24.sandbox.seed.company import SEED, SizeName, company
+from workbench.bitrix24.sandbox.seed.generation import SEED, SizeName, company
 from workbench.bitrix24.sandbox.seed.marketing import (
     CHANNEL_SOURCES,
     Spend,

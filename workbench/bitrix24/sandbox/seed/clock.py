@@ -62,7 +62,8 @@ def moments(positions: Positions) -> Moments:
     """Wall times of office positions; those beyond the calendar fall on its last day."""
     calendar = working_days()
     whole = np.floor(positions).astype(np.int64)
-    inside = ((positions - whole) * OFFICE_DAY).astype(np.int64)
+    # The millisecond makes up for what a second loses on its way through a position and back.
+    inside = ((positions - whole) * OFFICE_DAY + 1e-3).astype(np.int64)
     return calendar[np.clip(whole, 0, len(calendar) - 1)] * DAY + OPENS + inside
 
 
