@@ -12,6 +12,7 @@ import logging
 import re
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -19,17 +20,17 @@ from pydantic import ValidationError
 from workbench.bitrix24 import activity, oauth
 from workbench.bitrix24.activity import MAX_TEXT, Answer
 from workbench.errors import AccessDenied, BadCredentials, PortalError, WorkbenchError
-from workbench.i18n import _, language, use_language
+from workbench.i18n import _, use_language
 from workbench.metrics import catalogue
 from workbench.reports import load_reports, run_report
+from workbench.reports.parameters import notebook_parameters
 
 log = logging.getLogger("workbench.action")
 
 PATIENCE = 3 * 86_400  # seconds for which sending is tried while the portal does not accept
 LONGEST_PAUSE = 60.0  # seconds between two tries
-MARGIN = 5.0  # seconds that sending is given before the process stops waiting
 
-Sent = Literal["accepted", "gone", "not waited for"]
+Sent = Literal["accepted", "gone", "given up", "not waited for"]
 
 _DOCUMENT = re.compile(r"DEAL_([1-9]\d{0,17})")
 
@@ -41,15 +42,15 @@ class Invalid(Exception):
 def action_reports() -> dict[str, str]:
     """Return ``{name: title}`` of the reports that analyse one deal."""
     return {
-        name: report.title[language()]
-        for name, report in load_reports().items()
-        if "deal_id" in report.notebook_parameters
+        report.name: str(report.title)
+        for report in load_reports()
+        if "deal_id" in notebook_parameters(report.notebook_file)
     }
 
 
 def action_metrics() -> dict[str, str]:
     """Return ``{id: title}`` of every metric."""
-    return {name: metric.title[language()] for name, metric in catalogue().items()}
+    return {name: str(metric.title) for name, metric in catalogue().items()}
 
 
 def action_scopes() -> tuple[str, ...]:
@@ -79,8 +80,10 @@ def analyse(payload: Mapping[str, Any]) -> Answer:
         record = run_report(
             name,
             parameters,
-            run_id=payload["key"],
+            run_id=run_id(payload, name),
             trigger="action",
+            job=payload["key"],
+            queued_at=datetime.fromisoformat(payload["received"]),
         )
     except Invalid as error:
         return Answer(status="invalid", error=str(error))
@@ -94,10 +97,17 @@ def analyse(payload: Mapping[str, Any]) -> Answer:
             error=_("The analysis failed ({kind}).").format(kind=type(error).__name__),
         )
     if record.outcome == "succeeded":
-        return of_result(record.result)
+        return of_result({"as_of": record.as_of, **record.result})
     if record.outcome == "timed_out":
         return Answer(status="timeout", error=_("The analysis took too long."))
-    return Answer(status="error", error=(record.error or _("The analysis failed."))[:MAX_TEXT])
+    why = str(record.error) if record.error else _("The analysis failed.")
+    return Answer(status="error", error=why[:MAX_TEXT])
+
+
+def run_id(payload: Mapping[str, Any], report: str) -> str:
+    """Return the id of the call's run: always the same one for the same call."""
+    received = datetime.fromisoformat(payload["received"]).astimezone(UTC)
+    return f"{received:%Y%m%d-%H%M%S}-{report}-{payload['key'].removeprefix('action-')[:16]}"
 
 
 def request(
@@ -153,8 +163,8 @@ def of_result(result: Mapping[str, Any]) -> Answer:
 def send(payload: Mapping[str, Any], given: Answer) -> Sent:
     """Send the answer until the portal accepts it or its token is gone.
 
-    A repeated answer is refused by the portal, which counts as gone. Raises the portal's last
-    error after `PATIENCE`.
+    A repeated answer is refused by the portal, which counts as gone. Given up are answers that
+    the portal refuses for another reason, or does not take for `PATIENCE`.
     """
     started = time.monotonic()
     for pause in _pauses():
@@ -172,15 +182,14 @@ def send(payload: Mapping[str, Any], given: Answer) -> Sent:
                     },
                 )
             return "accepted"
-        except AccessDenied as error:
-            if error.code != "ACCESS_DENIED":  # a missing scope is no spent token
-                raise
-            return "gone"
         except PortalError as error:
+            if isinstance(error, AccessDenied) and error.code == "ACCESS_DENIED":
+                return "gone"  # not so a missing scope
             # A lost token may come back with the portal's next call (`oauth.adopt`).
             passing = error.may_pass or isinstance(error, BadCredentials) or error.status >= 500
             if not passing or time.monotonic() - started > PATIENCE:
-                raise
+                log.error("action %s: not sent, %s %s", payload["key"], error.code, error)
+                return "given up"
             log.warning("action %s: not sent yet, %s", payload["key"], type(error).__name__)
             time.sleep(pause)
     raise AssertionError("pauses do not end")

@@ -65,7 +65,7 @@ def portal_address() -> str:
         )
     try:
         with Portal.from_settings() as portal:
-            return f"https://{portal.host}"
+            return portal.portal_url
     except WorkbenchError:
         raise ConfigurationError(
             _("It is not known which portal the application belongs to."),

@@ -18,6 +18,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -204,7 +205,7 @@ def adopt(member_id: str, access_token: str, refresh_token: str, expires_in: flo
         return True
 
 
-def _exchange(grant_type: str, **grant: str) -> dict[str, object]:
+def _exchange(grant_type: str, **grant: str) -> dict[str, Any]:
     here = settings()
     if not (here.app_client_id and here.app_client_secret):
         raise ConfigurationError(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any
 
+from workbench.bitrix24.sandbox import rights
 from workbench.bitrix24.sandbox.deliveries import Deliveries
 from workbench.bitrix24.sandbox.state import State
 
@@ -276,8 +277,7 @@ class Applications:
         if not spent:
             raise OAuthError("invalid_grant", "The grant is unknown, expired or used already")
         user_id = int(spent[0][0])
-        user = self._state.get("users", user_id)
-        if user is None or user["ACTIVE"] != "Y":
+        if not rights.is_active(self._state, user_id):
             raise OAuthError("authorization_error", "The user is not active", 401)
         answer = self.authorization(application, user_id, renewable=True)
         del answer["application_token"]

@@ -1,4 +1,4 @@
-"""Local applications at work: access tokens, the authorization server, ``app.info``.
+"""Local applications at work: access tokens and the authorization server.
 
 The authorization server answers under the portal's own address (``/oauth/authorize/``,
 ``/oauth/token/``), as a cloud portal does besides ``oauth.bitrix.info``.
@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from workbench.bitrix24.sandbox import rights
 from workbench.bitrix24.sandbox.application_book import (
-    Application,
     Applications,
     ExpiredToken,
     OAuthError,
@@ -77,8 +77,7 @@ def caller(portal: Portal, applications: Applications, token: str) -> Caller:
         raise Refusal("expired_token", text, 401) from None
     if holder is None:
         raise Refusal("NO_AUTH_FOUND", "Wrong authorization data", 401)
-    user = portal.state.get("users", holder.user_id)
-    if user is None or user["ACTIVE"] != "Y":
+    if not rights.is_active(portal.state, holder.user_id):
         raise Refusal("authorization_error", "Unable to authorize user", 401)
     application = holder.application
     return Caller(
@@ -92,8 +91,7 @@ def caller(portal: Portal, applications: Applications, token: str) -> Caller:
 
 def administrator(call: Call) -> bool:
     """Tell whether the caller is an administrator of the portal."""
-    user = call.state.get("users", call.caller.user_id)
-    return user is not None and user["IS_ADMIN"] == "Y"
+    return rights.is_admin(call.state, call.caller.user_id)
 
 
 def _authorize_page(portal: Portal) -> Any:
@@ -136,33 +134,6 @@ def _token_page(portal: Portal) -> Any:
             )
 
     return token
-
-
-@method("app.info")
-def app_info(call: Call) -> dict[str, Any]:
-    """Return what the portal knows of the calling application; of a webhook, its scopes."""
-    application: Application | None = call.caller.application
-    if application is None:
-        return {"SCOPE": sorted(call.caller.scopes), "LICENSE": "fr_basic"}
-    return {
-        "ID": application.id,
-        "CODE": application.client_id,
-        "VERSION": 1,
-        "STATUS": "L",
-        "INSTALLED": application.installed,
-        "PAYMENT_EXPIRED": "N",
-        "DAYS": None,
-        "LANGUAGE_ID": call.state.settings.get("language", "fr"),
-        "LICENSE": "fr_basic",
-        "SCOPE": sorted(application.scopes),
-        # As the authorization server says it:
-        "client_id": application.client_id,
-        "member_id": call.state.settings["member_id"],
-        "client_endpoint": f"{call.portal.base_url}/rest/",
-        "domain": call.portal.host,
-        "status": "L",
-        "user_id": call.caller.user_id,
-    }
 
 
 @method("sandbox.application.add")

@@ -1,0 +1,15 @@
+"""The sandbox's own web pages, for people: processes, and what they did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.bitrix24.sandbox.pages.processes import routes
+
+if TYPE_CHECKING:
+    from workbench.bitrix24.sandbox.portal import Portal
+
+
+def attach(portal: Portal) -> None:
+    """Add the pages to the portal's addresses."""
+    portal.routes += routes(portal)

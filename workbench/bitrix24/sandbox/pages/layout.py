@@ -1,0 +1,94 @@
+"""The frame of every page: plain HTML from the server, one style sheet, nothing from elsewhere."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from workbench.i18n import LANGUAGES, Language, _, language
+
+STYLE = Path(__file__).parent / "style.css"
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+        "base-uri 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def asked_language(request: Request) -> Language:
+    """Return the language of ``?lang=``, else that of the installation."""
+    asked = request.query_params.get("lang", "")
+    return next((code for code in LANGUAGES if code == asked), language())
+
+
+def page(title: str, body: str, request: Request, *, reload: bool = False) -> HTMLResponse:
+    """Return a page; ``body`` is HTML whose texts are escaped, ``title`` a text.
+
+    With ``reload`` the browser asks again every second, without any script.
+    """
+    refresh = '<meta http-equiv="refresh" content="1">' if reload else ""
+    others = " ".join(
+        f'<a href="?lang={code}" hreflang="{code}"'
+        f"{' aria-current=true' if code == language() else ''}>{code.upper()}</a>"
+        for code in LANGUAGES
+    )
+    portal, choice = _("Sandbox portal"), _("Language")
+    return HTMLResponse(
+        f"""<!doctype html>
+<html lang="{language()}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+{refresh}
+<title>{escape(title)}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/sandbox/style.css">
+</head>
+<body>
+<header>
+<a class="brand" href="/sandbox/processes?lang={language()}">{escape(portal)}</a>
+<nav aria-label="{escape(choice)}">{others}</nav>
+</header>
+<main>
+<h1>{escape(title)}</h1>
+{body}
+</main>
+</body>
+</html>
+""",
+        headers=_HEADERS,
+    )
+
+
+def section(title: str, body: str) -> str:
+    """Return a part of a page under its heading; ``body`` is HTML."""
+    return f"<section><h2>{escape(title)}</h2>{body}</section>"
+
+
+def note(text: str) -> str:
+    """Return a quiet line of text."""
+    return f'<p class="note">{escape(text)}</p>'
+
+
+async def style(_request: Request) -> Response:
+    """Return the style sheet."""
+    return Response(
+        STYLE.read_bytes(), media_type="text/css", headers={"Cache-Control": "no-cache"}
+    )
+
+
+def from_this_site(request: Request) -> bool:
+    """Tell whether a form was sent by one of our own pages (or by no browser)."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = request.headers.get("origin")
+    return origin is None or origin == f"{request.url.scheme}://{request.url.netloc}"
