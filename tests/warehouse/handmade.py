@@ -104,7 +104,8 @@ def directories() -> Rows:
             for index, name in enumerate(people, 1)
         ],
         "departments": [
-            {"ID": str(key), "NAME": name, "SORT": 500} | ({"PARENT": str(parent)} if parent else {})
+            {"ID": str(key), "NAME": name, "SORT": 500}
+            | ({"PARENT": str(parent)} if parent else {})
             for key, (name, parent) in TEAMS.items()
         ],
         "products": [
@@ -266,7 +267,9 @@ def made_spend() -> list[tuple[date, str, str, Decimal, str, int, int]]:
     spend = []
     for number in range(36):
         month = date(2023 + (11 + number) // 12, (11 + number) % 12 + 1, 1)
-        spend.append((month, "Google Ads", "ADVERTISING", Decimal(2400 + 40 * number), "EUR", 900, 30000))
+        spend.append(
+            (month, "Google Ads", "ADVERTISING", Decimal(2400 + 40 * number), "EUR", 900, 30000)
+        )
         spend.append((month, "SEO", "WEB", Decimal(900), "EUR", 1500, 60000))
     return spend
 

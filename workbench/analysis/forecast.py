@@ -64,8 +64,9 @@ def forecast(
     """Forecast a monthly series.
 
     ``series``: a frame of ``period`` (first day of a month) and ``value`` (or one other column),
-    or a Series over such days. Months that are not over on ``as_of`` are left out, as are unknown
-    ones at the ends; a missing month between is interpolated. ``horizon``: months, 1 to 24;
+    such as two columns of `workbench.metrics.query`, or a Series over such days. Months that are
+    not over on ``as_of``, or that the query marked as incomplete, are left out at the ends; a
+    missing month between is interpolated. ``horizon``: months, 1 to 24;
     ``level``: of the interval.
 
     ``future``: period, value, low, high. ``backtest``: origin (last month seen), step (months
@@ -208,7 +209,10 @@ def _months(
     """Return the complete months as floats by first day, and those that were interpolated."""
     if isinstance(series, pd.DataFrame):
         name = "value" if "value" in series else next(c for c in series if c not in ("period", "n"))
-        series = pd.Series(series[name].to_numpy(dtype=float), pd.to_datetime(series["period"]))
+        marks = series.attrs.get("marks", {}).get(name, {})
+        cut = {pd.Timestamp(day) for day, mark in marks.items() if mark != "immature"}
+        values = series[name].astype(float).mask(series["period"].isin(cut))
+        series = pd.Series(values.to_numpy(), pd.to_datetime(series["period"]))
     days = pd.DatetimeIndex(pd.to_datetime(series.index))
     days = days.tz_localize(None).to_period("M").to_timestamp()
     months = pd.Series(series.to_numpy(dtype=float), days).groupby(level=0).sum(min_count=1)

@@ -135,27 +135,23 @@ def work(*, once: bool = False, on_ready: Callable[[], None] | None = None) -> N
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_signal: stop.set())
         _launch()
-        try:
-            scheduled = _files()
-            apply_schedules()
-            log.info("ready: %s", queue_file())
-            if on_ready:
-                on_ready()
-            while not stop.wait(0.2 if once else 5):
-                if once and not unfinished():
-                    break
-                if not once and _files() != scheduled:
-                    scheduled = _files()
-                    apply_schedules()
-        finally:
-            left = unfinished()
-            if left:
-                log.info("stopped; the next worker finishes %d jobs", left)
-            DBOS.destroy()
+        log.info("ready: %s", queue_file())
+        if on_ready:
+            on_ready()
+        scheduled: object = None
+        while not (once and scheduled and not unfinished()):
+            if scheduled != _files():
+                scheduled = _files()
+                apply_schedules()
+            if stop.wait(0.2 if once else 5):
+                break
+        left = unfinished()
+        DBOS.destroy()
+        if left:
+            log.info("ended; the next worker finishes what is left: %d", left)
             logging.shutdown()
-            if left:
-                # Threads wait for their runs, whose processes die with this one.
-                os._exit(0)
+            # A thread would wait for its run; this way the run's process ends with this one.
+            os._exit(0)
 
 
 def apply_schedules() -> None:
@@ -203,7 +199,8 @@ def apply_schedules() -> None:
 
 
 def _files() -> list[tuple[str, int]]:
-    return sorted((p.name, p.stat().st_mtime_ns) for p in reports_dir().glob("*.yml"))
+    """Return what tells whether the report files have changed; never empty."""
+    return [("", 0)] + sorted((p.name, p.stat().st_mtime_ns) for p in reports_dir().glob("*.yml"))
 
 
 def _launch() -> None:
@@ -214,6 +211,7 @@ def _launch() -> None:
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.setLevel(logging.INFO)
     log.addHandler(to_file)
+    logging.getLogger("dbos").addHandler(to_file)
     for name in [n for n in os.environ if re.match(r"DBOS_", n)]:
         del os.environ[name]  # a DBOS Cloud set-up of this machine is not ours
     config: DBOSConfig = {
@@ -223,6 +221,7 @@ def _launch() -> None:
         "executor_id": APPLICATION,  # the same after a restart: that is what recovery goes by
         "enable_otlp": False,
         "log_level": "ERROR",
+        "console_log_level": "CRITICAL",
         "scheduler_polling_interval_sec": 5.0,
     }
     DBOS(config=config)

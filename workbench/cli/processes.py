@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,11 @@ from typing import Self
 import psutil
 
 GRACE = 10  # seconds between asking a process to end and ending it
+
+
+def exit_on_terminate() -> None:
+    """Let SIGTERM unwind the program as Ctrl-C does, so that what it started ends too."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 class Processes:

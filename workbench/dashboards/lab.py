@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 
 from workbench.dashboards.kernels import kernel_environment
-from workbench.errors import NoSnapshot
-from workbench.i18n import _
 from workbench.settings import settings
 from workbench.warehouse import newest_snapshot
 
@@ -17,12 +15,7 @@ def run(port: int = 8888, *, open_browser: bool = True) -> None:
     The kernels get no credentials and look at the newest snapshot. Raises NoSnapshot if nothing
     has been synced, before anything is started.
     """
-    try:
-        newest_snapshot()
-    except NoSnapshot as error:
-        raise NoSnapshot(
-            error.message, hint=error.hint or _("Run `workbench sync` first.")
-        ) from None
+    newest_snapshot()
     config = settings()
     environment = kernel_environment(config, {"WORKBENCH_LANGUAGE": config.language})
     os.environ.clear()

@@ -37,6 +37,7 @@ HERE = Path(__file__).parent
 STATIC = HERE / "static"
 SHARED_STATIC = HERE.parent / "views" / "static"
 PRODUCT = "Analyse Commerciale"
+MOST_FILTERS = 50
 LANGUAGE_NAMES = {"fr": "Français", "en": "English"}
 
 # Vega compiles its expressions, so it needs eval; everything comes from this server.
@@ -108,14 +109,22 @@ class Page(JupyterHandler):
         self.clear_header("Server")
 
     @property
+    def query(self) -> dict[str, str]:
+        """The filters in the address; none if there are more than any page has."""
+        try:
+            return dict(parse_qsl(self.request.query, max_num_fields=MOST_FILTERS))
+        except ValueError:
+            return {}
+
+    @property
     def speaks(self) -> Language:
         """The visitor's language: ``?lang=``, else the installation's."""
-        asked = dict(parse_qsl(self.request.query)).get("lang")
+        asked = self.query.get("lang")
         return next((code for code in LANGUAGES if code == asked), settings().language)
 
     def address(self, path: str, **changes: str) -> str:
         """Return ``path`` with this request's query (filters, language) and some changes."""
-        kept = dict(parse_qsl(self.request.query, max_num_fields=200)) | changes
+        kept = self.query | changes
         return f"{path}?{urlencode(kept)}" if kept else path
 
     def surroundings(self, current: str = "") -> dict[str, Any]:
@@ -274,7 +283,7 @@ class DashboardPage(Page):
         """Start this page's kernel and return its id."""
         language = self.speaks
         request = {
-            "QUERY_STRING": self.request.query,
+            "QUERY_STRING": urlencode(self.query),
             "SCRIPT_NAME": self.request.path,
             "WORKBENCH_LANGUAGE": language,
             "SERVER_SOFTWARE": f"voila/{voila.__version__}",

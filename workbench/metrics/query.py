@@ -190,7 +190,9 @@ class _Board:
             if leaf.id not in found.values:
                 own = extent(leaf, cut, self.known)
                 marks = {
-                    first: mark(leaf, span, own, self.today, ripe)
+                    first: worst(
+                        [mark(leaf, span, own, self.today, ripe), _cut_mark(leaf, span, cut.grain)]
+                    )
                     for first, span in zip(firsts, spans, strict=True)
                 }
                 _place(leaf, parts[leaf.id], marks, found)
@@ -339,6 +341,14 @@ def _grid(firsts: list[date], keys: list[str], parts: dict[str, pd.DataFrame]) -
         if tuples
         else pd.MultiIndex.from_arrays([[] for _name in names], names=names)
     )
+
+
+def _cut_mark(leaf: Definition, span: Period, grain: Grain | None) -> str:
+    """Return ``partial`` for a unit of time that the period shows in part only."""
+    if grain is None or leaf.date == "as-of":
+        return "ok"
+    first = floor_to(span.start, grain)
+    return "ok" if (span.start, span.end) == (first, next_unit(first, grain)) else "partial"
 
 
 def _place(leaf: Definition, rows: pd.DataFrame, marks: dict[date, str], found: _Figures) -> None:

@@ -28,19 +28,21 @@ CHOICES = {
     "source": ("deals", "source"),
     "channel": ("marketing_spend", "channel"),
 }
+DEAL_FILTERS = frozenset({"pipeline", "department", "manager", "source"})
 
 
 @dataclass(frozen=True)
 class Selection:
     """A state of a page's filters over one snapshot.
 
-    ``chosen``: dimension -> value, only those that are not “all”. ``inputs``: what sliders say.
+    ``chosen``: dimension -> value, only those that are not “all”. ``inputs``: what sliders and
+    further parameters say.
     """
 
     snapshot: Snapshot
     period: Period
     chosen: Mapping[str, str] = field(default_factory=dict)
-    inputs: Mapping[str, float] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def currency(self) -> str:
@@ -75,14 +77,16 @@ class Selection:
         options.setdefault("where", self.where(asked))
         return metrics.query(asked, snapshot=self.snapshot, **options)
 
-    def rows(self, table: str) -> pd.DataFrame:
-        """Return the rows of a deals-like table that the chosen filters keep (no period)."""
-        terms = [f'"{dimension}" = ?' for dimension in self.chosen]
-        condition = f" WHERE {' AND '.join(terms)}" if terms else ""
-        if not table.isidentifier():
-            raise ValueError(table)
-        sql = f'SELECT * FROM "{table}"{condition}'  # noqa: S608 - names are ours, values are bound
-        return self.snapshot.query(sql, list(self.chosen.values()))
+    def deals(self, condition: str = "TRUE", parameters: Sequence[Any] = ()) -> pd.DataFrame:
+        """Return the rows of `deals` that the chosen filters keep, whatever their period.
+
+        ``condition``: SQL over the columns of `deals`, its values as ``?``.
+        """
+        terms = [f'"{name}" = ?' for name in self.chosen if name in DEAL_FILTERS]
+        values = [value for name, value in self.chosen.items() if name in DEAL_FILTERS]
+        kept = " AND ".join([*terms, f"({condition})"])
+        sql = f"SELECT * FROM deals WHERE {kept}"  # noqa: S608 - names are ours, values are bound
+        return self.snapshot.query(sql, [*values, *parameters])
 
     def not_applied(self, ids: Sequence[str]) -> list[str]:
         """Return the chosen dimensions that these metrics do not know."""

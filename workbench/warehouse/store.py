@@ -41,6 +41,8 @@ CREATE TABLE IF NOT EXISTS state.progress (
     missing VARCHAR,                -- the right or scope that is missing, or what went wrong
     PRIMARY KEY (source, entity)
 );
+-- Deals whose product rows are still to be read (they have no change date of their own).
+CREATE TABLE IF NOT EXISTS state.pending_owners (entity VARCHAR, owner BIGINT);
 CREATE TABLE IF NOT EXISTS state.observed_rates (
     currency VARCHAR, observed_on DATE, rate DECIMAL(24, 10) NOT NULL,
     PRIMARY KEY (currency, observed_on)
@@ -205,25 +207,30 @@ class Store:
     def replace(self, entity: str, rows: pa.Table) -> int:
         """Make the table hold exactly ``rows``; returns how many were new, different or gone."""
         changed = self.merge(entity, rows)
-        return changed + self.keep(entity, rows.column("_id"))
+        return changed + len(self.keep(entity, rows.column("_id")))
 
-    def keep(self, entity: str, ids: pa.ChunkedArray, low: int = -(2**62), high: int = 2**62) -> int:
-        """Delete what is stored in ``(low, high]`` and not among ``ids``; returns how many."""
+    def keep(
+        self, entity: str, ids: pa.ChunkedArray, low: int = -(2**62), high: int = 2**62
+    ) -> list[int]:
+        """Delete what is stored in ``(low, high]`` and not among ``ids``; returns the gone ids."""
         self.connection.register("kept_ids", pa.table({"_id": ids}))
         try:
-            result = self.connection.execute(
+            rows = self.connection.execute(
                 f"DELETE FROM raw.{quoted(entity)} WHERE _id > ? AND _id <= ?"
-                " AND _id NOT IN (SELECT _id FROM kept_ids)",
+                " AND _id NOT IN (SELECT _id FROM kept_ids) RETURNING _id",
                 [low, high],
-            ).fetchone()
+            ).fetchall()
         finally:
             self.connection.unregister("kept_ids")
-        return int(result[0]) if result else 0
+        return [number for (number,) in rows]
 
-    def delete_children(self, entity: str, owner: str, owners: Sequence[int], kept: pa.Table) -> int:
-        """Delete the rows of ``owners`` (by their column ``owner``) that are not in ``kept``."""
+    def delete_children(
+        self, entity: str, owner: str, owners: Sequence[int], kept: pa.Table | None = None
+    ) -> int:
+        """Delete the rows of ``owners`` (by their column ``owner``), but for those in ``kept``."""
         self.connection.register("owner_ids", pa.table({"id": pa.array(owners, pa.int64())}))
-        self.connection.register("kept_ids", kept.select(["_id"]))
+        spared = kept.select(["_id"]) if kept else pa.table({"_id": pa.array([], pa.int64())})
+        self.connection.register("kept_ids", spared)
         try:
             result = self.connection.execute(
                 f"DELETE FROM raw.{quoted(entity)}"
@@ -234,6 +241,50 @@ class Store:
             self.connection.unregister("owner_ids")
             self.connection.unregister("kept_ids")
         return int(result[0]) if result else 0
+
+    def add_pending(self, entity: str, owners: Sequence[int]) -> None:
+        """Note owners whose children are to be read anew."""
+        self.connection.register("owner_ids", pa.table({"id": pa.array(owners, pa.int64())}))
+        self.connection.execute(
+            "INSERT INTO state.pending_owners SELECT ?, id FROM owner_ids", [entity]
+        )
+        self.connection.unregister("owner_ids")
+
+    def pending(self, entity: str) -> list[int]:
+        """Return the noted owners that still exist, ascending."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT owner FROM state.pending_owners"
+            " WHERE entity = ? AND owner IN (SELECT _id FROM raw.deals) ORDER BY owner",
+            [entity],
+        ).fetchall()
+        return [owner for (owner,) in rows]
+
+    def clear_pending(self, entity: str, owners: Sequence[int]) -> None:
+        """Strike owners off, their children are stored."""
+        self.connection.register("owner_ids", pa.table({"id": pa.array(owners, pa.int64())}))
+        self.connection.execute(
+            "DELETE FROM state.pending_owners"
+            " WHERE entity = ? AND owner IN (SELECT id FROM owner_ids)",
+            [entity],
+        )
+        self.connection.unregister("owner_ids")
+
+    def unknown(self, entity: str, ids: Sequence[int]) -> list[int]:
+        """Return those of ``ids`` that are not stored."""
+        self.connection.register("portal_ids", pa.table({"id": pa.array(ids, pa.int64())}))
+        rows = self.connection.execute(
+            f"SELECT id FROM portal_ids WHERE id NOT IN (SELECT _id FROM raw.{quoted(entity)})"
+        ).fetchall()
+        self.connection.unregister("portal_ids")
+        return [number for (number,) in rows]
+
+    def forget(self) -> None:
+        """Empty everything that came from the portal, but for the observed rates."""
+        with self.transaction():
+            for entity in ENTITIES:
+                self.connection.execute(f"DELETE FROM raw.{quoted(entity.name)}")
+            self.connection.execute("DELETE FROM state.progress WHERE source = 'bitrix24'")
+            self.connection.execute("DELETE FROM state.pending_owners")
 
     def count(self, entity: str) -> int:
         """Return the number of raw rows."""

@@ -12,6 +12,7 @@ from workbench.bitrix24.sandbox.fieldsets import (
     UTM,
     address,
 )
+from workbench.bitrix24.sandbox.records import old_methods
 
 COMPANIES = Entity(
     "companies",
@@ -44,3 +45,5 @@ COMPANIES = Entity(
     uf_entity="CRM_COMPANY",
     event="COMPANY",
 )
+
+old_methods(COMPANIES, "crm.company")

@@ -14,6 +14,7 @@ from workbench.bitrix24.sandbox.fieldsets import (
     UTM,
     address,
 )
+from workbench.bitrix24.sandbox.records import old_methods
 
 CONTACTS = Entity(
     "contacts",
@@ -42,3 +43,5 @@ CONTACTS = Entity(
     uf_entity="CRM_CONTACT",
     event="CONTACT",
 )
+
+old_methods(CONTACTS, "crm.contact")

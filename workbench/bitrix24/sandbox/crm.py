@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.bitrix24.sandbox import stages
+from workbench.bitrix24.sandbox.changes import Change
 from workbench.bitrix24.sandbox.fields import Entity, Row
-from workbench.bitrix24.sandbox.state import Change, State
 from workbench.i18n import _
+
+if TYPE_CHECKING:
+    from workbench.bitrix24.sandbox.state import State
 
 
 def add(

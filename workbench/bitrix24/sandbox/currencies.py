@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+from workbench.bitrix24.sandbox import crm, rights
+from workbench.bitrix24.sandbox.fields import Row, old_form
+from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method
+from workbench.bitrix24.sandbox.records import describe_all
 from workbench.bitrix24.sandbox.fields import Entity, Field
 
 CURRENCIES = Entity(
@@ -28,3 +33,109 @@ CURRENCIES = Entity(
     created_by="",
     modified_by="",
 )
+
+
+def _currency(call: Call, row: Row) -> Row:
+    keep = call.state.keepers("currencies")
+    result: Row = {}
+    for field in CURRENCIES.fields:
+        if not field.hidden:
+            value = row[field.name]
+            form = old_form(field, call.state.clock)
+            stored = None if value is None else keep[field.name](value)
+            result[field.name] = stored if form is None else form(stored)
+    return result
+
+
+def _one(call: Call, code: Any = None) -> Row:
+    code = str(call.get("id") if code is None else code or "").upper()
+    if not code:
+        raise Refusal("", "The parameter id is invalid or not defined.")
+    found = call.state.find("currencies", {"CURRENCY": code}, limit=1)
+    if not found:
+        raise Refusal("", "Not found")
+    return found[0]
+
+
+def _administrator(call: Call) -> None:
+    if not rights.is_admin(call.state, call.caller.user_id):
+        raise Refusal("", "Access denied.", 403)
+
+
+@method("crm.currency.list", scope="crm")
+def list_currencies(call: Call) -> Page:
+    """All currencies; ``total`` is always 0, as on the portal."""
+    rows = [_currency(call, row) for row in call.state.find("currencies", order=[("SORT", "ASC")])]
+    return Page(rows, 0, None, rows=len(rows))
+
+
+@method("crm.currency.get", scope="crm")
+def get_currency(call: Call) -> Row:
+    """One currency by its code."""
+    return _currency(call, _one(call))
+
+
+@method("crm.currency.base.get", scope="crm")
+def get_base(call: Call) -> str:
+    """The base currency's code."""
+    return crm.base_currency(call.state)
+
+
+@method("crm.currency.base.set", scope="crm")
+def set_base(call: Call) -> bool:
+    """Make another currency the base one."""
+    _administrator(call)
+    chosen = _one(call)
+    for row in call.state.find("currencies"):
+        is_base = "Y" if row["RECORD"] == chosen["RECORD"] else "N"
+        call.state.update("currencies", row["RECORD"], {"BASE": is_base})
+    return True
+
+
+@method("crm.currency.fields", scope="crm")
+def currency_fields(call: Call) -> dict[str, Row]:
+    """The fields of a currency."""
+    return describe_all(CURRENCIES.fields)
+
+
+def _values(call: Call) -> Row:
+    given = {k.upper(): v for k, v in call.mapping("fields", required=True).items()}
+    names = {f.name for f in CURRENCIES.fields if not f.hidden and not f.readonly and f.name != "BASE"}
+    return {k: v for k, v in given.items() if k in names}
+
+
+@method("crm.currency.add", scope="crm")
+def add_currency(call: Call) -> str:
+    """A new currency; the answer is its code."""
+    _administrator(call)
+    values = _values(call)
+    code = str(values.get("CURRENCY") or "").upper()
+    if len(code) != 3 or not code.isalpha() or not code.isascii():
+        raise Refusal("", "The field CURRENCY is required.")
+    if call.state.count("currencies", {"CURRENCY": code}):
+        raise Refusal("", "This currency exists already.")
+    crm.add(call.state, "currencies", {**values, "CURRENCY": code}, actor=call.caller.user_id)
+    return code
+
+
+@method("crm.currency.update", scope="crm")
+def update_currency(call: Call) -> bool:
+    """Change a currency's rate or names."""
+    _administrator(call)
+    row = _one(call)
+    values = {k: v for k, v in _values(call).items() if k != "CURRENCY"}
+    try:
+        crm.update(call.state, "currencies", row["RECORD"], values, actor=call.caller.user_id)
+    except ValueError as error:
+        raise Refusal("", f"Invalid value: {error}") from None
+    return True
+
+
+@method("crm.currency.delete", scope="crm")
+def delete_currency(call: Call) -> bool:
+    """Delete a currency that is not the base one."""
+    _administrator(call)
+    row = _one(call)
+    if row["BASE"] == "Y":
+        raise Refusal("", "The base currency can not be deleted.")
+    return crm.delete(call.state, "currencies", row["RECORD"], actor=call.caller.user_id)

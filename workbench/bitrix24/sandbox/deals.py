@@ -12,6 +12,7 @@ from workbench.bitrix24.sandbox.fieldsets import (
     SOURCE,
     UTM,
 )
+from workbench.bitrix24.sandbox.records import old_methods
 
 DEALS = Entity(
     "deals",
@@ -65,3 +66,5 @@ DEAL_CONTACTS = Entity(
         Field("IS_PRIMARY", "char", default="N"),
     ),
 )
+
+old_methods(DEALS, "crm.deal")

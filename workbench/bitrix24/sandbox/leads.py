@@ -15,6 +15,7 @@ from workbench.bitrix24.sandbox.fieldsets import (
     UTM,
     address,
 )
+from workbench.bitrix24.sandbox.records import old_methods
 
 LEADS = Entity(
     "leads",
@@ -52,3 +53,5 @@ LEADS = Entity(
     semantics="STATUS_SEMANTIC_ID",
     stages_of="STATUS",
 )
+
+old_methods(LEADS, "crm.lead")

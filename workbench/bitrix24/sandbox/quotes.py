@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workbench.bitrix24.sandbox.fields import Entity, Field
 from workbench.bitrix24.sandbox.fieldsets import AUTHORS, LAST_ACTIVITY, MONEY, UTM
+from workbench.bitrix24.sandbox.records import old_methods
 
 QUOTES = Entity(
     "quotes",
@@ -39,3 +40,5 @@ QUOTES = Entity(
     stage="STATUS_ID",
     stages_of="QUOTE_STATUS",
 )
+
+old_methods(QUOTES, "crm.quote")

@@ -111,31 +111,14 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from workbench.bitrix24.sandbox.catalogue import ENTITIES
+from workbench.bitrix24.sandbox.changes import Change
 from workbench.bitrix24.sandbox.fields import Clock, Entity, Field, Row, to_native, to_stored
 from workbench.bitrix24.sandbox.filters import expression, where
 from workbench.bitrix24.sandbox.smart_processes import smart_entity
 
+__all__ = ["Change", "State", "Webhook"]
+
 CHUNK = 5_000
-
-
-@dataclass(frozen=True)
-class Change:
-    """One change of a record, told to the listeners after it is written.
-
-    ``kind`` is ``add``, ``update``, ``delete`` or ``category`` (a deal moved to another funnel,
-    which fires ONCRMDEALMOVETOCATEGORY and not ONCRMDEALUPDATE). ``robot`` is True where a process
-    or robot acted: its events carry no access token.
-    """
-
-    entity: str
-    id: int
-    kind: str
-    actor: int
-    robot: bool = False
-    before: Row | None = None
-    after: Row | None = None
-    changed: frozenset[str] = frozenset()
-    connector: str = ""
 
 
 @dataclass(frozen=True)
@@ -222,10 +205,12 @@ class State:
         self._fields: dict[str, tuple[int, list[Field]]] = {}
         #: Statuses by directory, kept by `stages.directory`.
         self.directories: dict[str, Any] = {}
+        #: Whose records each user may see, kept by `rights.colleagues`.
+        self.circles: dict[Any, Any] = {}
         self._listeners: list[Callable[[Change], None]] = []
         self._webhooks: dict[tuple[int, str], Webhook] | None = None
         self._bulk = False
-        #: Set by the applications: access token → `calls.Caller`, or raises `calls.Refusal`.
+        #: Set by the applications: access token → `methods.Caller`, or raises `methods.Refusal`.
         self.authorize: Callable[[str], Any] | None = None
         for entity in ENTITIES:
             self.declare(entity)

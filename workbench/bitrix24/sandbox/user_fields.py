@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+from workbench.bitrix24.sandbox import rights
+from workbench.bitrix24.sandbox.fields import Row
+from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method, page
 from workbench.bitrix24.sandbox.fields import Entity, Field
 
 USER_FIELDS = Entity(
@@ -25,3 +30,289 @@ USER_FIELDS = Entity(
     ),
     indexes=(("ENTITY_ID", "FIELD_NAME"),),
 )
+
+
+TYPES = (
+    "string", "integer", "double", "boolean", "date", "datetime", "money", "url", "address",
+    "enumeration", "file", "employee", "crm_status", "crm", "iblock_section", "iblock_element",
+)  # fmt: skip
+OWNERS = {
+    "lead": "CRM_LEAD", "deal": "CRM_DEAL", "contact": "CRM_CONTACT", "company": "CRM_COMPANY",
+    "quote": "CRM_QUOTE",
+}  # fmt: skip
+LABELS = ("EDIT_FORM_LABEL", "LIST_COLUMN_LABEL", "LIST_FILTER_LABEL")
+
+
+def _sent(row: Row, *, languages: bool | str) -> Row:
+    """A definition in the old form; ``languages`` True for all labels, a code for one, else none."""
+    result: Row = {
+        "ID": str(row["ID"]),
+        **{k: row[k] for k in ("ENTITY_ID", "FIELD_NAME", "USER_TYPE_ID", "XML_ID")},
+        "SORT": str(row["SORT"] if row["SORT"] is not None else 100),
+        **{k: row[k] for k in ("MULTIPLE", "MANDATORY", "SHOW_FILTER", "SHOW_IN_LIST", "EDIT_IN_LIST", "IS_SEARCHABLE")},  # fmt: skip
+        "SETTINGS": row.get("SETTINGS") or {},
+    }
+    labels = row.get("LABELS") or {}
+    for name in LABELS:
+        if languages is True:
+            result[name] = labels
+        elif languages:
+            result[name] = labels.get(languages) or None
+    if row["USER_TYPE_ID"] == "enumeration":
+        result["LIST"] = [
+            {k: str(v) if k in ("ID", "SORT") else v for k, v in item.items()}
+            for item in row.get("LIST") or []
+        ]
+    return result
+
+
+def _options(call: Call, given: Any) -> list[Row]:
+    """The options of an enumeration, each with an id."""
+    items = given.values() if isinstance(given, dict) else given or []
+    result = []
+    for place, item in enumerate(item for item in items if isinstance(item, dict)):
+        number = item.get("ID")
+        if not number:
+            number = call.state.settings.get("enumeration", 0) + 1
+            call.state.settings["enumeration"] = number
+        result.append(
+            {
+                "ID": int(number),
+                "SORT": int(item.get("SORT") or 10 * (place + 1)),
+                "VALUE": str(item.get("VALUE", "")),
+                "DEF": "Y" if str(item.get("DEF", "N")).upper() == "Y" else "N",
+                "XML_ID": str(item.get("XML_ID") or ""),
+            }
+        )
+    return result
+
+
+def _labels(given: Row, present: Row) -> Row:
+    label = next((given[k] for k in LABELS if given.get(k)), None) or given.get("LABEL")
+    if label is None:
+        return present
+    if isinstance(label, dict):
+        return {**present, **{str(k): str(v) for k, v in label.items()}}
+    return {**present, "fr": str(label), "en": str(label)}
+
+
+def _administrator(call: Call) -> None:
+    if not rights.is_admin(call.state, call.caller.user_id):
+        raise Refusal("", "Access denied.", 403)
+
+
+def _own(call: Call, owner: str) -> Row:
+    row = call.state.get("user_fields", call.number("id", 0) or 0)
+    if row is None or row["ENTITY_ID"] != owner:
+        raise Refusal("ERROR_NOT_FOUND", "The entity with ID is not found.")
+    return row
+
+
+def _create(call: Call, owner: str, given: Row) -> int:
+    kind = str(given.get("USER_TYPE_ID") or "")
+    if kind not in TYPES:
+        raise Refusal("ERROR_CORE", "Invalid user type")
+    name = str(given.get("FIELD_NAME") or "").upper()
+    if name and not name.startswith("UF_"):
+        name = f"UF_CRM_{name}"
+    name = name or f"UF_CRM_{call.state.timestamp()}"
+    if not re.fullmatch(r"UF_[A-Z0-9_]{1,47}", name):
+        raise Refusal("ERROR_CORE", "The field name holds characters that are not allowed.")
+    if call.state.count("user_fields", {"ENTITY_ID": owner, "FIELD_NAME": name}):
+        raise Refusal("ERROR_CORE", f"The field {name} for the object {owner} already exists.")
+    flags = ("MULTIPLE", "MANDATORY", "SHOW_FILTER", "SHOW_IN_LIST", "EDIT_IN_LIST", "IS_SEARCHABLE")
+    defaults = {"MULTIPLE": "N", "MANDATORY": "N", "SHOW_FILTER": "N", "SHOW_IN_LIST": "Y", "EDIT_IN_LIST": "Y", "IS_SEARCHABLE": "N"}  # fmt: skip
+    return call.state.add(
+        "user_fields",
+        {
+            "ENTITY_ID": owner,
+            "FIELD_NAME": name,
+            "USER_TYPE_ID": kind,
+            "XML_ID": given.get("XML_ID"),
+            "SORT": given.get("SORT") or 100,
+            **{k: str(given.get(k) or defaults[k]).upper() for k in flags},
+            "SETTINGS": given.get("SETTINGS") if isinstance(given.get("SETTINGS"), dict) else {},
+            "LABELS": _labels(given, {}),
+            "LIST": _options(call, given.get("LIST")),
+        },
+    )
+
+
+def _change(call: Call, row: Row, given: Row) -> None:
+    allowed = ("SORT", "MANDATORY", "SHOW_FILTER", "SHOW_IN_LIST", "EDIT_IN_LIST", "IS_SEARCHABLE", "XML_ID")  # fmt: skip
+    changes: Row = {k: given[k] for k in allowed if k in given}
+    if isinstance(given.get("SETTINGS"), dict):
+        changes["SETTINGS"] = given["SETTINGS"]
+    if "LIST" in given:
+        changes["LIST"] = _merged(call, row.get("LIST") or [], given["LIST"])
+    changes["LABELS"] = _labels(given, row.get("LABELS") or {})
+    call.state.update("user_fields", row["ID"], changes)
+
+
+def _merged(call: Call, present: list[Row], given: Any) -> list[Row]:
+    """Options after an update: a known ID changes (or goes with ``DEL: Y``), others are added."""
+    items = [i for i in (given.values() if isinstance(given, dict) else given or []) if isinstance(i, dict)]
+    options = {int(o["ID"]): o for o in present}
+    fresh = []
+    for item in items:
+        number = int(item.get("ID") or 0)
+        if number in options:
+            if str(item.get("DEL", "N")).upper() == "Y":
+                del options[number]
+            else:
+                options[number] = {**options[number], **{k: v for k, v in item.items() if k in ("VALUE", "SORT", "DEF", "XML_ID")}}  # fmt: skip
+        else:
+            fresh.append(item)
+    return [*options.values(), *_options(call, fresh)]
+
+
+def _methods(kind: str, owner: str) -> None:
+    """``crm.<kind>.userfield.*``."""
+
+    @method(f"crm.{kind}.userfield.list", scope="crm")
+    def list_all(call: Call) -> Page:
+        filter = {k.upper(): v for k, v in call.mapping("filter").items()}
+        language = str(filter.pop("LANG", "") or "")
+        names = ("ID", "FIELD_NAME", "USER_TYPE_ID", "XML_ID", "SORT", "MULTIPLE", "MANDATORY")
+        kept = {k: v for k, v in filter.items() if k.lstrip("=!@%") in names}
+        rows = call.state.find("user_fields", {**kept, "ENTITY_ID": owner}, order=[("SORT", "ASC")])
+        return page(call, [_sent(row, languages=language) for row in rows])
+
+    @method(f"crm.{kind}.userfield.get", scope="crm")
+    def get_one(call: Call) -> Row:
+        return _sent(_own(call, owner), languages=True)
+
+    @method(f"crm.{kind}.userfield.add", scope="crm")
+    def add_one(call: Call) -> int:
+        _administrator(call)
+        given = {k.upper(): v for k, v in call.mapping("fields", required=True).items()}
+        return _create(call, owner, given)
+
+    @method(f"crm.{kind}.userfield.update", scope="crm")
+    def update_one(call: Call) -> bool:
+        _administrator(call)
+        given = {k.upper(): v for k, v in call.mapping("fields", required=True).items()}
+        _change(call, _own(call, owner), given)
+        return True
+
+    @method(f"crm.{kind}.userfield.delete", scope="crm")
+    def delete_one(call: Call) -> bool:
+        _administrator(call)
+        return call.state.delete("user_fields", _own(call, owner)["ID"])
+
+
+for _kind, _owner in OWNERS.items():
+    _methods(_kind, _owner)
+
+
+@method("crm.userfield.types", scope="crm")
+def types_of_fields(call: Call) -> list[Row]:
+    """The types that a user field may have."""
+    return [{"ID": name, "title": name.replace("_", " ").capitalize()} for name in TYPES]
+
+
+# -- userfieldconfig.*: the same definitions in the universal form ------------------------
+
+
+def _config(row: Row) -> Row:
+    labels = row.get("LABELS") or {}
+    result: Row = {
+        "id": row["ID"],
+        "entityId": row["ENTITY_ID"],
+        "fieldName": row["FIELD_NAME"],
+        "userTypeId": row["USER_TYPE_ID"],
+        "xmlId": row["XML_ID"],
+        "sort": row["SORT"],
+        "multiple": row["MULTIPLE"],
+        "mandatory": row["MANDATORY"],
+        "showFilter": row["SHOW_FILTER"],
+        "showInList": row["SHOW_IN_LIST"],
+        "editInList": row["EDIT_IN_LIST"],
+        "isSearchable": row["IS_SEARCHABLE"],
+        "settings": row.get("SETTINGS") or {},
+        "editFormLabel": labels,
+    }
+    if row["USER_TYPE_ID"] == "enumeration":
+        result["enum"] = [
+            {"id": o["ID"], "value": o["VALUE"], "def": o["DEF"], "sort": o["SORT"], "xmlId": o["XML_ID"]}
+            for o in row.get("LIST") or []
+        ]
+    return result
+
+
+def _module(call: Call) -> None:
+    if str(call.get("moduleId") or "") != "crm":
+        raise Refusal("100", "Could not find value for parameter {moduleId}")
+    if "crm" not in call.caller.scopes:
+        raise Refusal("insufficient_scope", "The request requires higher privileges", 403)
+
+
+@method("userfieldconfig.list", scope="userfieldconfig")
+def list_configs(call: Call) -> Page:
+    """Definitions of one owner (``filter[entityId]``) in the universal form."""
+    _module(call)
+    filter = call.mapping("filter")
+    names = {"entityId": "ENTITY_ID", "id": "ID", "fieldName": "FIELD_NAME", "userTypeId": "USER_TYPE_ID"}
+    kept = {names[k]: v for k, v in filter.items() if k in names}
+    answer = page(call, [_config(row) for row in call.state.find("user_fields", kept)])
+    answer.result = {"fields": answer.result}
+    return answer
+
+
+@method("userfieldconfig.get", scope="userfieldconfig")
+def get_config(call: Call) -> Row:
+    """One definition."""
+    _module(call)
+    row = call.state.get("user_fields", call.number("id", 0) or 0)
+    if row is None:
+        raise Refusal("NOT_FOUND", "Field not found")
+    return {"field": _config(row)}
+
+
+def _upper(given: dict[str, Any]) -> Row:
+    names = {"userTypeId": "USER_TYPE_ID", "fieldName": "FIELD_NAME", "editFormLabel": "EDIT_FORM_LABEL",
+             "xmlId": "XML_ID", "showFilter": "SHOW_FILTER", "showInList": "SHOW_IN_LIST",
+             "editInList": "EDIT_IN_LIST", "isSearchable": "IS_SEARCHABLE"}  # fmt: skip
+    result = {names.get(k, k.upper()): v for k, v in given.items()}
+    options = given.get("enum")
+    if isinstance(options, list):
+        result["LIST"] = [
+            {{"xmlId": "XML_ID"}.get(k, k.upper()): v for k, v in o.items()}
+            for o in options
+            if isinstance(o, dict)
+        ]
+    return result
+
+
+@method("userfieldconfig.add", scope="userfieldconfig")
+def add_config(call: Call) -> Row:
+    """A new definition; ``field.entityId`` names the owner (``CRM_DEAL``, ``CRM_1036``)."""
+    _module(call)
+    _administrator(call)
+    given = call.mapping("field", required=True)
+    owner = str(given.get("entityId") or "")
+    if owner not in {e.uf_entity for e in call.state.entities.values() if e.uf_entity}:
+        raise Refusal("ERROR_ENTITY_ID", "Unknown entityId")
+    call.params["id"] = _create(call, owner, _upper(given))
+    return get_config(call)
+
+
+@method("userfieldconfig.update", scope="userfieldconfig")
+def update_config(call: Call) -> Row:
+    """Change a definition."""
+    _module(call)
+    _administrator(call)
+    get_config(call)
+    row = call.state.get("user_fields", call.number("id", 0) or 0)
+    if row is not None:
+        _change(call, row, _upper(call.mapping("field", required=True)))
+    return get_config(call)
+
+
+@method("userfieldconfig.delete", scope="userfieldconfig")
+def delete_config(call: Call) -> None:
+    """Delete a definition; the records keep their values, unseen."""
+    _module(call)
+    _administrator(call)
+    get_config(call)
+    call.state.delete("user_fields", call.number("id", 0) or 0)

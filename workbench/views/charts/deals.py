@@ -75,12 +75,12 @@ def deal_among_peers(
     """How the peers of a deal are spread over a measure, and where the deal stands.
 
     ``frame``: ``low`` and ``high`` (bounds of a bin), ``deals`` (count) and ``here`` (True in the
-    bin that holds the deal). ``unit``: ``currency`` or ``days``.
+    bin that holds the deal). ``unit``: ``money`` or ``days``.
     """
     data = axes.as_float(frame, "low", "high", "deals")
     peers, this = _("Peers"), _("This deal")
     data = data.assign(series=[this if here else peers for here in frame["here"]])
-    if unit == "currency":
+    if unit == "money":
         x = alt.X(
             "low:Q",
             bin="binned",

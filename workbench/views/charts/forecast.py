@@ -66,13 +66,14 @@ def forecast(
 
 
 def backtest(frame: pd.DataFrame, *, currency: str) -> alt.LayerChart:
-    """What was won beside what the forecast had said before, one origin after the other.
+    """What was won beside what the model and the baseline had said a month before.
 
-    ``frame``: ``period``, ``actual``, ``model``, ``seasonal_naive`` (base currency).
+    ``frame``: ``period``, ``actual``, ``ets``, ``seasonal_naive`` (base currency), one row per
+    month.
     """
     names = {
         "actual": _("Won revenue"),
-        "model": _("Forecast"),
+        "ets": _("Model, a month ahead"),
         "seasonal_naive": _("Seasonal naive"),
     }
     data = axes.as_float(frame, *names)
@@ -80,28 +81,23 @@ def backtest(frame: pd.DataFrame, *, currency: str) -> alt.LayerChart:
         ["month", "month_name"], list(names), var_name="series", value_name="value"
     )
     long = long.assign(series=long["series"].map(names)).dropna(subset=["value"])
+    shown = alt.Scale(domain=list(names.values()), range=[theme.BLUE, theme.ORANGE, theme.SLATE])
+    dashes = alt.Scale(domain=list(names.values()), range=[[1, 0], [5, 4], [2, 3]])
+    legend = alt.Legend(symbolType="stroke", symbolStrokeWidth=3)
     base = alt.Chart(long).encode(
         x=axes.month_axis(frame["period"]),
         y=axes.money_y("value", _("Won revenue"), axes.largest(long, "value"), currency),
-        color=alt.Color(
-            "series:N",
-            scale=alt.Scale(
-                domain=list(names.values()), range=[theme.BLUE, theme.ORANGE, theme.SLATE]
-            ),
-        ),
+        color=alt.Color("series:N", scale=shown, legend=legend),
         tooltip=[
             axes.month_tip(),
             alt.Tooltip("series:N", title=_("What")),
             axes.money_tip("value", _("Amount")),
         ],
     )
-    dashes = alt.StrokeDash(
-        "series:N",
-        scale=alt.Scale(domain=list(names.values()), range=[[1, 0], [5, 4], [2, 3]]),
+    lines = base.mark_line().encode(
+        strokeDash=alt.StrokeDash("series:N", scale=dashes, legend=legend)
     )
-    return axes.layered(
-        base.mark_line().encode(strokeDash=dashes), base.mark_point(opacity=1), height=theme.HEIGHT
-    )
+    return axes.layered(lines, base.mark_point(opacity=1))
 
 
 def scenario(frame: pd.DataFrame, *, currency: str) -> alt.LayerChart:

@@ -13,12 +13,14 @@ from workbench.views.charts import axes
 def funnel(frame: pd.DataFrame) -> alt.LayerChart:
     """Deals of the cohort that reached each stage, in the order of the stages.
 
-    ``frame``: ``stage``, ``sort`` (order), ``reached`` (deals), ``step`` (share of the stage
-    before; missing for the first) and ``cumulative`` (share of the first stage).
+    ``frame``: ``stage``, ``sort`` (order), ``reached`` (deals), ``step_conversion`` (share
+    of the stage before; missing for the first) and ``cumulative_conversion`` (share of the first).
     """
-    data = axes.as_float(frame.sort_values("sort"), "reached", "step", "cumulative")
+    data = axes.as_float(
+        frame.sort_values("sort"), "reached", "step_conversion", "cumulative_conversion"
+    )
     data = data.assign(rank=range(len(data)), label=[_label(row) for row in data.itertuples()])
-    data = data[["stage", "rank", "reached", "step", "cumulative", "label"]]
+    data = data[["stage", "rank", "reached", "step_conversion", "cumulative_conversion", "label"]]
     base = alt.Chart(data).encode(
         y=alt.Y("stage:N", sort=alt.SortField("rank"), title=None),
         x=alt.X(
@@ -30,8 +32,8 @@ def funnel(frame: pd.DataFrame) -> alt.LayerChart:
         tooltip=[
             alt.Tooltip("stage:N", title=_("Stage")),
             axes.count_tip("reached", _("Deals that reached the stage")),
-            axes.share_tip("step", _("Of the stage before")),
-            axes.share_tip("cumulative", _("Of the first stage")),
+            axes.share_tip("step_conversion", _("Of the stage before")),
+            axes.share_tip("cumulative_conversion", _("Of the first stage")),
         ],
     )
     labels = base.mark_text(align="left", dx=5, color=theme.MUTED).encode(text="label:N")
@@ -39,6 +41,6 @@ def funnel(frame: pd.DataFrame) -> alt.LayerChart:
 
 
 def _label(row: object) -> str:
-    reached, step = row.reached, row.step  # type: ignore[attr-defined]
+    reached, step = row.reached, row.step_conversion  # type: ignore[attr-defined]
     text = format_number(reached) if pd.notna(reached) else "–"
     return f"{text} · {format_percent(step, 0)}" if pd.notna(step) else text

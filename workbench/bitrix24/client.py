@@ -1,0 +1,451 @@
+"""The portal as a Python object: calls and batches, at the pace that it allows.
+
+fast-bitrix24 does the HTTP, the authorization and the batch requests; `session` lets error bodies
+through to us. Here: results in order, waiting out limits, a renamed portal, token refresh.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from fast_bitrix24 import BitrixAsync
+
+from workbench.bitrix24.answers import EXPIRED, BatchAnswer, batch_answers
+from workbench.bitrix24.budget import PLANS, Budget
+from workbench.bitrix24.session import Interrupted, Moved, NotSent, open_session
+from workbench.errors import (
+    ConfigurationError,
+    OperationTimeLimit,
+    PortalError,
+    PortalUnreachable,
+    QueryLimitExceeded,
+)
+from workbench.i18n import _
+from workbench.settings import settings
+
+BATCH = 50
+PATIENCE = 120.0  # seconds that one call may wait for limits to pass
+PATIENCE_OF_SYNC = 900.0
+RETRIES = 4  # of a read whose connection broke
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+READS = re.compile(
+    r"\.(list|get|getlist|fields|types|current|time|admin)$|^(profile|scope|methods|events)$"
+)
+WEBHOOK = re.compile(r"^/rest/(?P<user>\d+)/(?P<code>[A-Za-z0-9_-]+)(?:/[A-Za-z0-9_.]*)?/?$")
+
+Params = dict[str, Any]
+Command = tuple[str, Params]
+
+
+@dataclass(frozen=True, repr=False)
+class Webhook:
+    """An incoming webhook's address, taken apart; shows itself without the code."""
+
+    scheme: str
+    netloc: str
+    user: int
+    code: str
+
+    @property
+    def host(self) -> str:
+        """Host (and port) without user or code."""
+        return self.netloc
+
+    @property
+    def url(self) -> str:
+        """The address, with its secret: ``https://HOST/rest/USER/CODE/``."""
+        return urlunsplit((self.scheme, self.netloc, f"/rest/{self.user}/{self.code}/", "", ""))
+
+    @property
+    def portal_url(self) -> str:
+        """The portal's own address, for links."""
+        return f"{self.scheme}://{self.netloc}"
+
+    def __repr__(self) -> str:
+        return f"Webhook({self.netloc!r}, user={self.user})"
+
+
+def parse_webhook(text: str) -> Webhook:
+    """Read the address of an incoming webhook, as people paste it.
+
+    Quotes, spaces and a method at the end are forgiven. Raises `ConfigurationError`, whose text
+    never repeats the input.
+    """
+    cleaned = text.strip().strip("\"'<>").strip()
+    form = _("It looks like https://HOST/rest/USER/CODE/.")
+    try:
+        parts = urlsplit(cleaned)
+        port_is_valid = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_is_valid = urlsplit(""), False
+    host = parts.hostname or ""
+    if not port_is_valid or parts.scheme not in ("http", "https") or not host:
+        raise ConfigurationError(_("This is not the address of a webhook."), hint=form)
+    if parts.username or parts.password or not re.fullmatch(r"[A-Za-z0-9.:-]+", host):
+        raise ConfigurationError(_("This is not the address of a webhook."), hint=form)
+    path = WEBHOOK.match(re.sub(r"/{2,}", "/", parts.path))
+    if not path:
+        raise ConfigurationError(
+            _("This address of {host} is not that of an incoming webhook.").format(host=host),
+            hint=form,
+        )
+    if parts.scheme == "http" and host not in LOOPBACK:
+        raise ConfigurationError(
+            _("The webhook of {host} must be called over https, not http.").format(host=host),
+            hint=_("Over http its code could be read on the way."),
+        )
+    return Webhook(parts.scheme, parts.netloc, int(path["user"]), path["code"])
+
+
+def query_string(params: Params, prefix: str = "") -> str:
+    """Encode nested parameters as Bitrix24 reads them: ``filter[>ID]=5&select[0]=ID``.
+
+    ``None`` and empty lists are sent as empty, booleans as 1 and 0.
+    """
+    parts = []
+    for name, value in params.items():
+        key = f"{prefix}[{name}]" if prefix else str(name)
+        if isinstance(value, list | tuple | set):
+            value = dict(enumerate(value))
+        if isinstance(value, dict) and value:
+            parts.append(query_string(value, key))
+            continue
+        if isinstance(value, dict) or value is None:
+            text = ""
+        elif isinstance(value, bool):
+            text = "1" if value else "0"
+        elif isinstance(value, datetime):
+            text = value.isoformat(timespec="seconds")
+        elif isinstance(value, float):
+            text = format(Decimal(str(value)), "f")
+        else:
+            text = str(value)
+        parts.append(f"{quote(key, safe='[]')}={quote(text, safe='')}")
+    return "&".join(parts)
+
+
+def command(method: str, params: Params) -> str:
+    """Return one command of a batch."""
+    query = query_string(params)
+    return f"{method}?{query}" if query else method
+
+
+def only_reads(method: str) -> bool:
+    """Whether calling a method twice does no harm."""
+    return bool(READS.search(method.lower().removesuffix(".json")))
+
+
+class Portal:
+    """One portal, through an incoming webhook or an application's token.
+
+    ``host`` is its name without the secret, ``requests`` the HTTP requests made so far. Methods
+    are synchronous and safe to call from several threads and from inside a running event loop.
+    ``patience``: seconds that a call may wait for the portal's limits before it gives up.
+    """
+
+    def __init__(
+        self, webhook_url: str, plan: str = "standard", *, patience: float = PATIENCE
+    ) -> None:
+        webhook = parse_webhook(webhook_url)
+        self._prepare(webhook.url, webhook.host, webhook.portal_url, plan, patience)
+
+    @classmethod
+    def from_settings(cls, *, patience: float = PATIENCE) -> Portal:
+        """Return the portal of ``WORKBENCH_WEBHOOK``, else the one that was connected.
+
+        Raises `ConfigurationError` if there is none.
+        """
+        current = settings()
+        if current.webhook is not None:
+            return cls(current.webhook.get_secret_value(), current.plan, patience=patience)
+        try:
+            stored = json.loads(current.credentials_file.read_text("utf-8"))
+            url = stored["webhook"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise ConfigurationError(
+                _("No portal is connected."),
+                hint=_("Run `workbench connect`, or set WORKBENCH_WEBHOOK."),
+            ) from None
+        return cls(url, current.plan, patience=patience)
+
+    @classmethod
+    def with_token(
+        cls,
+        client_endpoint: str,
+        access_token: str,
+        refresh: Callable[[], str],
+        *,
+        plan: str = "standard",
+        patience: float = PATIENCE,
+    ) -> Portal:
+        """Return the portal as an application sees it.
+
+        ``client_endpoint`` is ``https://HOST/rest/``; ``refresh`` gives a new access token, and
+        is called once, when the portal says that the present one has expired.
+        """
+        parts = urlsplit(client_endpoint)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigurationError(_("The portal’s address is not valid."))
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise ConfigurationError(
+                _("{host} must be called over https, not http.").format(host=parts.hostname)
+            )
+        portal = cls.__new__(cls)
+        portal._prepare(
+            client_endpoint, parts.netloc, f"{parts.scheme}://{parts.netloc}", plan, patience
+        )
+        portal._token, portal._refresh = access_token, refresh
+        return portal
+
+    def _prepare(self, base: str, host: str, portal_url: str, plan: str, patience: float) -> None:
+        self.host, self.portal_url, self.patience = host, portal_url, patience
+        self.requests = 0
+        self.moved_to: str | None = None  # webhook address after a renaming (secret)
+        self._base, self._plan = base, PLANS[plan]
+        self._token: str | None = None
+        self._refresh: Callable[[], str] | None = None
+        self._paused: dict[str, float] = {}
+        self._server_time: tuple[datetime, float] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._bitrix: BitrixAsync | None = None
+        self._starting = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Portal({self.host!r})"
+
+    def __enter__(self) -> Portal:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    # The event loop: one thread, started by the first call
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._starting:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(
+                    target=self._loop.run_forever, name=f"portal {self.host}", daemon=True
+                ).start()
+                asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
+            return self._loop
+
+    async def _open(self) -> None:
+        self._session = open_session()
+        self._budget = Budget(self._plan)
+        self._renewal = asyncio.Lock()
+        self._bitrix = BitrixAsync(
+            self._base,
+            token_func=self._current_token if self._token else None,
+            verbose=False,
+            respect_velocity_policy=False,
+            request_pool_size=10**9,  # the pace is `Budget`'s business
+            client=self._session,
+        )
+
+    async def _current_token(self) -> str:
+        return self._token or ""
+
+    def close(self) -> None:
+        """End the connections and the thread."""
+        with self._starting:
+            loop, self._loop = self._loop, None
+        if loop is not None:
+            asyncio.run_coroutine_threadsafe(self._session.close(), loop).result(timeout=10)
+            loop.call_soon_threadsafe(loop.stop)
+
+    # Requests
+
+    async def _wait_for(self, method: str) -> None:
+        pause = self._paused.get(method, 0.0) - time.monotonic()
+        if pause > 0:
+            await asyncio.sleep(min(pause, self.patience))
+
+    def _pause(self, method: str, payload_reset: float | None, attempt: int) -> float:
+        """Pause a method after a 429; returns the seconds to wait."""
+        wait = min(2.0 * 2**attempt, 60.0)
+        if payload_reset:
+            wait = min(max(payload_reset - self.now().timestamp(), 0.5), 660.0)
+        self._paused[method] = time.monotonic() + wait
+        return wait
+
+    async def _renew(self, stale: str | None) -> None:
+        """Get a new access token, unless another call already did."""
+        async with self._renewal:
+            if self._token == stale and self._refresh is not None:
+                self._token = await asyncio.to_thread(self._refresh)
+            if self._bitrix is not None:
+                self._bitrix.srh.token = self._token
+
+    def _follow(self, location: str) -> None:
+        """Take over the address of a renamed portal."""
+        parts = urlsplit(location)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise PortalUnreachable(
+                _("{host} does not answer like a Bitrix24 portal (HTTP {status}).").format(
+                    host=self.host, status=302
+                )
+            )
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise PortalUnreachable(
+                _("{host} must be called over https, not http.").format(host=parts.hostname)
+            )
+        path = urlsplit(self._base).path
+        if not parts.path.startswith(path):  # e.g. a sign-in page: not the same interface
+            raise PortalUnreachable(
+                _("{host} does not answer like a Bitrix24 portal (HTTP {status}).").format(
+                    host=self.host, status=302
+                ),
+                hint=_("Check the address of the webhook."),
+            )
+        self._base = urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+        self.host, self.portal_url = parts.netloc, f"{parts.scheme}://{parts.netloc}"
+        self.moved_to = self._base
+        if self._bitrix is not None:
+            self._bitrix.srh.webhook = self._base
+
+    def _note_time(self, payload: dict[str, Any]) -> None:
+        stamp = payload.get("time")
+        if isinstance(stamp, dict) and isinstance(stamp.get("date_finish"), str):
+            try:
+                moment = datetime.fromisoformat(stamp["date_finish"])
+            except ValueError:
+                return
+            if moment.tzinfo is not None:
+                self._server_time = (moment, time.monotonic())
+
+    async def _request(self, method: str, params: Params, *, safe: bool) -> dict[str, Any]:
+        """Make one HTTP request; waits for limits, follows a renaming, renews the token."""
+        assert self._bitrix is not None
+        give_up = time.monotonic() + self.patience
+        limits = breaks = moves = 0
+        renewed = False
+        while True:
+            await self._wait_for(method)
+            await self._budget.take()
+            token = self._token
+            self.requests += 1
+            try:
+                payload = await self._bitrix.call(method, params, raw=True)
+            except Moved as moved:
+                moves += 1
+                if moves > 3:
+                    raise PortalUnreachable(
+                        _("{host} redirects in a circle.").format(host=self.host)
+                    ) from None
+                self._follow(moved.location[: moved.location.rfind(method)] or moved.location)
+            except QueryLimitExceeded:
+                self._budget.exhausted()
+                wait = min(0.5 * 2**limits, 30.0)
+                if time.monotonic() + wait > give_up:
+                    raise
+                limits += 1
+                await asyncio.sleep(wait)
+            except OperationTimeLimit as error:
+                wait = self._pause(method, None, limits)
+                if time.monotonic() + wait > give_up:
+                    raise error from None
+                limits += 1
+            except PortalError as error:
+                if error.code == EXPIRED and self._refresh is not None and not renewed:
+                    renewed = True
+                    await self._renew(token)
+                    continue
+                broken = isinstance(error, NotSent) or (
+                    safe and (isinstance(error, Interrupted) or error.status >= 500)
+                )
+                breaks += 1
+                if not (broken and error.may_pass) or breaks > RETRIES:
+                    raise
+                if isinstance(error, NotSent) and self._server_time is None:
+                    raise  # never reached: the address is wrong rather than the line bad
+                await asyncio.sleep(0.5 * 2**breaks)
+            else:
+                self._note_time(payload)
+                return payload
+
+    async def _call(self, method: str, params: Params) -> Any:
+        payload = await self._request(method, params, safe=only_reads(method))
+        return payload.get("result")
+
+    async def _batch(self, calls: Sequence[Command]) -> list[BatchAnswer]:
+        """Send up to 50 commands; those that ran into a limit are sent again later."""
+        answers: list[BatchAnswer | None] = [None] * len(calls)
+        pending = list(range(len(calls)))
+        give_up = time.monotonic() + self.patience
+        attempt = 0
+        while pending:
+            for method in {calls[index][0] for index in pending}:
+                await self._wait_for(method)
+            keys = [f"c{index}" for index in pending]
+            commands = {
+                key: command(*calls[index]) for key, index in zip(keys, pending, strict=True)
+            }
+            safe = all(only_reads(calls[index][0]) for index in pending)
+            payload = await self._request("batch", {"halt": 0, "cmd": commands}, safe=safe)
+            times = (payload.get("result") or {}).get("result_time") or {}
+            again, wait = [], 0.0
+            got = batch_answers(payload, keys, [calls[index][0] for index in pending])
+            for key, index, answer in zip(keys, pending, got, strict=True):
+                answers[index] = answer
+                if isinstance(answer.error, OperationTimeLimit):
+                    resets = times.get(key, {}) if isinstance(times, dict) else {}
+                    reset = resets.get("operating_reset_at") if isinstance(resets, dict) else None
+                    wait = max(wait, self._pause(calls[index][0], reset, attempt))
+                    again.append(index)
+                elif isinstance(answer.error, QueryLimitExceeded):
+                    wait = max(wait, min(0.5 * 2**attempt, 30.0))
+                    again.append(index)
+            if time.monotonic() + wait > give_up:
+                break
+            attempt += 1
+            pending = again
+            if pending:
+                await asyncio.sleep(wait)
+        return [answer for answer in answers if answer is not None]
+
+    # What others call
+
+    def call(self, method: str, params: Params | None = None) -> Any:
+        """Call one method and return its ``result``; raises the `PortalError` family."""
+        return asyncio.run_coroutine_threadsafe(
+            self._call(method, params or {}), self._running()
+        ).result()
+
+    def submit(self, calls: Sequence[Command]) -> Future[list[BatchAnswer]]:
+        """Start one batch of at most 50 calls; the future gives its answers in order."""
+        if len(calls) > BATCH:
+            raise ValueError(f"a batch takes at most {BATCH} commands")
+        return asyncio.run_coroutine_threadsafe(self._batch(list(calls)), self._running())
+
+    def batch(self, calls: Iterable[Command]) -> list[BatchAnswer]:
+        """Send calls in batches of 50, one after the other; answers in the order of the calls.
+
+        A failed command has its ``error`` in its answer; only a failed request raises.
+        """
+        todo = list(calls)
+        answers: list[BatchAnswer] = []
+        for start in range(0, len(todo), BATCH):
+            answers += self.submit(todo[start : start + BATCH]).result()
+        return answers
+
+    def now(self) -> datetime:
+        """Return the portal's clock (aware), as told by its last answer; asks if it must."""
+        if self._server_time is None:
+            answer = self.call("server.time")
+            if self._server_time is None:
+                return datetime.fromisoformat(str(answer))
+        moment, at = self._server_time
+        return datetime.fromtimestamp(moment.timestamp() + time.monotonic() - at, tz=moment.tzinfo)

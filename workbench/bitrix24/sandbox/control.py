@@ -1,0 +1,89 @@
+"""Control calls: faults and the clock, off unless the server was started with ``--control``.
+
+    GET    /control/stats            figures (also without ``--control``)
+    GET    /control/faults           rules in force with how often they struck
+    POST   /control/faults           one rule, or a list of them, as JSON
+    DELETE /control/faults           no more faults
+    POST   /control/clock            {"advance": seconds}: the portal's clock jumps ahead
+    POST   /control/operating        {"limit": seconds or null} or {"method", "seconds"} to book
+    POST   /control/webhooks         {"user_id", "scopes"}: a further incoming webhook
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from workbench.bitrix24.sandbox.faults import rule
+from workbench.bitrix24.sandbox.portal import Portal
+
+
+def control_routes(portal: Portal) -> list[Route]:
+    """The routes of the control calls."""
+
+    async def stats(_request: Request) -> Response:
+        return JSONResponse(portal.accounts.figures())
+
+    async def body(request: Request) -> Any:
+        try:
+            return orjson.loads(await request.body())
+        except orjson.JSONDecodeError:
+            raise ValueError("JSON expected") from None
+
+    async def faults(request: Request) -> Response:
+        if request.method == "DELETE":
+            portal.faults.rules.clear()
+        elif request.method == "POST":
+            given = await body(request)
+            new = [rule(item) for item in (given if isinstance(given, list) else [given])]
+            portal.faults.rules += new
+        return JSONResponse({"faults": [asdict(item) for item in portal.faults.rules]})
+
+    async def clock(request: Request) -> Response:
+        seconds = int((await body(request)).get("advance", 0))
+        portal.state.settings["clock_shift"] = portal.state.settings["clock_shift"] + seconds
+        return JSONResponse({"now": portal.state.clock.iso(portal.state.timestamp())})
+
+    async def operating(request: Request) -> Response:
+        given = await body(request)
+        if "limit" in given:
+            limit = given["limit"]
+            portal.accounts.operating_limit = None if limit is None else float(limit)
+        if "method" in given:
+            for hook in portal.state.webhooks():
+                caller = portal.webhook_caller(hook.user_id, hook.code)
+                seconds = float(given.get("seconds", 0))
+                portal.accounts.book(caller.key, str(given["method"]).lower(), seconds)
+        return JSONResponse({"limit": portal.accounts.operating_limit})
+
+    async def webhooks(request: Request) -> Response:
+        given = await body(request)
+        scopes = given.get("scopes")
+        hook = portal.state.add_webhook(
+            int(given["user_id"]), scopes=portal.state.webhooks()[0].scopes if scopes is None else scopes
+        )
+        return JSONResponse({"url": f"{portal.base_url}/rest/{hook.user_id}/{hook.code}/"})
+
+    def guarded(handler: Any) -> Any:
+        async def answer(request: Request) -> Response:
+            if not portal.control:
+                return JSONResponse({"error": "control calls are off; start with --control"}, 403)
+            try:
+                return await handler(request)  # type: ignore[no-any-return]
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                return JSONResponse({"error": str(error)}, 400)
+
+        return answer
+
+    return [
+        Route("/control/stats", stats),
+        Route("/control/faults", guarded(faults), methods=["GET", "POST", "DELETE"]),
+        Route("/control/clock", guarded(clock), methods=["POST"]),
+        Route("/control/operating", guarded(operating), methods=["POST"]),
+        Route("/control/webhooks", guarded(webhooks), methods=["POST"]),
+    ]

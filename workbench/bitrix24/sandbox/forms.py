@@ -1,0 +1,70 @@
+"""Parameters as Bitrix24's PHP reads them: ``fields[PHONE][0][VALUE]=1``, ``select[]=ID``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import unquote_plus
+
+_KEY = re.compile(r"\[([^\]]*)\]")
+MAX_DEPTH = 64
+MAX_VARIABLES = 20_000
+
+
+def pairs(query: str) -> list[tuple[str, str]]:
+    """The decoded pairs of a query string, in order."""
+    result = []
+    for part in query.split("&"):
+        if part:
+            name, _equals, value = part.partition("=")
+            result.append((unquote_plus(name), unquote_plus(value)))
+    return result
+
+
+def nest(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Pairs as nested maps; maps with keys 0…n-1 become lists.
+
+    ``a[b][]=1&a[b][]=2`` → ``{"a": {"b": ["1", "2"]}}``.
+    """
+    tree: dict[str, Any] = {}
+    for count, (name, value) in enumerate(items):
+        if count >= MAX_VARIABLES:
+            break
+        bracket = name.find("[")
+        if bracket <= 0:
+            tree[name] = value
+            continue
+        path = [name[:bracket], *_KEY.findall(name[bracket:])]
+        if len(path) > MAX_DEPTH:
+            continue
+        at = tree
+        for step, following in zip(path, path[1:], strict=False):
+            key = step or str(_next(at))
+            below = at.get(key)
+            if not isinstance(below, dict):
+                below = at[key] = {}
+            at = below
+            del following
+        at[path[-1] or str(_next(at))] = value
+    return {key: listed(value) for key, value in tree.items()}
+
+
+def _next(level: dict[str, Any]) -> int:
+    numbers = [int(key) for key in level if key.isdigit() and len(key) < 10]
+    return max(numbers) + 1 if numbers else 0
+
+
+def listed(value: Any) -> Any:
+    """Maps whose keys are 0…n-1 in order as lists, at every level."""
+    if not isinstance(value, dict):
+        return value
+    inner = {key: listed(item) for key, item in value.items()}
+    if inner and all(key == str(place) for place, key in enumerate(inner)):
+        return list(inner.values())
+    return inner
+
+
+def parse(query: str) -> dict[str, Any]:
+    """A query string as nested parameters."""
+    return nest(pairs(query))

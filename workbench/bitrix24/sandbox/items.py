@@ -1,0 +1,349 @@
+"""``crm.item.*``: leads, deals, contacts, companies, quotes, invoices and smart processes alike.
+
+Universal form: camelCase names, numbers as numbers, rows under ``items``/``item``, errors with
+codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from workbench.bitrix24.sandbox import crm, rights
+from workbench.bitrix24.sandbox.fields import Entity, Field, Row, universal_form
+from workbench.bitrix24.sandbox.filters import BadFilter, where
+from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method
+from workbench.bitrix24.sandbox.records import MULTI, Selection, call_number, describe, read_page
+from workbench.bitrix24.sandbox.user_values import universal_value
+
+if TYPE_CHECKING:
+    from workbench.bitrix24.sandbox.state import State
+
+IMPORTABLE = ("created", "modified", "created_by", "modified_by", "moved_by")
+
+
+def entity_of(call: Call) -> Entity:
+    """The entity that ``entityTypeId`` names. Refuses an unknown or unsupported one."""
+    type_id = call.number("entityTypeId")
+    if type_id is None:
+        raise Refusal("100", "Could not find value for parameter {entityTypeId}")
+    if type_id == 5:
+        raise Refusal("ENTITY_TYPE_NOT_SUPPORTED", "Entity type is not supported")
+    entity = call.state.by_type.get(type_id)
+    if entity is None:
+        raise Refusal("NOT_FOUND", "Smart process not found")
+    return entity
+
+
+def names_of(call: Call, entity: Entity) -> dict[str, Field]:
+    """The fields by their universal names; user fields by the original one if so asked."""
+    original = str(call.get("useOriginalUfNames") or "").upper() in ("Y", "1", "TRUE")
+    result: dict[str, Field] = {}
+    for f in call.state.fields(entity.name):
+        if f.hidden:
+            continue
+        name = f.name if f.dynamic and (original or f.camel in result) else f.camel
+        result[name] = f
+    # fast-bitrix24 orders and filters these methods by ID as well.
+    return result
+
+
+def _lookup(names: Mapping[str, Field]) -> dict[str, Field]:
+    return {**names, "ID": names["id"]}
+
+
+def selection(state: State, entity: Entity, names: Mapping[str, Field], asked: Any) -> Selection:
+    """The universal form of the fields that ``select`` names (all of them for ``*`` or nothing)."""
+    wanted = list(asked.values()) if isinstance(asked, dict) else asked
+    wanted = [wanted] if isinstance(wanted, str) else [str(name) for name in wanted or ()]
+    everything = not wanted or "*" in wanted
+    chosen = {n: f for n, f in names.items() if everything or n in wanted or n == "id"}
+    if not everything and "ID" in wanted:
+        chosen.setdefault("id", names["id"])
+    columns = [(n, f) for n, f in chosen.items() if not f.in_body]
+    return Selection(
+        [f for _, f in columns],
+        [n for n, _ in columns],
+        [
+            (lambda v: v or 0) if f.name in ("COMPANY_ID", "CONTACT_ID") else universal_form(f, state.clock)
+            for _, f in columns
+        ],
+        [
+            (f.name, n, universal_value(f, state.clock), [] if f.multiple else None)
+            for n, f in chosen.items()
+            if f.in_body
+        ],
+    )
+
+
+def _complete(state: State, entity: Entity, rows: list[Row], asked: Any) -> None:
+    """Add what no column holds: contacts, multifields, links to parents, the entity's own type."""
+    wanted = list(asked.values()) if isinstance(asked, dict) else asked
+    wanted = [wanted] if isinstance(wanted, str) else [str(name) for name in wanted or ()]
+    everything = not wanted or "*" in wanted
+    ids = [row["id"] for row in rows]
+    if not ids:
+        return
+    if entity.name == "deals" and (everything or "contactIds" in wanted):
+        bound: dict[int, list[int]] = {}
+        links = state.find("deal_contacts", {"@DEAL_ID": ids}, order=[("SORT", "ASC")])
+        for link in links:
+            bound.setdefault(link["DEAL_ID"], []).append(link["CONTACT_ID"])
+        for row in rows:
+            row["contactIds"] = bound.get(row["id"], [])
+    if everything:
+        marks = ",".join("?" * len(ids))
+        bodies = dict(
+            state.connection.execute(
+                f'SELECT "{entity.key}", body FROM "{entity.name}" '  # noqa: S608 - declared names
+                f'WHERE "{entity.key}" IN ({marks}) AND body IS NOT NULL',
+                ids,
+            )
+        )
+        for row in rows:
+            extra = orjson.loads(bodies[row["id"]]) if row["id"] in bodies else {}
+            for key, value in extra.items():
+                if key.startswith("PARENT_ID_"):
+                    row[f"parentId{key[10:]}"] = value
+            if entity.has("PHONE"):
+                row["fm"] = [
+                    {
+                        "id": int(v["ID"]),
+                        "valueType": v["VALUE_TYPE"],
+                        "value": v["VALUE"],
+                        "typeId": v["TYPE_ID"],
+                    }
+                    for multi in MULTI
+                    for v in extra.get(multi) or ()
+                ]
+            if entity.name == "deals":
+                row["observers"] = extra.get("OBSERVERS") or []
+                row.update(dict.fromkeys(("isWork", "isWon", "isLose", "receivedAmount", "lostAmount", "hasProducts")))  # fmt: skip
+            row["entityTypeId"] = entity.type_id
+
+
+def universal_row(call: Call, entity: Entity, record: int) -> Row:
+    """One record in the universal form, complete."""
+    chosen = selection(call.state, entity, names_of(call, entity), None)
+    stored = call.state.select(
+        entity.name,
+        chosen.columns,
+        f'"{entity.key}" = ?',
+        [record],
+        limit=1,
+        body=bool(chosen.body),
+    )
+    rows = [chosen.write(row) for row in stored]
+    _complete(call.state, entity, rows, None)
+    return rows[0]
+
+
+def _existing(call: Call, entity: Entity) -> tuple[int, Row]:
+    record = call.number("id")
+    if record is None:
+        raise Refusal("100", "Could not find value for parameter {id}")
+    row = call.state.get(entity.name, record)
+    if row is None:
+        raise Refusal("NOT_FOUND", "Element not found")
+    if not rights.may(call.state, call.caller.user_id, entity, row):
+        raise Refusal("ACCESS_DENIED", "Access denied")
+    return record, row
+
+
+def _order(call: Call, names: Mapping[str, Field]) -> dict[str, str]:
+    result = {}
+    for name, way in call.mapping("order").items():
+        field = names.get(str(name))
+        if field is None or field.in_body:
+            raise Refusal(
+                "INVALID_ARG_VALUE", f"Invalid order: field '{name}' is not allowed in order"
+            )
+        if str(way).upper() not in ("ASC", "DESC"):
+            raise Refusal(
+                "INVALID_ARG_VALUE",
+                f"Invalid order: allowed sort directions are ASC, DESC. But got '{way}' "
+                f"for field '{name}'",
+            )
+        result[field.name] = str(way).upper()
+    return result
+
+
+@method("crm.item.list", scope="crm")
+def list_items(call: Call) -> Page:
+    """Items of one type, with nested filters and strict names."""
+    entity = entity_of(call)
+    names = names_of(call, entity)
+    known = _lookup(names)
+    filter = call.get("filter")
+    if filter not in (None, "", []) and not isinstance(filter, dict | list):
+        raise Refusal("100", "Invalid value {filter} to match with parameter {filter}. Should be value of type array.")  # fmt: skip
+    try:
+        sql, values = where(
+            call.mapping("filter"), known, call.state.zone, strict=True, nested=True
+        )
+    except BadFilter as error:
+        text = (
+            f"Invalid filter: field '{error.field}' is not allowed in filter"
+            if error.unknown
+            else f"Invalid filter: field '{error.field}' has invalid value"
+        )
+        raise Refusal("INVALID_ARG_VALUE", text) from None
+    limit, more = rights.readable(call.state, call.caller.user_id, entity)
+    sql = " AND ".join(part for part in (sql, limit) if part)
+    asked = call.get("select")
+    answer = read_page(
+        call,
+        entity,
+        selection(call.state, entity, names, asked),
+        sql,
+        [*values, *more],
+        _order(call, known),
+    )
+    _complete(call.state, entity, answer.result, asked)
+    answer.result = {"items": answer.result}
+    return answer
+
+
+@method("crm.item.get", scope="crm")
+def get_item(call: Call) -> Row:
+    """One item, with everything."""
+    entity = entity_of(call)
+    record, _row = _existing(call, entity)
+    return {"item": universal_row(call, entity, record)}
+
+
+def _values(call: Call, entity: Entity, *, imported: bool = False) -> Row:
+    names = _lookup(names_of(call, entity))
+    played = {getattr(entity, part) for part in IMPORTABLE} | {"MOVED_TIME"}
+    result: Row = {}
+    given = call.get("fields")
+    if given is None:
+        raise Refusal("100", "Could not find value for parameter {fields}")
+    if not isinstance(given, dict):
+        if given in ("", []):
+            return {}
+        raise Refusal("100", "Invalid value {fields} to match with parameter {fields}. Should be value of type array.")  # fmt: skip
+    for name, value in given.items():
+        field = names.get(name)
+        if field is None:
+            if name == "contactIds" and entity.name == "deals":
+                result["CONTACT_IDS"] = value if isinstance(value, list) else [value] if value else []
+            elif name == "observers" and isinstance(value, list):
+                result["OBSERVERS"] = [int(v) for v in value if str(v).isdigit()]
+            elif name == "fm" and isinstance(value, list | dict):
+                result.update(_multifields(value))
+            elif name.startswith("parentId") and name[8:].isdigit():
+                result[f"PARENT_ID_{name[8:]}"] = call_number(value)
+            continue
+        if field.readonly and not (imported and field.name in played):
+            continue
+        if field.multiple and isinstance(value, dict):
+            value = list(value.values())
+        if field.multiple and not isinstance(value, list):
+            raise Refusal("100", f"Invalid value of the multiple field {name}: an array is expected")
+        result[field.name] = value
+    keep = call.state.keepers(entity.name)
+    for key, value in result.items():
+        if key in keep and value is not None:
+            try:
+                keep[key](value)
+            except (ValueError, TypeError, OverflowError):
+                raise _invalid(key) from None
+    return result
+
+
+def _multifields(value: Any) -> Row:
+    result: Row = {}
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, dict) and str(item.get("typeId")) in MULTI:
+            row = {"VALUE": item.get("value"), "VALUE_TYPE": item.get("valueType")}
+            if item.get("id"):
+                row["ID"] = item["id"]
+            result.setdefault(str(item["typeId"]), []).append(row)
+    return result
+
+
+def _invalid(name: str) -> Refusal:
+    return Refusal("CRM_FIELD_ERROR_VALUE_NOT_VALID", f'The value of the field "{name}" is not valid.')
+
+
+def _required(entity: Entity, fields: Sequence[Field], row: Mapping[str, Any]) -> None:
+    for field in fields:
+        if field.required and row.get(field.name) in (None, "", []):
+            raise Refusal("CRM_FIELD_ERROR_REQUIRED", f'The field "{field.title}" is required.')
+
+
+@method("crm.item.add", scope="crm")
+def add_item(call: Call) -> Row:
+    """Create an item; the answer holds it."""
+    return _add(call, imported=False)
+
+
+@method("crm.item.import", scope="crm")
+def import_item(call: Call) -> Row:
+    """Create an item with times and authors of its own; administrators only, no automation."""
+    if not rights.is_admin(call.state, call.caller.user_id):
+        raise Refusal("INVALID_CREDENTIALS", "Access denied", 403)
+    return _add(call, imported=True)
+
+
+def _add(call: Call, *, imported: bool) -> Row:
+    entity = entity_of(call)
+    values = _values(call, entity, imported=imported)
+    _required(entity, entity.fields, values)
+    try:
+        record = crm.add(
+            call.state,
+            entity.name,
+            values,
+            actor=call.caller.user_id,
+            robot=imported,
+            connector=call.connector,
+        )
+    except ValueError as error:
+        raise _invalid(str(error)) from None
+    return {"item": universal_row(call, entity, record)}
+
+
+@method("crm.item.update", scope="crm")
+def update_item(call: Call) -> Row:
+    """Change an item; nothing is saved when nothing changes."""
+    entity = entity_of(call)
+    record, row = _existing(call, entity)
+    values = _values(call, entity)
+    if entity.stage in values:
+        fields = [f for f in call.state.fields(entity.name) if f.dynamic]
+        _required(entity, fields, {**row, **values})
+    try:
+        crm.update(
+            call.state,
+            entity.name,
+            record,
+            values,
+            actor=call.caller.user_id,
+            connector=call.connector,
+            always=False,
+        )
+    except ValueError as error:
+        raise _invalid(str(error)) from None
+    return {"item": universal_row(call, entity, record)}
+
+
+@method("crm.item.delete", scope="crm")
+def delete_item(call: Call) -> list[Any]:
+    """Delete an item; the answer is an empty list."""
+    entity = entity_of(call)
+    record, _row = _existing(call, entity)
+    crm.delete(
+        call.state, entity.name, record, actor=call.caller.user_id, connector=call.connector
+    )
+    return []
+
+
+@method("crm.item.fields", scope="crm")
+def fields_of_item(call: Call) -> Row:
+    """The fields of one type by their universal names."""
+    entity = entity_of(call)
+    return {"fields": {n: describe(f, upper=True) for n, f in names_of(call, entity).items()}}

@@ -1,0 +1,198 @@
+"""The running portal: its state with what lives only while it serves.
+
+Extensions (applications, processes, pages) plug in here: a module named in `EXTENSIONS` is
+imported if it exists, which registers its methods, and its ``attach(portal)`` is called before the
+server starts. There it may set ``portal.state.authorize``, listen to changes, and append to
+``portal.routes`` (Starlette routes), ``portal.on_start`` and ``portal.on_stop`` (async functions).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.routing import BaseRoute
+
+from workbench.bitrix24.sandbox import answers, crm, rights
+from workbench.bitrix24.sandbox.accounts import Accounts, cost
+from workbench.bitrix24.sandbox.faults import Faults, Rule
+from workbench.bitrix24.sandbox.methods import BASIC, METHODS, Call, Caller, Method, Page, Refusal, lowered
+from workbench.bitrix24.sandbox.state import State
+
+EXTENSIONS = ("applications", "events", "placements", "processes", "pages")
+SUBJECTS = ("portal_methods", "items", "product_rows", "smart_types")  # the catalogue brings the rest
+
+
+class Portal:
+    """A portal that serves: state, accounts of what was asked, faults on demand, its address."""
+
+    def __init__(
+        self,
+        state: State,
+        *,
+        plan: str | None = None,
+        operating_limit: float | None = None,
+        control: bool = False,
+        real_time: bool = False,
+    ) -> None:
+        self.state = state
+        if plan:
+            state.settings["plan"] = plan
+        self.accounts = Accounts(state.settings["plan"], operating_limit)
+        self.faults = Faults()
+        self.control = control
+        self.real_time = real_time
+        #: Accounted seconds of the request in hand.
+        self.owed = 0.0
+        #: ``http://127.0.0.1:PORT``, set once the port is known.
+        self.base_url = ""
+        self.routes: list[BaseRoute] = []
+        self.on_start: list[Callable[[], Awaitable[Any]]] = []
+        self.on_stop: list[Callable[[], Awaitable[Any]]] = []
+        load_methods()
+        for name in EXTENSIONS:
+            module = _module(name)
+            attach = getattr(module, "attach", None)
+            if attach is not None:
+                attach(self)
+
+    @property
+    def host(self) -> str:
+        """Host and port as clients see them."""
+        return self.base_url.split("://", 1)[-1]
+
+    # -- who calls ------------------------------------------------------------------------
+
+    def webhook_caller(self, user: int, code: str) -> Caller:
+        """The caller behind an incoming webhook. Refuses a wrong code or a dismissed user."""
+        hook = self.state.webhook(user, code)
+        if hook is None:
+            # The documentation's table says so; an SDK expects INVALID_CREDENTIALS here.
+            raise Refusal("NO_AUTH_FOUND", "Wrong authorization data", 401)
+        if not rights.is_active(self.state, user):
+            raise Refusal("authorization_error", "Unable to authorize user", 401)
+        return Caller(user, hook.scopes, key=f"webhook:{user}:{code}")
+
+    def token_caller(self, token: Any) -> Caller:
+        """The caller behind an access token. Refuses an unknown or expired one."""
+        if self.state.authorize is None or not isinstance(token, str) or not token:
+            raise Refusal("NO_AUTH_FOUND", "Wrong authorization data", 401)
+        caller: Caller = self.state.authorize(token)
+        if not rights.is_active(self.state, caller.user_id):
+            raise Refusal("authorization_error", "Unable to authorize user", 401)
+        return caller
+
+    @staticmethod
+    def label(caller: Caller) -> str:
+        """How the figures name a caller: never by its secret."""
+        return f"app {caller.client_id}" if caller.client_id else f"webhook of user {caller.user_id}"
+
+    # -- calls ----------------------------------------------------------------------------
+
+    def method(self, name: str, caller: Caller, *, inner: bool) -> Method:
+        """The method of this name. Refuses an unknown one, a missing scope, one that batch bars."""
+        found = METHODS.get(name.lower())
+        if found is None:
+            raise Refusal("ERROR_METHOD_NOT_FOUND", "Method not found!", 404)
+        if inner and not found.batch:
+            raise Refusal("ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage", 405)
+        if found.scope != BASIC and not allowed(found.scope, caller.scopes):
+            raise Refusal(
+                "insufficient_scope",
+                "The request requires higher privileges than provided by the webhook token"
+                if caller.is_webhook
+                else "The request requires higher privileges than provided by the access token",
+                403,
+            )
+        return found
+
+    def _begin(self, name: str, params: dict[str, Any], caller: Caller, inner: bool) -> tuple[Method, Call]:
+        found = self.method(name, caller, inner=inner)
+        line = self.accounts.line(self.label(caller), found.name)
+        if found.name != "batch" and self.accounts.exhausted(caller.key, found.name):
+            line.refused += 1
+            self.accounts.totals.refused += 1
+            raise Refusal("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429)
+        line.calls += 1
+        self.accounts.totals.calls += 1
+        return found, Call(self, caller, found.name, lowered(params), params)
+
+    def _end(self, found: Method, caller: Caller, answer: Any) -> Page:
+        page = answer if isinstance(answer, Page) else Page(answer)
+        if found.name != "batch":
+            seconds = cost(found.name, page.rows, page.counted, isinstance(answer, Page))
+            self.owed += seconds
+            self.accounts.book(caller.key, found.name, seconds)
+            line = self.accounts.line(self.label(caller), found.name)
+            line.rows += page.rows
+            line.operating += seconds if self.accounts.operating_limit is not None else 0
+            self.accounts.totals.rows += page.rows
+        return page
+
+    def perform(self, name: str, params: dict[str, Any], caller: Caller) -> tuple[Page, dict[str, Any]]:
+        """One call inside a batch: its answer and its ``time``."""
+        start = time.time()
+        found, call = self._begin(name, params, caller, True)
+        answer = found.handler(call)
+        if inspect.isawaitable(answer):
+            close = getattr(answer, "close", None)
+            if close:
+                close()
+            raise Refusal("ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage", 405)
+        page = self._end(found, caller, answer)
+        return page, self.timing(start, caller, found.name)
+
+    async def answer(self, name: str, params: dict[str, Any], caller: Caller) -> tuple[Page, dict[str, Any]]:
+        """One call of its own: its answer and its ``time``."""
+        start = time.time()
+        found, call = self._begin(name, params, caller, False)
+        answer = found.handler(call)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        page = self._end(found, caller, answer)
+        return page, self.timing(start, caller, found.name)
+
+    def disturb(self, rule: Rule) -> None:
+        """Change or delete records behind the back of whoever is reading."""
+        state = self.state
+        if rule.entity not in state.entities:
+            return
+        key = state.entities[rule.entity].key
+        filter = {f"@{key}": list(rule.ids)} if rule.ids else {}
+        for row in state.find(rule.entity, filter, limit=rule.n):
+            if rule.fault == "delete":
+                crm.delete(state, rule.entity, row[key], actor=1)
+            else:
+                crm.update(state, rule.entity, row[key], {}, actor=1)
+
+    def timing(self, start: float, caller: Caller, method: str) -> dict[str, Any]:
+        """The ``time`` block of a call that began at ``start``."""
+        used, reset_at = (
+            (0, int(start) + 600) if method == "batch" else self.accounts.report(caller.key, method)
+        )
+        return answers.timing(start, self.state.clock, used, reset_at)
+
+
+ALIASES = {"tasks": "task", "user_basic": "user", "user_brief": "user"}
+
+
+def allowed(scope: str, granted: frozenset[str]) -> bool:
+    """Whether granted scopes cover a method's; ``user_brief`` and ``user_basic`` are lesser users."""
+    if scope in granted:
+        return True
+    return any(ALIASES.get(name) == scope for name in granted)
+
+
+def load_methods() -> None:
+    """Import the subjects that no entity of the catalogue brings with it."""
+    for name in SUBJECTS:
+        importlib.import_module(f"workbench.bitrix24.sandbox.{name}")
+
+
+def _module(name: str) -> Any:
+    full = f"workbench.bitrix24.sandbox.{name}"
+    return importlib.import_module(full) if importlib.util.find_spec(full) else None

@@ -1,0 +1,169 @@
+"""The REST door: an HTTP request as a call, and the call's outcome as an HTTP answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from workbench.bitrix24.sandbox import answers, forms
+from workbench.bitrix24.sandbox.faults import Rule
+from workbench.bitrix24.sandbox.methods import Caller, Refusal
+from workbench.bitrix24.sandbox.portal import Portal
+
+BODY_LIMIT = 64 * 1024 * 1024
+REQUEST_SECONDS = 60.0
+
+
+@dataclass
+class Address:
+    """What a path under ``/rest/`` says: method, form of the answer, webhook."""
+
+    method: str
+    xml: bool
+    user: int | None
+    code: str
+
+
+def address(path: str) -> Address:
+    """Read ``/rest/USER/CODE/METHOD`` or ``/rest/METHOD``, with ``.json`` or ``.xml``."""
+    parts = [part for part in path.split("/") if part][1:]
+    user: int | None = None
+    code = ""
+    if len(parts) >= 2 and parts[0].isdigit() and len(parts[0]) < 12:
+        user, code, parts = int(parts[0]), parts[1], parts[2:]
+    name = parts[0] if parts else ""
+    lower = name.lower()
+    xml = lower.endswith(".xml")
+    if xml or lower.endswith(".json"):
+        name = name[: name.rfind(".")]
+    return Address(name, xml, user, code)
+
+
+async def parameters(request: Request) -> dict[str, Any]:
+    """The parameters of a request: query, then body (form, multipart or JSON) over it."""
+    params = forms.parse(request.url.query)
+    if request.method != "POST":
+        return params
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if int(request.headers.get("content-length") or 0) > BODY_LIMIT:
+        raise Refusal("INVALID_REQUEST", "Request entity is too large", 413)
+    if kind == "multipart/form-data":
+        try:
+            form = await request.form(max_fields=forms.MAX_VARIABLES, max_part_size=BODY_LIMIT)
+        except Exception as error:  # a malformed body is the client's mistake, whatever it raises
+            raise Refusal("INVALID_REQUEST", "Malformed multipart body", 400) from error
+        items: list[tuple[str, Any]] = []
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                items.append((name, [value.filename or "", await value.read()]))
+            else:
+                items.append((name, value))
+        return {**params, **forms.nest(items)}
+    body = await request.body()
+    if len(body) > BODY_LIMIT:
+        raise Refusal("INVALID_REQUEST", "Request entity is too large", 413)
+    if not body:
+        return params
+    if kind == "application/json" or (kind != "application/x-www-form-urlencoded" and body[:1] == b"{"):
+        try:
+            given = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return params
+        return {**params, **given} if isinstance(given, dict) else params
+    return {**params, **forms.parse(body.decode("utf-8", "replace"))}
+
+
+class CutResponse(Response):
+    """Promises the whole body, sends half of it and lets the connection break."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the head and half of the body."""
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        half = self.body[: len(self.body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        # uvicorn closes the connection of an application that raises before its body is complete.
+        raise ConnectionError("cut on demand")
+
+
+class Door:
+    """Answers everything under ``/rest/``."""
+
+    def __init__(self, portal: Portal) -> None:
+        self.portal = portal
+
+    async def __call__(self, request: Request) -> Response:
+        """One request: faults, rate, caller, call, envelope."""
+        began = time.time()
+        portal = self.portal
+        where = address(request.url.path)
+        name = where.method.lower()
+        client = request.client.host if request.client else ""
+        portal.accounts.totals.requests += 1
+        struck: list[Rule] = []
+        caller: Caller | None = None
+        try:
+            if not portal.accounts.admit(client):
+                portal.accounts.totals.refused += 1
+                raise Refusal("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
+            struck = portal.faults.strike(name) if portal.faults.rules else []
+            for rule in struck:
+                if not rule.after:
+                    await self.fault(rule)
+            params = await parameters(request)
+            token = params.pop("auth", None)
+            caller = (
+                portal.webhook_caller(where.user, where.code)
+                if where.user is not None
+                else portal.token_caller(token)
+            )
+            portal.accounts.line(portal.label(caller), name if name == "batch" else "").requests += 1
+            portal.owed = 0.0
+            answer, times = await portal.answer(where.method, params, caller)
+            if portal.real_time:
+                await self.wait(portal.owed)
+            body: Any = answers.success(answer, times)
+            status = 200
+            for rule in struck:
+                if rule.after:
+                    await self.fault(rule)
+        except Refusal as refusal:
+            body, status = answers.failure(refusal), refusal.status
+        except ClientDisconnect:
+            return Response(status_code=499)
+        sent, kind = answers.encode(body, xml=where.xml)
+        portal.accounts.totals.bytes_sent += len(sent)
+        portal.accounts.totals.seconds += time.time() - began
+        if status == 200 and any(rule.fault == "cut" for rule in struck):
+            return CutResponse(sent, media_type=kind)
+        return Response(sent, status, media_type=kind)
+
+    @staticmethod
+    async def wait(seconds: float) -> None:
+        """Take the time that the cost model says; over the limit of a request there is no answer."""
+        await asyncio.sleep(min(REQUEST_SECONDS, seconds))
+        if seconds > REQUEST_SECONDS:
+            raise Refusal("", "Gateway Time-out", 504)
+
+    async def fault(self, rule: Rule) -> None:
+        """Let one fault happen. ``cut`` happens when the answer is sent."""
+        if rule.fault == "503":
+            raise Refusal("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
+        if rule.fault == "429":
+            raise Refusal("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429)
+        if rule.fault == "500":
+            raise Refusal("INTERNAL_SERVER_ERROR", "Internal server error", 500)
+        if rule.fault == "expired":
+            raise Refusal("expired_token", "The access token provided has expired.", 401)
+        if rule.fault == "timeout":
+            await asyncio.sleep(rule.seconds)
+            raise Refusal("", "Gateway Time-out", 504)
+        if rule.fault in ("change", "delete"):
+            self.portal.disturb(rule)

@@ -1,0 +1,131 @@
+"""The sandbox portal as an HTTP server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from workbench.bitrix24.sandbox import v3
+from workbench.bitrix24.sandbox.control import control_routes
+from workbench.bitrix24.sandbox.portal import Portal
+from workbench.bitrix24.sandbox.requests import Door
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def build_app(portal: Portal) -> Starlette:
+    """The ASGI application of a portal, with the routes of its extensions."""
+    door = Door(portal)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        for start in portal.on_start:
+            await start()
+        try:
+            yield
+        finally:
+            for stop in portal.on_stop:
+                await stop()
+
+    async def front(_request: Request) -> Response:
+        return PlainTextResponse("Bitrix24-compatible sandbox portal. REST: /rest/USER/CODE/METHOD\n")
+
+    async def unknown(_request: Request, _error: Exception) -> Response:
+        return JSONResponse({"error": "NOT_FOUND", "error_description": "Not found"}, 404)
+
+    routes = [
+        *portal.routes,
+        Route("/rest/api/{rest:path}", v3.Door(portal), methods=["GET", "POST"]),
+        Route("/rest/{rest:path}", door, methods=["GET", "POST", "HEAD"]),
+        *control_routes(portal),
+        Route("/", front),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: unknown})
+
+
+class _Server(uvicorn.Server):
+    """Tells the address once the socket is bound, before the first request."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._ready()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; ``port`` 0 takes a free one. Raises OSError if it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def webhook_url(portal: Portal) -> str:
+    """The address of the portal's first incoming webhook, its code included."""
+    hook = portal.state.webhooks()[0]
+    return f"{portal.base_url}/rest/{hook.user_id}/{hook.code}/"
+
+
+def serve(
+    portal: Portal,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    url_file: Path | None = None,
+    announce: Callable[[Portal], None] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; ``announce`` is called once the address is known.
+
+    ``url_file`` gets the webhook's address (mode 600). Raises OSError if the port is taken.
+    """
+    listener = bind(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    portal.base_url = f"http://{shown}:{listener.getsockname()[1]}"
+    config = uvicorn.Config(
+        build_app(portal),
+        log_level="critical",
+        access_log=False,
+        lifespan="on",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=3,
+        server_header=False,
+    )
+
+    def ready() -> None:
+        if url_file is not None:
+            partial = url_file.with_name(url_file.name + ".part")
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(webhook_url(portal) + "\n")
+            partial.replace(url_file)
+        if announce is not None:
+            announce(portal)
+            sys.stdout.flush()
+
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_Server(config, ready).serve(sockets=[listener]))
+    finally:
+        listener.close()
+        portal.state.close()

@@ -1,0 +1,256 @@
+"""``workbench demo``: everything at once, on the embedded portal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from workbench.cli.processes import Processes
+    from workbench.reports import RunRecord
+
+MARKER = "demo.json"  # in a home that the demonstration made and may make anew
+SEED = 7
+DEALS_TO_ANALYSE = 3
+START = 60  # seconds that a server may take to answer
+
+
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="Check that each page answers, then end.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Port of the dashboards; 0 takes a free one.")] = 8866,
+) -> None:
+    """Show everything on the embedded portal: sync, reports, automation, dashboards.
+
+    Makes the demonstration's own state in .workbench/demo anew (or in WORKBENCH_HOME, if that is
+    empty or was made by an earlier demonstration). Ctrl-C ends every process it started.
+    """
+    import os
+    import time
+
+    from rich.console import Console
+
+    from workbench.cli.processes import Processes, exit_on_terminate
+    from workbench.i18n import _, format_number
+    from workbench.settings import settings
+
+    exit_on_terminate()
+    console = Console()
+    started = time.monotonic()
+    home = _fresh_home(settings().home or settings().project_dir / ".workbench" / "demo")
+    with Processes(home / "logs") as processes:
+        with console.status(_("Starting a portal with three years of a company’s sales…")):
+            webhook = _start_portal(processes, home)
+        os.environ.update(
+            WORKBENCH_HOME=str(home), WORKBENCH_WEBHOOK=webhook, WORKBENCH_PLAN="unlimited"
+        )
+        _sync(console)
+        _start_automation(processes, home)
+        reports = _run_reports(console)
+        _show_process(console)
+        _show_decisions(console)
+        with console.status(_("Opening the dashboards…")):
+            address = _start_dashboards(processes, port)
+            pages = _pages(address)
+        failed = [record for record in reports if record.outcome != "succeeded"]
+        silent = [page for page in pages if not _answers(page)] if once else []
+        for page in silent:
+            console.print(_("{page} does not answer.").format(page=page), style="red")
+        seconds = format_number(time.monotonic() - started)
+        console.print(_("Ready after {seconds} s.").format(seconds=seconds))
+        if once:
+            console.print(
+                _("{n} pages answered at {address}.").format(
+                    n=len(pages) - len(silent), address=address
+                )
+            )
+        else:
+            console.print(_("Dashboards: {address}").format(address=address), style="bold")
+            console.print(_("Ctrl-C ends the demonstration."))
+            _wait(console, processes)
+    raise typer.Exit(1 if failed or silent else 0)
+
+
+def _fresh_home(home: Path) -> Path:
+    """Empty the demonstration's folder; refuse one that holds anything else."""
+    import json
+    import shutil
+
+    from workbench.errors import ConfigurationError
+    from workbench.i18n import _
+
+    if home.exists() and any(home.iterdir()):
+        if not (home / MARKER).exists():
+            raise ConfigurationError(
+                _("{folder} holds data that is not the demonstration’s.").format(folder=home),
+                hint=_("Unset WORKBENCH_HOME, or name an empty folder."),
+            )
+        shutil.rmtree(home)
+    home.mkdir(parents=True, mode=0o700)
+    (home / MARKER).write_text(json.dumps({"seed": SEED}))
+    return home
+
+
+def _start_portal(processes: Processes, home: Path) -> str:
+    """Start the sandbox on a file of its own and return its webhook."""
+    url_file = home / "portal.url"
+    processes.start(
+        "portal",
+        *("sandbox", "start", "--port", "0", "--state", str(home / "portal.sqlite")),
+        *("--company", "demo", "--seed", str(SEED), "--plan", "unlimited"),
+        *("--url-file", str(url_file)),
+    )
+    _until(processes, lambda: url_file.exists() and url_file.read_text().strip() != "")
+    return url_file.read_text().strip()
+
+
+def _sync(console: Console) -> None:
+    from workbench.cli.data import sync
+
+    sync()
+
+
+def _start_automation(processes: Processes, home: Path) -> None:
+    processes.start("worker", "worker")
+    processes.start("handler", "handler")
+
+
+def _run_reports(console: Console) -> list[RunRecord]:
+    """Execute every report that needs no record of its own, two at a time; print the table."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from workbench.i18n import _, format_number, language
+    from workbench.reports import load_reports, run_report
+    from workbench.settings import settings
+
+    reports = load_reports()
+    records = []
+    with Progress(console=console, transient=True) as progress, ThreadPoolExecutor(2) as pool:
+        task = progress.add_task(_("Reports"), total=len(reports))
+        for record in pool.map(lambda report: run_report(report.name, trigger="demo"), reports):
+            records.append(record)
+            progress.advance(task)
+    table = Table(box=None, header_style="bold")
+    table.add_column(_("Report"))
+    table.add_column(_("Outcome"))
+    table.add_column(_("Rows read"), justify="right")
+    table.add_column(_("Seconds"), justify="right")
+    table.add_column(_("Output"))
+    titles = {report.name: getattr(report.title, language()) for report in reports}
+    for record in records:
+        output = record.folder / "report.html"
+        if output.is_relative_to(settings().project_dir):
+            output = output.relative_to(settings().project_dir)
+        table.add_row(
+            titles[record.report],
+            _(record.outcome),
+            format_number(record.rows or 0),
+            format_number(record.seconds, 1),
+            str(output) if record.outcome == "succeeded" else str(record.error),
+        )
+    console.print(table)
+    return records
+
+
+def _show_decisions(console: Console) -> None:
+    from workbench.automation import decisions
+    from workbench.i18n import _
+    from workbench.warehouse import newest_snapshot
+
+    book, snapshot = decisions.ledger(), newest_snapshot()
+    written = [p for rule in decisions.load_rules() for p in decisions.propose(rule, snapshot, book)]
+    console.print(
+        _(
+            "Decisions: {n} reminders of stalled deals proposed, none sent. "
+            "See them: workbench decisions list"
+        ).format(n=len(written))
+    )
+
+
+def _start_dashboards(processes: Processes, port: int) -> str:
+    """Start ``workbench serve`` and return its address once it answers."""
+    import socket
+
+    import httpx
+
+    if port == 0:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    processes.start("dashboards", "serve", "--port", str(port), "--no-browser")
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"{address}/healthz", timeout=5).is_success
+        except httpx.TransportError:
+            return False
+
+    _until(processes, answers)
+    return address
+
+
+def _pages(address: str) -> list[str]:
+    """Return the addresses of the dashboards: those that the index names and every report."""
+    from workbench.reports import load_reports
+
+    return [f"{address}/", *(f"{address}/voila/render/{r.name}.ipynb" for r in load_reports() if r.dashboard)]
+
+
+def _answers(page: str) -> bool:
+    """Tell whether a page comes whole: its cells run, none failed."""
+    import httpx
+
+    try:
+        answer = httpx.get(page, timeout=START)
+    except httpx.TransportError:
+        return False
+    return answer.is_success and "</html>" in answer.text
+
+
+def _until(processes: Processes, ready) -> None:
+    """Wait for a server; a process that ends or takes too long is an error that names its log."""
+    import time
+
+    from workbench.errors import WorkbenchError
+    from workbench.i18n import _
+
+    deadline = time.monotonic() + START
+    while not ready():
+        ended = processes.ended()
+        if ended or time.monotonic() > deadline:
+            raise WorkbenchError(
+                _("{name} did not start.").format(name=ended or list(processes.running)[-1]),
+                hint=_("Its log: {log}").format(
+                    log=processes.log(ended or list(processes.running)[-1])
+                ),
+            )
+        time.sleep(0.05)
+
+
+def _wait(console: Console, processes: Processes) -> None:
+    """Wait for Ctrl-C, or say which process ended by itself."""
+    import time
+
+    from workbench.errors import WorkbenchError
+    from workbench.i18n import _
+
+    try:
+        while not (ended := processes.ended()):
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        console.print(_("Ending…"))
+        return
+    raise WorkbenchError(
+        _("{name} has ended.").format(name=ended),
+        hint=_("Its log: {log}").format(log=processes.log(ended)),
+    )

@@ -1,0 +1,150 @@
+"""``workbench run`` and ``workbench runs``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from workbench.reports import RunRecord
+
+
+def run(
+    report: Annotated[
+        str, typer.Argument(help="A file of parameters/reports, without .yml.", show_default=False)
+    ],
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", help="name=value, repeatable; wins over the file."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the run record.")] = False,
+) -> None:
+    """Run a report: notebook, HTML, charts, tables and a run record in outputs/.
+
+    Exit code 1 if the run did not succeed, 2 for a parameter that does not fit; then nothing is
+    written.
+    """
+    from rich.console import Console
+
+    from workbench.errors import RunFailed
+    from workbench.i18n import _
+    from workbench.reports import run_report
+    from workbench.reports.parameters import split_pair
+
+    given = dict(split_pair(pair) for pair in parameter or [])
+    status = Console(stderr=True).status(_("Running {report}…").format(report=report))
+    with status:
+        record = run_report(report, given)
+    if as_json:
+        print(_json(record))
+    else:
+        _show(record)
+    if record.outcome != "succeeded":
+        raise RunFailed(
+            record.error or _outcome(record),
+            hint=record.failure.explanation if record.failure else "",
+            record=record,
+        )
+
+
+def runs(
+    run_id: Annotated[
+        str | None,
+        typer.Argument(help="A run to look at; without it, all of them.", show_default=False),
+    ] = None,
+    report: Annotated[str | None, typer.Option(help="Only runs of this report.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many of the newest runs.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print records as JSON.")] = False,
+) -> None:
+    """List the runs, newest first, or show one with its files."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from workbench.i18n import _, format_datetime, format_number
+    from workbench.reports import read_record
+    from workbench.reports import runs as all_runs
+
+    if run_id is not None:
+        record = read_record(run_id)
+        print(_json(record)) if as_json else _show(record)
+        return
+    records = all_runs(report, limit=limit)
+    if as_json:
+        print("[" + ",\n".join(_json(record) for record in records) + "]")
+        return
+    console = Console()
+    if not records:
+        console.print(_("No runs yet. The first one: workbench run sales"), highlight=False)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column(_("Run"), no_wrap=True)
+    table.add_column(_("Started"))
+    table.add_column(_("Outcome"))
+    table.add_column(_("Seconds"), justify="right")
+    table.add_column(_("Rows read"), justify="right")
+    table.add_column(_("Reason"), overflow="ellipsis", no_wrap=True)
+    for record in records:
+        table.add_row(
+            record.id,
+            format_datetime(record.started_at, record.timezone),
+            _outcome(record),
+            format_number(record.seconds, 1) if record.seconds is not None else "–",
+            format_number(record.rows) if record.rows is not None else "–",
+            _plain(record.error or ""),
+        )
+    console.print(table)
+
+
+def _json(record: RunRecord) -> str:
+    return record.model_dump_json(indent=2, exclude={"pid", "pid_started"})
+
+
+def _outcome(record: RunRecord) -> str:
+    from workbench.i18n import _
+
+    return {
+        "running": _("running"),
+        "succeeded": _("succeeded"),
+        "failed": _("failed"),
+        "exited": _("exited"),
+        "killed": _("killed"),
+        "timed_out": _("timed out"),
+        "interrupted": _("interrupted"),
+    }[record.outcome]
+
+
+def _plain(text: str) -> str:
+    """Return text that a terminal shows as it is: no control characters, no markup."""
+    from rich.markup import escape
+
+    return escape("".join(c if c.isprintable() else " " for c in text))
+
+
+def _show(record: RunRecord) -> None:
+    """Print one run: what it was given, how it went, what it made."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from workbench.i18n import _, format_datetime, format_number
+
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts.add_column(style="dim")
+    facts.add_column(overflow="fold")
+    facts.add_row(_("Run"), record.id)
+    facts.add_row(_("Report"), _plain(record.title))
+    facts.add_row(_("Outcome"), _outcome(record))
+    facts.add_row(_("Started"), format_datetime(record.started_at, record.timezone))
+    for name, value in record.parameters.items():
+        period = record.periods.get(name)
+        shown = f"{value} ({period['label']})" if period else str(value)
+        facts.add_row(_plain(name), _plain(shown))
+    if record.snapshot:
+        facts.add_row(_("Data"), record.snapshot)
+    if record.seconds is not None:
+        facts.add_row(_("Seconds"), format_number(record.seconds, 1))
+    if record.rows is not None:
+        facts.add_row(_("Rows read"), format_number(record.rows))
+    for file in record.files:
+        facts.add_row(_("File"), _plain(str(record.folder / file.path)))
+    Console().print(facts)

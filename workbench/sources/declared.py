@@ -1,0 +1,130 @@
+"""``parameters/sources.yml``: which sources there are and how an external one is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from workbench.errors import ConfigurationError, QueryError
+from workbench.i18n import _
+from workbench.settings import settings
+
+SPEND_COLUMNS = ("month", "channel", "spend", "currency", "clicks", "impressions")
+
+
+class PortalSource(BaseModel):
+    """The connected Bitrix24 portal."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["bitrix24"]
+    title: dict[Literal["fr", "en"], str] = Field(default_factory=dict)
+
+
+class SpendSource(BaseModel):
+    """Monthly marketing spend from a CSV file.
+
+    ``path`` is relative to the installation's home; ``columns`` maps our names (month, channel,
+    spend, currency, clicks, impressions) to the file's; ``channels`` maps the file's channels to
+    the CRM's source ids.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["csv"]
+    title: dict[Literal["fr", "en"], str] = Field(default_factory=dict)
+    path: str
+    delimiter: Literal[",", ";", "\t"] = ","
+    decimal: Literal[".", ","] = "."
+    columns: dict[str, str] = Field(default_factory=dict)
+    channels: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("columns")
+    @classmethod
+    def known_columns(cls, value: dict[str, str]) -> dict[str, str]:
+        """Refuse names that spend does not have."""
+        unknown = sorted(set(value) - set(SPEND_COLUMNS))
+        if unknown:
+            raise ValueError(
+                _("unknown column {names}; known are {known}").format(
+                    names=", ".join(unknown), known=", ".join(SPEND_COLUMNS)
+                )
+            )
+        return value
+
+    @field_validator("path")
+    @classmethod
+    def inside_home(cls, value: str) -> str:
+        """Refuse a path that leaves the home folder."""
+        if Path(value).is_absolute() or ".." in Path(value).parts:
+            raise ValueError(_("the path must lie inside the home folder"))
+        return value
+
+    def column(self, name: str) -> str:
+        """Return the file's name of one of our columns."""
+        return self.columns.get(name, name)
+
+
+Source = Annotated[PortalSource | SpendSource, Field(discriminator="kind")]
+
+
+class Sources(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sources: dict[str, Source]
+
+
+def sources_file() -> Path:
+    """Return where the sources are declared."""
+    return settings().parameters_dir / "sources.yml"
+
+
+def read_sources(file: Path | None = None) -> dict[str, PortalSource | SpendSource]:
+    """Return the declared sources by name.
+
+    Raises `ConfigurationError` naming the file and the key; without a file only the portal is
+    declared.
+    """
+    file = file or sources_file()
+    try:
+        text = file.read_text("utf-8")
+    except FileNotFoundError:
+        return {"bitrix24": PortalSource(kind="bitrix24")}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            _("{file} cannot be read: {reason}").format(file=file.name, reason=error)
+        ) from error
+    try:
+        content: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else "?"
+        raise ConfigurationError(
+            _("{file}, line {line}: this is not valid YAML.").format(file=file.name, line=line)
+        ) from error
+    try:
+        return dict(Sources.model_validate(content or {"sources": {}}).sources)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(
+            _("{file}, {key}: {reason}").format(file=file.name, key=key, reason=first["msg"])
+        ) from error
+
+
+def pick(
+    declared: dict[str, PortalSource | SpendSource], names: list[str]
+) -> dict[str, PortalSource | SpendSource]:
+    """Return the sources called ``names`` (all if empty); `QueryError` for an unknown one."""
+    unknown = [name for name in names if name not in declared]
+    if unknown:
+        raise QueryError(
+            _("There is no source {name}.").format(name=unknown[0]),
+            hint=_("Declared are: {names}.").format(names=", ".join(declared)),
+        )
+    return {name: source for name, source in declared.items() if not names or name in names}

@@ -1,0 +1,4 @@
+"""What each page shows: functions of a selection that ask for numbers and make a panel of them.
+
+One module per page; a notebook gives them to its page: ``page.chart("funnel", sales.funnel)``.
+"""

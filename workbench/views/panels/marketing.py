@@ -1,0 +1,113 @@
+"""Panels of the marketing page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench import metrics
+from workbench.analysis import findings
+from workbench.i18n import _
+from workbench.views import charts
+from workbench.views.contents import ChartContent, Content, TableContent
+from workbench.views.panels import parts
+from workbench.views.selection import Selection
+from workbench.views.tables import Column, columns_of
+
+FIGURES = (
+    "marketing_spend",
+    "leads",
+    "marketing_leads",
+    "cost_per_lead",
+    "marketing_revenue",
+    "romi",
+    "lead_conversion",
+    "cac",
+)
+BY_CHANNEL = (
+    "marketing_spend",
+    "marketing_leads",
+    "cost_per_lead",
+    "marketing_revenue",
+    "romi",
+    "roas",
+)
+
+
+def figures(selection: Selection) -> Content:
+    """Return the key figures of marketing, beside the period before."""
+    return parts.figures(selection, FIGURES)
+
+
+def spend_and_revenue(selection: Selection) -> Content:
+    """Return spend and the revenue won from it, by channel."""
+    title = _("Spend and won revenue by channel")
+    frame = selection.query(["marketing_spend", "marketing_revenue", "romi"], by="channel")
+    if (notice := parts.absent(frame, title, "marketing_spend")) is not None:
+        return notice
+    return ChartContent(
+        title,
+        charts.spend_by_channel(
+            frame.rename(columns={"marketing_revenue": "won_revenue"}), currency=selection.currency
+        ),
+        findings.main(frame),
+        frame,
+        columns_of(frame),
+    )
+
+
+def cost_per_lead_by_month(selection: Selection) -> Content:
+    """Return the cost per lead by month and channel."""
+    title = _("Cost per lead by channel")
+    frame = selection.query(
+        ["cost_per_lead", "marketing_spend", "marketing_leads"], by="channel", grain="month"
+    )
+    if (notice := parts.absent(frame, title, "marketing_spend")) is not None:
+        return notice
+    drawn = frame.rename(columns={"marketing_leads": "leads"})
+    return ChartContent(
+        title,
+        charts.cost_per_lead_by_month(drawn, currency=selection.currency),
+        findings.main(selection.query("cost_per_lead", by="channel")),
+        frame,
+        columns_of(frame),
+        parts.partial_note(frame, "cost_per_lead"),
+    )
+
+
+def romi_by_month(selection: Selection) -> Content:
+    """Return the return on marketing investment by month and channel."""
+    title = _("ROMI by channel")
+    frame = selection.query(
+        ["romi", "marketing_spend", "marketing_leads"], by="channel", grain="month"
+    )
+    if (notice := parts.absent(frame, title, "marketing_spend")) is not None:
+        return notice
+    return ChartContent(
+        title,
+        charts.romi_by_month(frame.rename(columns={"marketing_leads": "leads"})),
+        findings.main(selection.query("romi", by="channel")),
+        frame,
+        columns_of(frame),
+        parts.partial_note(frame, "romi"),
+    )
+
+
+def channels(selection: Selection) -> Content:
+    """Return every figure by channel, as a table."""
+    title = _("Channels")
+    frame = selection.query(list(BY_CHANNEL), by="channel")
+    if (notice := parts.absent(frame, title, "marketing_spend")) is not None:
+        return notice
+    facts = frame.attrs
+    frame = frame.sort_values("marketing_spend", ascending=False, kind="stable")
+    frame.attrs = facts
+    shown = [
+        Column("channel", str(metrics.dimension_titles()["channel"])),
+        *columns_of(frame[list(BY_CHANNEL)]),
+    ]
+    return TableContent(title, frame, shown)
+
+
+def answer(selection: Selection) -> dict[str, Any]:
+    """Return the typed answer: the return on marketing investment."""
+    return parts.answer(selection, "romi")

@@ -1,0 +1,429 @@
+"""Loading a portal into the store: full loads, changes, deletions, children.
+
+Everything is committed chunk by chunk together with the progress it stands for; a sync that was
+killed goes on where its last commit was, and reading a row twice does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+
+from workbench.bitrix24.answers import BatchAnswer
+from workbench.bitrix24.client import Command, Portal
+from workbench.bitrix24.entities import DEAL_HISTORY, DEAL_PRODUCTS, DEALS, ENTITIES, Entity
+from workbench.errors import (
+    AccessDenied,
+    BadCredentials,
+    PortalError,
+    PortalUnreachable,
+    QueryLimitExceeded,
+)
+from workbench.sources.pages import record_id, to_arrow
+from workbench.sources.portal import (
+    PAGE,
+    TOP,
+    ChildReader,
+    Chunk,
+    IdReader,
+    Reader,
+    WindowReader,
+    fetch,
+    last_id,
+    page_call,
+    read_whole,
+    stream,
+    whole_calls,
+)
+from workbench.warehouse.store import Progress, Store
+
+OVERLAP = timedelta(minutes=2)  # changes are read again from so long before the last sync
+APPENDED_OVERLAP = 25  # ids that are read again: transactions may commit out of order
+COUNTED = 200_000  # up to so many rows a count at the portal is cheap enough for every sync
+
+Report = Callable[[str, int], None]
+
+
+@dataclass
+class Loaded:
+    """What a loading did: rows read and rows changed per entity, and when it was."""
+
+    as_of: datetime
+    rows: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
+    full: list[str] = field(default_factory=list)
+    problems: dict[str, PortalError] = field(default_factory=dict)
+
+
+def identity_calls() -> list[Command]:
+    """Return the calls that tell who and when we are."""
+    return [("server.time", {}), ("profile", {})]
+
+
+def zone_of(answers: Sequence[BatchAnswer], moment: datetime) -> str:
+    """Return the portal's time zone: its user's, else the fixed offset of its clock."""
+    profile = answers[1].result
+    zone = profile.get("TIME_ZONE") if isinstance(profile, dict) else None
+    if isinstance(zone, str) and "/" in zone:
+        return zone
+    offset = moment.utcoffset() or timedelta(0)
+    hours = round(offset.total_seconds() / 3600)
+    return "UTC" if hours == 0 else f"Etc/GMT{'-' if hours > 0 else '+'}{abs(hours)}"
+
+
+class Loading:
+    """One pass over a portal. ``report`` is told each entity's rows as they come in."""
+
+    def __init__(
+        self, portal: Portal, store: Store, *, full: bool = False, report: Report | None = None
+    ) -> None:
+        self.portal, self.store, self.full = portal, store, full
+        self._report = report or (lambda _entity, _rows: None)
+        self.loaded = Loaded(datetime.now(UTC))
+
+    def run(self, timezone: str | None = None) -> Loaded:
+        """Bring the store up to the portal's present state; returns what was done.
+
+        What one entity is refused is noted with that entity; what concerns the whole portal
+        (`PortalUnreachable`, `BadCredentials`, a limit that does not pass) is raised.
+        """
+        listed = [entity for entity in ENTITIES if entity.paging in ("changed", "appended")]
+        whole = [entity for entity in ENTITIES if entity.paging == "whole"]
+        calls: list[Command] = identity_calls()
+        for entity in whole:
+            calls += whole_calls(entity)
+        answers = fetch(self.portal, calls)
+        self._identify(answers, timezone)
+        at = len(identity_calls())
+        for entity in whole:
+            self._store_whole(entity, answers[at : at + len(entity.calls)])
+            at += len(entity.calls)
+        if self.store.observe_rates(self.loaded.as_of.date()):
+            self._touch()
+        fresh = [entity for entity in listed if self._needs_full(entity)]
+        self._load_fully(fresh)
+        self._load_changes([e for e in listed if e.name not in self.loaded.problems])
+        self._compare([e for e in listed if e.paging == "changed"])
+        self._load_children(DEAL_PRODUCTS)
+        return self.loaded
+
+    # Bookkeeping
+
+    def _identify(self, answers: Sequence[BatchAnswer], timezone: str | None) -> None:
+        for answer in answers[:2]:
+            if answer.error is not None:
+                raise answer.error
+        moment = datetime.fromisoformat(str(answers[0].result))
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        self.loaded.as_of = moment
+        known = self.store.info("portal")
+        if known and known != self.portal.host and not self.portal.moved_to:
+            self.store.forget()  # another portal's ids would be mixed with this one's
+        facts = {
+            "portal": self.portal.host,
+            "portal_url": self.portal.portal_url,
+            "timezone": timezone or zone_of(answers, moment),
+        }
+        for key, value in facts.items():
+            if self.store.info(key) != value:
+                self.store.set_info(key, value)
+                self._touch()
+
+    def _touch(self) -> None:
+        """Note that the next snapshot will differ from the last one."""
+        self.store.set_info("unpublished", "Y")
+
+    def _note(self, entity: Entity, rows: int, changed: int) -> None:
+        self.loaded.rows[entity.name] = self.loaded.rows.get(entity.name, 0) + rows
+        self.loaded.changed[entity.name] = self.loaded.changed.get(entity.name, 0) + changed
+        if changed:
+            self._touch()
+        self._report(entity.name, self.loaded.rows[entity.name])
+
+    def _finish(self, entity: Entity, progress: Progress) -> None:
+        if progress.status != "complete":
+            self._touch()
+        progress.status, progress.missing = "complete", None
+        progress.last_sync = datetime.now(UTC)
+        self.store.save(entity.name, progress)
+
+    def _fail(self, entity: Entity, error: PortalError) -> None:
+        """Note what an entity was refused; the rest goes on."""
+        if isinstance(error, PortalUnreachable | QueryLimitExceeded | BadCredentials):
+            raise error
+        self.loaded.problems[entity.name] = error
+        progress = self.store.progress(entity.name)
+        before = (progress.status, progress.missing)
+        if isinstance(error, AccessDenied):
+            progress.status = "denied"
+        elif progress.watermark and progress.frontier is None:
+            progress.status = "stale"
+        else:
+            progress.status = "partial" if self.store.count(entity.name) else "failed"
+        scope_is_missing = error.code == "INSUFFICIENT_SCOPE"
+        progress.missing = f"scope {entity.scope}" if scope_is_missing else error.message
+        self.store.save(entity.name, progress)
+        if before != (progress.status, progress.missing):
+            self._touch()
+
+    def _since(self) -> str:
+        return (self.loaded.as_of - OVERLAP).isoformat(timespec="seconds")
+
+    # Small lists
+
+    def _store_whole(self, entity: Entity, answers: Sequence[BatchAnswer]) -> None:
+        rows, error = read_whole(self.portal, entity, answers)
+        if error is not None:
+            self._fail(entity, error)
+            return
+        with self.store.transaction():
+            changed = self.store.replace(entity.name, to_arrow(rows, entity.key))
+            progress = self.store.progress(entity.name)
+            progress.watermark = self._since()
+            self._note(entity, len(rows), changed)
+            self._finish(entity, progress)
+
+    # Full loads
+
+    def _needs_full(self, entity: Entity) -> bool:
+        progress = self.store.progress(entity.name)
+        return self.full or progress.watermark is None or progress.frontier is not None
+
+    def _load_fully(self, entities: Sequence[Entity]) -> None:
+        """Read entities from their first to their last id, going on after an interruption."""
+        ends = self._ends(entities)
+        readers: list[Reader] = []
+        for entity in entities:
+            if entity.name not in ends:
+                continue
+            first, last = ends[entity.name]
+            progress = self.store.progress(entity.name)
+            if progress.frontier is None:  # not an interrupted one: begin
+                progress.frontier = 0
+                progress.watermark = self._since()
+                self.store.save(entity.name, progress)
+            self.loaded.full.append(entity.name)
+            # (first - 1) is skipped ground, but what we hold there is gone at the portal
+            start = max(progress.frontier or 0, first - 1)
+            self._clear(entity, progress.frontier or 0, start)
+            readers.append(WindowReader(entity, start, max(last, start)))
+            self._clear(entity, max(last, start), TOP)
+        for chunk in stream(self.portal, readers):
+            self._store_chunk(chunk, frontier=True)
+        for entity in entities:
+            if entity.name in ends and entity.name not in self.loaded.problems:
+                progress = self.store.progress(entity.name)
+                progress.frontier = None
+                progress.compared_on = self.loaded.as_of.date()
+                self._note(entity, 0, 0)
+                self._finish(entity, progress)
+
+    def _ends(self, entities: Sequence[Entity]) -> dict[str, tuple[int, int]]:
+        """Return (first id, last id) of each entity that the portal lets us read."""
+        calls: list[Command] = []
+        for entity in entities:
+            calls.append(page_call(entity, 0, only_ids=True))
+            calls.append(page_call(entity, 0, only_ids=True, descending=True))
+        answers = fetch(self.portal, calls)
+        ends: dict[str, tuple[int, int]] = {}
+        for number, entity in enumerate(entities):
+            first, last = answers[2 * number : 2 * number + 2]
+            error = first.error or last.error
+            if error is not None:
+                self._fail(entity, error)
+                continue
+            ids = [
+                known
+                for row in entity.unwrap(first.result) + entity.unwrap(last.result)
+                if (known := record_id(row, entity.key)) is not None
+            ]
+            ends[entity.name] = (min(ids), max(ids)) if ids else (1, 0)
+        return ends
+
+    def _clear(self, entity: Entity, low: int, high: int) -> None:
+        """Delete what is stored where the portal has nothing."""
+        if low < high:
+            with self.store.transaction():
+                self._note(entity, 0, self._keep(entity, no_ids(), low, high))
+
+    def _keep(self, entity: Entity, ids: pa.ChunkedArray, low: int, high: int) -> int:
+        """Delete what is stored in ``(low, high]`` but not among ``ids``; returns how many.
+
+        With a deal go its history and its product rows.
+        """
+        gone = self.store.keep(entity.name, ids, low, high)
+        if gone and entity is DEALS:
+            self.store.delete_children(DEAL_HISTORY.name, "OWNER_ID", gone)
+            self.store.delete_children(DEAL_PRODUCTS.name, "ownerId", gone)
+        return len(gone)
+
+    def _store_chunk(self, chunk: Chunk, *, frontier: bool) -> None:
+        """Commit a chunk; of a full load with its progress, vanished rows deleted."""
+        entity = chunk.entity
+        if chunk.error is not None:
+            self._fail(entity, chunk.error)
+            return
+        table = to_arrow(chunk.rows, entity.key)
+        with self.store.transaction():
+            changed = self.store.merge(entity.name, table)
+            if frontier:
+                changed += self._keep(entity, table.column("_id"), chunk.low, chunk.high)
+                progress = self.store.progress(entity.name)
+                progress.frontier = chunk.high
+                self.store.save(entity.name, progress)
+            if entity is DEALS and chunk.rows:
+                self.store.add_pending(DEAL_PRODUCTS.name, table.column("_id").to_pylist())
+            self._note(entity, len(chunk.rows), changed)
+
+    # Changes
+
+    def _where(self, entity: Entity, progress: Progress) -> dict[str, str]:
+        return {f">={entity.changed}": progress.watermark or ""} if entity.changed else {}
+
+    def _load_changes(self, entities: Sequence[Entity]) -> None:
+        """Read what has changed since the watermarks, and what was appended since the last id."""
+        calls, starts = [], {}
+        self.loaded.as_of = self.portal.now()
+        until = self._since()
+        for entity in entities:
+            progress = self.store.progress(entity.name)
+            appended = entity.paging == "appended"
+            low = max(self.store.highest(entity.name) - APPENDED_OVERLAP, 0) if appended else 0
+            starts[entity.name] = low
+            calls.append(page_call(entity, low, where=self._where(entity, progress)))
+        first = fetch(self.portal, calls)
+        long: list[tuple[Entity, int]] = []
+        done: list[Entity] = []
+        for entity, answer in zip(entities, first, strict=True):
+            low = starts[entity.name]
+            rows = entity.unwrap(answer.result) if answer.error is None else []
+            reached = last_id(rows, entity.key, low)
+            self._store_chunk(Chunk(entity, low, reached, rows, error=answer.error), frontier=False)
+            if answer.error is not None:
+                continue
+            done.append(entity)
+            if len(rows) >= PAGE:
+                long.append((entity, reached))
+        self._read_on(long)
+        for entity in done:
+            if entity.name not in self.loaded.problems:
+                progress = self.store.progress(entity.name)
+                progress.watermark = until
+                self._finish(entity, progress)
+
+    def _read_on(self, entities: Sequence[tuple[Entity, int]]) -> None:
+        """Read the changes behind a full first page."""
+        if not entities:
+            return
+        conditions = {
+            entity.name: self._where(entity, self.store.progress(entity.name))
+            for entity, _reached in entities
+        }
+        answers = fetch(
+            self.portal,
+            [
+                page_call(entity, reached, where=conditions[entity.name], descending=True)
+                for entity, reached in entities
+            ],
+        )
+        readers: list[Reader] = []
+        for (entity, reached), answer in zip(entities, answers, strict=True):
+            if answer.error is not None:
+                self._fail(entity, answer.error)
+                continue
+            last = last_id(entity.unwrap(answer.result), entity.key, reached)
+            width = (last - reached) // 50 + 1
+            readers.append(
+                WindowReader(entity, reached, last, where=conditions[entity.name], width=width)
+            )
+        for chunk in stream(self.portal, readers):
+            self._store_chunk(chunk, frontier=False)
+
+    # Deletions
+
+    def _compare(self, entities: Sequence[Entity]) -> None:
+        """Compare the id sets, where a count differs or none was compared today."""
+        usable = [
+            entity
+            for entity in entities
+            if entity.name not in self.loaded.problems and entity.name not in self.loaded.full
+        ]
+        today = self.loaded.as_of.date()
+        suspects = [e for e in usable if self.store.progress(e.name).compared_on != today]
+        counted = [e for e in usable if e not in suspects and self.store.count(e.name) <= COUNTED]
+        for entity, answer in zip(
+            counted, fetch(self.portal, [count_call(e) for e in counted]), strict=True
+        ):
+            if answer.total is not None and answer.total != self.store.count(entity.name):
+                suspects.append(entity)
+        ends = self._ends(suspects) if suspects else {}
+        suspects = [entity for entity in suspects if entity.name in ends]
+        missing: list[Reader] = []
+        found: dict[str, list[int]] = {entity.name: [] for entity in suspects}
+        readers = [
+            WindowReader(
+                e, ends[e.name][0] - 1, max(ends[e.name][1], ends[e.name][0] - 1), only_ids=True
+            )
+            for e in suspects
+        ]
+        for chunk in stream(self.portal, readers):
+            found[chunk.entity.name] += self._store_ids(chunk)
+        for entity in suspects:
+            if entity.name in self.loaded.problems:
+                continue
+            first, last = ends[entity.name]
+            self._clear(entity, 0, first - 1)
+            self._clear(entity, max(last, first - 1), TOP)
+            if found[entity.name]:
+                missing.append(IdReader(entity, found[entity.name]))
+            progress = self.store.progress(entity.name)
+            progress.compared_on = today
+            self.store.save(entity.name, progress)
+        for chunk in stream(self.portal, missing):
+            self._store_chunk(chunk, frontier=False)
+
+    def _store_ids(self, chunk: Chunk) -> list[int]:
+        """Delete what the portal no longer has in the chunk; returns ids that we lack."""
+        if chunk.error is not None:
+            self._fail(chunk.entity, chunk.error)
+            return []
+        entity = chunk.entity
+        ids = [known for row in chunk.rows if (known := record_id(row, entity.key)) is not None]
+        with self.store.transaction():
+            kept = pa.chunked_array([ids], pa.int64())
+            self._note(entity, 0, self._keep(entity, kept, chunk.low, chunk.high))
+        return self.store.unknown(entity.name, ids)
+
+    # Children
+
+    def _load_children(self, entity: Entity) -> None:
+        """Read the product rows of new and changed deals: they have no change date themselves."""
+        owners = self.store.pending(entity.name)
+        for chunk in stream(self.portal, [ChildReader(entity, owners)] if owners else []):
+            if chunk.error is not None:
+                self._fail(entity, chunk.error)
+                return
+            table = to_arrow(chunk.rows, entity.key)
+            with self.store.transaction():
+                changed = self.store.merge(entity.name, table)
+                changed += self.store.delete_children(entity.name, "ownerId", chunk.owners, table)
+                self.store.clear_pending(entity.name, chunk.owners)
+                self._note(entity, len(chunk.rows), changed)
+        progress = self.store.progress(entity.name)
+        progress.watermark = self._since()
+        self._finish(entity, progress)
+
+
+def count_call(entity: Entity) -> Command:
+    """Return the call whose answer counts an entity's rows."""
+    call = entity.calls[0]
+    return call.method, call.params | {"select": [entity.key], "start": 0}
+
+
+def no_ids() -> pa.ChunkedArray:
+    """Return an empty set of ids."""
+    return pa.chunked_array([pa.array([], pa.int64())])

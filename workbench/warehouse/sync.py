@@ -1,0 +1,190 @@
+"""One sync: portal and files into the store, then a snapshot if anything changed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from workbench.bitrix24.client import PATIENCE_OF_SYNC, Portal
+from workbench.errors import PortalError, SourceError
+from workbench.i18n import _
+from workbench.settings import settings
+from workbench.sources.declared import PortalSource, SpendSource, pick, read_sources
+from workbench.sources.spend import read_spend
+from workbench.warehouse.loading import Loaded, Loading, Report
+from workbench.warehouse.models import models, staging
+from workbench.warehouse.publish import publish, snapshot_files
+from workbench.warehouse.store import Progress, Store
+
+
+@dataclass
+class SyncResult:
+    """What a sync did.
+
+    ``rows`` read and ``changed`` (new, different, gone) per entity; ``snapshot`` is the id of the
+    one published, ``None`` if nothing changed; ``problems`` says per entity or source what could
+    not be loaded; ``remarks`` what the reader should know.
+    """
+
+    rows: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
+    requests: int = 0
+    seconds: float = 0.0
+    publish_seconds: float = 0.0
+    snapshot: str | None = None
+    problems: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def rows_read(self) -> int:
+        """All rows that came in."""
+        return sum(self.rows.values())
+
+
+def models_version() -> str:
+    """Return a fingerprint of the SQL that builds a snapshot."""
+    text = "".join(staging().values()) + "".join(model.sql for model in models())
+    return sha256(text.encode()).hexdigest()[:12]
+
+
+def load_spend(store: Store, name: str, source: SpendSource, home: Path) -> list[str]:
+    """Load a spend file into the store; returns remarks. Raises `SourceError`.
+
+    A file that is not there empties the table: the source is 'not loaded', not zero.
+    """
+    file = home / source.path
+    before = store.progress(name, name)
+    old = store.connection.execute("SELECT * FROM external.marketing_spend ORDER BY ALL").fetchall()
+    progress = Progress(last_sync=datetime.now(UTC))
+    remarks: list[str] = []
+    rows: list[tuple[object, ...]] = []
+    if not file.exists():
+        progress.status, progress.missing = "not loaded", source.path
+    else:
+        known = store.connection.execute("SELECT CURRENCY FROM raw.currencies").fetchall()
+        base = store.base_currency()
+        currencies = {code for (code,) in known} | ({base} if base else set())
+        try:
+            content = read_spend(file, source, currencies, base)
+        except SourceError as error:
+            # the rows of the last good file stay, marked as no longer up to date
+            progress.status = "stale" if old else "failed"
+            progress.missing = error.message.splitlines()[0]
+            store.save(name, progress, name)
+            if (before.status, before.missing) != (progress.status, progress.missing):
+                store.set_info("unpublished", "Y")
+            raise
+        progress.status = "complete"
+        remarks = content.remarks()
+        progress.missing = " ".join(remarks) or None
+        rows = [
+            (r.month, r.channel, r.source_id, r.spend, r.currency, r.clicks, r.impressions)
+            for r in content.rows
+        ]
+    with store.transaction():
+        store.connection.execute("DELETE FROM external.marketing_spend")
+        if rows:
+            store.connection.executemany(
+                "INSERT INTO external.marketing_spend VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+            )
+        store.save(name, progress, name)
+        new = store.connection.execute(
+            "SELECT * FROM external.marketing_spend ORDER BY ALL"
+        ).fetchall()
+        status_changed = (before.status, before.missing) != (progress.status, progress.missing)
+        if new != old or status_changed:
+            store.set_info("unpublished", "Y")
+    return remarks
+
+
+def publish_if_changed(store: Store, as_of: datetime) -> str | None:
+    """Publish a snapshot if the store or the models changed since the last one; returns its id."""
+    version = models_version()
+    there = bool(snapshot_files(store.folder / "snapshots"))
+    current = store.info("published_models") == version
+    if there and current and store.info("unpublished") != "Y":
+        return None
+    snapshot = publish(store, as_of, version=version)
+    with store.transaction():
+        store.set_info("unpublished", "")
+        store.set_info("published_models", version)
+        store.set_info("as_of", as_of.isoformat())
+    return snapshot
+
+
+def sync(
+    names: list[str] | None = None,
+    *,
+    full: bool = False,
+    portal: Portal | None = None,
+    report: Report | None = None,
+) -> SyncResult:
+    """Bring the warehouse up to date and publish a snapshot if anything changed.
+
+    ``names``: sources of ``parameters/sources.yml`` (default: all). ``full`` reads everything
+    again. ``report(entity, rows)`` is called as rows come in. Raises `SyncRunning` if another
+    process is at it, the `PortalError` family for what concerns the whole portal; what a single
+    entity or file lacks is in the result's ``problems``.
+    """
+    started = time.perf_counter()
+    current = settings()
+    chosen = pick(read_sources(), names or [])
+    result = SyncResult()
+    with Store.open(current.home_dir / "warehouse") as store:
+        as_of = datetime.now(UTC)
+        if any(isinstance(source, PortalSource) for source in chosen.values()):
+            loaded = _load_portal(store, portal, full, report, result)
+            as_of = loaded.as_of
+        elif store.info("as_of"):
+            as_of = datetime.fromisoformat(store.info("as_of"))
+        for name, source in chosen.items():
+            if isinstance(source, SpendSource):
+                try:
+                    result.remarks += load_spend(store, name, source, current.home_dir)
+                except SourceError as error:
+                    result.problems[name] = str(error)
+        publishing = time.perf_counter()
+        result.snapshot = publish_if_changed(store, as_of)
+        result.publish_seconds = time.perf_counter() - publishing
+    result.seconds = time.perf_counter() - started
+    return result
+
+
+def _load_portal(
+    store: Store, portal: Portal | None, full: bool, report: Report | None, result: SyncResult
+) -> Loaded:
+    opened = portal or Portal.from_settings(patience=PATIENCE_OF_SYNC)
+    before = opened.requests
+    loading = Loading(opened, store, full=full, report=report)
+    try:
+        loaded = loading.run(settings().timezone)
+    except PortalError as error:
+        _mark_interrupted(store, error)
+        raise
+    finally:
+        result.requests = opened.requests - before
+        result.rows, result.changed = loading.loaded.rows, loading.loaded.changed
+        if portal is None:
+            opened.close()
+    result.problems |= {name: str(error) for name, error in loaded.problems.items()}
+    if opened.moved_to:
+        result.remarks.append(
+            _("The portal is now called {host}; run `workbench connect` to store this.").format(
+                host=opened.host
+            )
+        )
+    return loaded
+
+
+def _mark_interrupted(store: Store, error: PortalError) -> None:
+    """Say of every entity that this sync did not finish how much of it is there."""
+    rows = store.connection.execute(
+        "SELECT entity FROM state.progress WHERE source = 'bitrix24' AND frontier IS NOT NULL"
+    ).fetchall()
+    for (entity,) in rows:
+        progress = store.progress(entity)
+        progress.status, progress.missing = "partial", error.message
+        store.save(entity, progress)
