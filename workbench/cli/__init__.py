@@ -12,6 +12,8 @@ import sys
 
 import typer
 
+from workbench.cli import app as application
+from workbench.cli import data, decisions, demo, metrics, reports, sandbox, serve, worker
 from workbench.errors import WorkbenchError
 
 app = typer.Typer(
@@ -22,6 +24,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(demo.demo)
+app.add_typer(sandbox.app, name="sandbox")
+for command in (data.sync, data.sources, data.sql, data.check):
+    app.command()(command)
+for command in (metrics.metric, metrics.forecast, metrics.scenario):
+    app.command()(command)
+for command in (reports.run, reports.runs, worker.worker, serve.serve, serve.lab):
+    app.command()(command)
+app.add_typer(application.app, name="app")
+app.add_typer(decisions.app, name="decisions")
 
 
 def main() -> None:

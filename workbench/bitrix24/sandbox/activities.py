@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workbench.bitrix24.sandbox.fields import Entity, Field
+from workbench.bitrix24.sandbox.records import old_methods
 
 ACTIVITIES = Entity(
     "activities",
@@ -47,3 +48,5 @@ ACTIVITIES = Entity(
     modified_by="EDITOR_ID",
     indexes=(("OWNER_TYPE_ID", "OWNER_ID"),),
 )
+
+old_methods(ACTIVITIES, "crm.activity")

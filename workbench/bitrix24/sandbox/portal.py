@@ -24,7 +24,8 @@ from workbench.bitrix24.sandbox.methods import BASIC, METHODS, Call, Caller, Met
 from workbench.bitrix24.sandbox.state import State
 
 EXTENSIONS = ("applications", "events", "placements", "processes", "pages")
-SUBJECTS = ("portal_methods", "items", "product_rows", "smart_types")  # the catalogue brings the rest
+# The catalogue of entities brings the others.
+SUBJECTS = ("portal_methods", "items", "directories", "product_rows", "notifications", "comments")
 
 
 class Portal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workbench.bitrix24.sandbox.fields import Entity, Field
+from workbench.bitrix24.sandbox.records import old_methods
 
 PRODUCTS = Entity(
     "products",
@@ -32,6 +33,8 @@ PRODUCTS = Entity(
     created_by="CREATED_BY",
     modified_by="MODIFIED_BY",
 )
+
+old_methods(PRODUCTS, "crm.product")
 
 PRODUCT_ROWS = Entity(
     "product_rows",

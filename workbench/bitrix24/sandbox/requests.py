@@ -99,7 +99,7 @@ class Door:
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """One request: faults, rate, caller, call, envelope."""
         began = time.time()
         portal = self.portal

@@ -46,8 +46,8 @@ def build_app(portal: Portal) -> Starlette:
 
     routes = [
         *portal.routes,
-        Route("/rest/api/{rest:path}", v3.Door(portal), methods=["GET", "POST"]),
-        Route("/rest/{rest:path}", door, methods=["GET", "POST", "HEAD"]),
+        Route("/rest/api/{rest:path}", v3.Door(portal).answer, methods=["GET", "POST"]),
+        Route("/rest/{rest:path}", door.answer, methods=["GET", "POST", "HEAD"]),
         *control_routes(portal),
         Route("/", front),
     ]

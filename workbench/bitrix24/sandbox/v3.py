@@ -34,7 +34,7 @@ class Door:
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """One request."""
         try:
             body: Any = {"result": await self._result(request)}

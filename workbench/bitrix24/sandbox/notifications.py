@@ -1,0 +1,93 @@
+"""Methods that write to people: im.notify.* and im.message.add."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from workbench.bitrix24.sandbox.fields import Row
+from workbench.bitrix24.sandbox.methods import Call, Refusal, method
+
+ATTACH_LIMIT = 60_000  # characters
+
+
+def _user(call: Call) -> int:
+    user = call.number("USER_ID")
+    if not user:
+        raise Refusal("USER_ID_EMPTY", "User ID can't be empty")
+    return user
+
+
+def _attach(call: Call) -> Any:
+    attach = call.get("ATTACH")
+    if attach and len(orjson.dumps(attach)) > ATTACH_LIMIT:
+        raise Refusal("ATTACH_OVERSIZE", "You have exceeded the maximum allowable size of attach")
+    return attach
+
+
+def _text(call: Call, attach: Any) -> str:
+    text = str(call.get("MESSAGE") or "").strip()
+    if not text and not attach:
+        raise Refusal("MESSAGE_EMPTY", "Message can't be empty")
+    return text
+
+
+def _notify(call: Call, kind: str) -> int | bool:
+    """Write a notification; one with a TAG replaces the earlier one with that tag."""
+    user, attach = _user(call), _attach(call)
+    text = str(call.get("MESSAGE") or "").strip()
+    if not text:
+        raise Refusal("MESSAGE_EMPTY", "Message can't be empty")
+    if call.state.get("users", user) is None:
+        return False
+    tag = str(call.get("TAG") or "")
+    if tag:
+        call.state.delete_where("messages", {"KIND": kind, "USER_ID": user, "TAG": tag})
+    row: Row = {
+        "KIND": kind,
+        "USER_ID": user,
+        "AUTHOR_ID": call.caller.user_id,
+        "CREATED": call.state.timestamp(),
+        "MESSAGE": text,
+        "MESSAGE_OUT": str(call.get("MESSAGE_OUT") or ""),
+        "TAG": tag,
+        "SUB_TAG": str(call.get("SUB_TAG") or ""),
+        "CLIENT_ID": str(call.get("CLIENT_ID") or ""),
+        "ATTACH": attach,
+    }
+    return call.state.add("messages", row)
+
+
+@method("im.notify.system.add", scope="im")
+def notify_system(call: Call) -> int | bool:
+    """A notification from the system; ``false`` for a user who does not exist."""
+    return _notify(call, "system")
+
+
+@method("im.notify.personal.add", scope="im")
+def notify_personal(call: Call) -> int | bool:
+    """A notification from the caller."""
+    return _notify(call, "personal")
+
+
+@method("im.message.add", scope="im")
+def add_message(call: Call) -> int:
+    """A chat message to a user, ``chatN`` or ``sgN``."""
+    dialog = str(call.get("DIALOG_ID") or "").strip()
+    if not dialog:
+        raise Refusal("DIALOG_ID_EMPTY", "Dialog ID can't be empty")
+    if dialog.isdigit() and call.state.get("users", int(dialog)) is None:
+        raise Refusal("USER_NOT_FOUND", "User not found")
+    attach = _attach(call)
+    return call.state.add(
+        "messages",
+        {
+            "KIND": "chat",
+            "DIALOG_ID": dialog,
+            "AUTHOR_ID": call.caller.user_id,
+            "CREATED": call.state.timestamp(),
+            "MESSAGE": _text(call, attach),
+            "ATTACH": attach,
+        },
+    )

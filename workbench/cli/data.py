@@ -1,0 +1,206 @@
+"""``workbench sync``, ``sources``, ``sql``, ``check``: what is loaded, and asking it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from workbench.warehouse.sync import SyncResult
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def sync(
+    source: Annotated[
+        list[str] | None, typer.Argument(help="Sources of parameters/sources.yml; default: all.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read everything again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the warehouse up to date and publish a snapshot if anything changed.
+
+    Exit code 1 if an entity or a file could not be loaded; the rest is loaded all the same.
+    """
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.markup import escape
+
+    from workbench.i18n import _, format_number
+
+    result = run_sync(source or [], full, quiet=as_json)
+    if as_json:
+        print(json.dumps({**asdict(result), "rows_read": result.rows_read}, indent=2))
+    else:
+        console = Console()
+        console.print(
+            _("{rows} rows read with {requests} requests in {seconds} s.").format(
+                rows=format_number(result.rows_read),
+                requests=format_number(result.requests),
+                seconds=format_number(result.seconds, 1),
+            )
+        )
+        console.print(
+            _("Snapshot {id} published.").format(id=result.snapshot)
+            if result.snapshot
+            else _("Nothing has changed; the last snapshot stands.")
+        )
+        for name, problem in result.problems.items():
+            console.print(f"{escape(name)}: {escape(problem)}", style="red", soft_wrap=True)
+        for remark in result.remarks:
+            console.print(escape(remark), style="yellow", soft_wrap=True)
+    if result.problems:
+        raise typer.Exit(1)
+
+
+def run_sync(names: list[str], full: bool = False, *, quiet: bool = False) -> SyncResult:
+    """Sync with a counter of rows per entity while it works (on a terminal)."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from workbench.i18n import _, format_number
+    from workbench.warehouse.sync import sync as synchronise
+
+    console = Console(stderr=True, quiet=quiet)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    rows: dict[str, int] = {}
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(_("Sync"))
+
+        def report(entity: str, count: int) -> None:
+            rows[entity] = count
+            text = _("Sync: {rows} rows, now {entity}").format(
+                rows=format_number(sum(rows.values())), entity=entity
+            )
+            progress.update(task, description=text)
+
+        return synchronise(names, full=full, report=report)
+
+
+def sources(as_json: AsJson = False) -> None:
+    """Show what is loaded and how well: status, rows, range, last sync, what is missing."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from workbench.i18n import _, format_date, format_datetime, format_number
+    from workbench.warehouse import newest_snapshot
+
+    with newest_snapshot() as snapshot:
+        frame, zone = snapshot.sources(), snapshot.timezone
+    if as_json:
+        print(frame.to_json(orient="records", date_format="iso", force_ascii=False, indent=2))
+        return
+    table = Table(box=None, header_style="bold")
+    for title in (_("Source"), _("Entity"), _("Status")):
+        table.add_column(title)
+    table.add_column(_("Rows"), justify="right")
+    for title in (_("From"), _("To"), _("Last sync"), _("Missing")):
+        table.add_column(title)
+    here = frame.astype(object).where(frame.notna(), None)
+    for row in here.itertuples(index=False):
+        table.add_row(
+            escape(row.source),
+            escape(row.entity),
+            _status(row.status),
+            "" if row.rows is None else format_number(row.rows),
+            format_date(row.loaded_from) if row.loaded_from else "",
+            format_date(row.loaded_to) if row.loaded_to else "",
+            format_datetime(row.last_sync, zone) if row.last_sync else "",
+            escape(row.missing or ""),
+        )
+    Console().print(table)
+
+
+def _status(status: str) -> str:
+    from workbench.i18n import _
+
+    known = {
+        "complete": _("complete"),
+        "partial": _("partial"),
+        "stale": _("stale"),
+        "denied": _("denied"),
+        "failed": _("failed"),
+        "not loaded": _("not loaded"),
+    }
+    return known.get(status, status)
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT on the tables of the snapshot.")],
+    limit: Annotated[int, typer.Option(min=1, help="Rows shown at most.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the newest snapshot in SQL, read-only; no file, no setting, no second statement."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from workbench.i18n import _, format_number
+    from workbench.warehouse import newest_snapshot
+    from workbench.warehouse.statements import only_select
+
+    checked = only_select(query)
+    with newest_snapshot() as snapshot:
+        frame = snapshot.query(f"SELECT * FROM ({checked}) LIMIT {limit + 1}")  # noqa: S608
+    more = len(frame) > limit
+    frame = frame.head(limit)
+    if as_json:
+        print(frame.to_json(orient="records", date_format="iso", force_ascii=False, indent=2))
+        return
+    table = Table(box=None, header_style="bold")
+    for name in frame.columns:
+        table.add_column(escape(str(name)))
+    here = frame.astype(object).where(frame.notna(), None)
+    for row in here.itertuples(index=False):
+        table.add_row(*("" if value is None else escape(str(value)) for value in row))
+    console = Console()
+    console.print(table)
+    if more:
+        console.print(
+            _("Only the first {n} rows; more with --limit.").format(n=format_number(limit))
+        )
+
+
+def check(as_json: AsJson = False) -> None:
+    """Run the tests that the models declare; exit code 1 if one fails."""
+    import json
+
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from workbench.i18n import _, format_number
+    from workbench.warehouse import newest_snapshot
+    from workbench.warehouse.checks import run_checks
+
+    with newest_snapshot() as snapshot:
+        outcomes = run_checks(snapshot)
+    if as_json:
+        rows = [
+            {"table": o.check.table, "rule": o.check.rule, "subject": o.check.subject}
+            | {"broken": o.broken, "passed": o.passed}
+            for o in outcomes
+        ]
+        print(json.dumps(rows, indent=2))
+    else:
+        table = Table(box=None, header_style="bold")
+        for title in (_("Table"), _("What must hold"), _("Rows that break it")):
+            table.add_column(title)
+        for outcome in outcomes:
+            if not outcome.passed:
+                table.add_row(
+                    outcome.check.table,
+                    escape(outcome.check.sentence),
+                    format_number(outcome.broken),
+                )
+        console = Console()
+        passed = sum(o.passed for o in outcomes)
+        console.print(_("{n} of {all} checks passed.").format(n=passed, all=len(outcomes)))
+        if passed < len(outcomes):
+            console.print(table)
+    if not all(o.passed for o in outcomes):
+        raise typer.Exit(1)

@@ -1,0 +1,232 @@
+"""``workbench sandbox``: a Bitrix24-compatible portal to develop, demo and test on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench.cli import sandbox_load, sandbox_process
+
+app = typer.Typer(help="The embedded portal.", no_args_is_help=True)
+app.command()(sandbox_load.load)
+app.command("run-process")(sandbox_process.run_process)
+
+SCOPES = (
+    "crm", "user", "department", "task", "im", "bizproc", "placement", "telephony", "disk",
+    "catalog", "userfieldconfig",
+)  # fmt: skip
+
+Today = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="The portal's date; the present one by default."),
+]
+Seed = Annotated[int, typer.Option(help="The same seed and date give the same company.")]
+
+
+@app.command()
+def start(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8800,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    state: Annotated[
+        Path | None, typer.Option(help="Keep the portal in this file; it survives a restart.")
+    ] = None,
+    company: Annotated[
+        str | None, typer.Option(help="Fill an empty portal: small or demo.")
+    ] = None,
+    load: Annotated[
+        Path | None, typer.Option(help="Fill an empty portal from a folder of CSV files.")
+    ] = None,
+    mapping: Annotated[Path | None, typer.Option(help="What the CSV files mean.")] = None,
+    seed: Seed = 7,
+    today: Today = None,
+    plan: Annotated[
+        str, typer.Option(help="Request limits: standard, enterprise or unlimited.")
+    ] = "standard",
+    operating: Annotated[
+        str, typer.Option(help="Seconds per method in ten minutes (480), or off.")
+    ] = "off",
+    control: Annotated[
+        bool, typer.Option("--control", help="Answer control calls: faults, clock, webhooks.")
+    ] = False,
+    url_file: Annotated[
+        Path | None, typer.Option(help="Write the webhook's address here once it answers.")
+    ] = None,
+) -> None:
+    """Serve a portal until Ctrl-C; an empty one without --state, --company or --load."""
+    from rich.console import Console
+
+    from workbench.bitrix24.sandbox import server
+    from workbench.bitrix24.sandbox.portal import Portal
+    from workbench.bitrix24.sandbox.seed.story import SIZES
+    from workbench.bitrix24.sandbox.state import State
+    from workbench.errors import UsageError
+    from workbench.i18n import _
+
+    if plan not in PLANS:
+        raise UsageError(_("There is no plan {plan}.").format(plan=plan), hint=", ".join(PLANS))
+    if company is not None and company not in SIZES:
+        raise UsageError(
+            _("There is no company {name}.").format(name=company), hint=", ".join(sorted(SIZES))
+        )
+    if load is not None and mapping is None:
+        raise UsageError(_("--load needs --mapping."))
+    try:
+        limit = None if operating == "off" else float(operating)
+    except ValueError:
+        raise UsageError(_("--operating is a number of seconds, or off.")) from None
+    records = State(state)
+    if today is not None:
+        records.set_today(today.date())
+    if company is not None and not records.count("users"):
+        from workbench.bitrix24.sandbox.seed import seed_company
+
+        seed_company(records, company, seed=seed, today=today.date() if today else None)  # type: ignore[arg-type]
+    elif load is not None and mapping is not None and not records.count("users"):
+        from workbench.bitrix24.sandbox.load import load_directory
+
+        load_directory(records, load, mapping)
+    if not records.count("users"):
+        _furnish(records)
+    if not records.webhooks():
+        records.add_webhook(1, scopes=SCOPES, title="workbench")
+    console = Console()
+    if host not in server.LOOPBACK:
+        console.print(
+            _("This portal answers anybody who reaches {host}.").format(host=host), style="yellow"
+        )
+    portal = Portal(records, plan=plan, operating_limit=limit, control=control)
+
+    def announce(running: Portal) -> None:
+        console.print(_("Portal: {address}").format(address=running.base_url))
+        console.print(_("Webhook: {address}").format(address=server.webhook_url(running)))
+        console.print(_("Ctrl-C ends it."))
+
+    try:
+        server.serve(portal, host=host, port=port, url_file=url_file, announce=announce)
+    except OSError as error:
+        raise UsageError(
+            _("Port {port} of {host} cannot be used: {reason}").format(
+                port=port, host=host, reason=error.strerror
+            ),
+            hint=_("Choose another one: --port"),
+        ) from None
+
+
+PLANS = ("standard", "enterprise", "unlimited")
+
+
+def _furnish(records) -> None:  # type: ignore[no-untyped-def]
+    """Give an empty portal what a new one has: an administrator, stages, a base currency."""
+    now = records.timestamp()
+    records.insert_many("departments", [{"ID": 1, "NAME": "Portal", "SORT": 500}])
+    records.insert_many(
+        "users",
+        [
+            {
+                "ID": 1,
+                "ACTIVE": "Y",
+                "NAME": "Admin",
+                "LAST_NAME": "Portal",
+                "EMAIL": "admin@portal.example",
+                "DATE_REGISTER": now,
+                "UF_DEPARTMENT": [1],
+                "USER_TYPE": "employee",
+                "IS_ADMIN": "Y",
+                "CRM_RIGHTS": "all",
+            }
+        ],
+    )
+    records.insert_many("categories", [_FUNNEL])
+    records.insert_many(
+        "statuses",
+        [
+            {
+                "ENTITY_ID": directory,
+                "STATUS_ID": code,
+                "NAME": code.replace("_", " ").capitalize(),
+                "SORT": 10 * (place + 1),
+                "SYSTEM": "Y",
+                "SEMANTICS": meaning,
+            }
+            for directory, codes in _STATUSES.items()
+            for place, (code, meaning) in enumerate(codes)
+        ],
+    )
+    records.insert_many(
+        "currencies", [{"CURRENCY": "EUR", "AMOUNT": 1.0, "AMOUNT_CNT": 1, "BASE": "Y"}]
+    )
+
+
+_FUNNEL = {"ID": 0, "NAME": "General", "SORT": 300, "ENTITY_TYPE_ID": 2, "IS_DEFAULT": "Y"}
+_STATUSES: dict[str, list[tuple[str, str | None]]] = {
+    "DEAL_STAGE": [
+        ("NEW", None), ("PREPARATION", None), ("PREPAYMENT_INVOICE", None), ("EXECUTING", None),
+        ("FINAL_INVOICE", None), ("WON", "S"), ("LOSE", "F"), ("APOLOGY", "F"),
+    ],
+    "STATUS": [("NEW", None), ("IN_PROCESS", None), ("CONVERTED", "S"), ("JUNK", "F")],
+    "SOURCE": [("CALL", None), ("EMAIL", None), ("WEB", None), ("PARTNER", None)],
+}  # fmt: skip
+
+
+@app.command()
+def stats(
+    url: Annotated[str, typer.Argument(help="The running portal: its address or its webhook.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show per method and caller: calls, rows, accounted operating seconds, refusals."""
+    import json
+    from urllib.parse import urlsplit
+
+    import httpx
+    from rich.console import Console
+    from rich.table import Table
+
+    from workbench.errors import PortalUnreachable
+    from workbench.i18n import _, format_number
+
+    parts = urlsplit(url)
+    try:
+        answer = httpx.get(f"{parts.scheme}://{parts.netloc}/control/stats", timeout=10)
+        figures = answer.raise_for_status().json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        reason = type(error).__name__
+        raise PortalUnreachable(
+            _("{host} is not a running sandbox portal ({reason}).").format(
+                host=parts.netloc or "–", reason=reason
+            )
+        ) from None
+    if as_json:
+        print(json.dumps(figures, indent=2))
+        return
+    table = Table(box=None, header_style="bold")
+    for title in (_("Caller"), _("Method"), _("Calls"), _("Rows"), _("Seconds"), _("Refused")):
+        table.add_column(title)
+    for line in figures["methods"]:
+        table.add_row(
+            line["caller"],
+            line["method"],
+            format_number(line["calls"]),
+            format_number(line["rows"]),
+            format_number(line["operating"], 2),
+            format_number(line["refused"]),
+        )
+    Console().print(table)
+
+
+@app.command()
+def spend(
+    file: Annotated[Path, typer.Argument(help="The CSV file to write.")],
+    seed: Seed = 7,
+    today: Today = None,
+    company: Annotated[str, typer.Option(help="small or demo.")] = "demo",
+) -> None:
+    """Write the seeded company's marketing spend by month and channel."""
+    from datetime import date
+
+    from workbench.bitrix24.sandbox.seed import write_marketing_spend
+
+    day = today.date() if today else date.today()  # noqa: DTZ011 - the seed's day, not a moment
+    write_marketing_spend(file, seed, day, size=company)
