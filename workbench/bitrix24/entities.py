@@ -124,7 +124,8 @@ DEPARTMENTS = Entity(
     "departments",
     "whole",
     "department",
-    (Call("department.get", {"sort": "ID", "order": "ASC"}),),
+    # no ``sort``: it is the name of a filter here, too
+    (Call("department.get"),),
     ("ID", "NAME", "SORT", "PARENT", "UF_HEAD"),
 )
 USERFIELDS = Entity(
