@@ -145,6 +145,11 @@ class Page:
             return
         self._show_filters(wanted)
 
+    def inputs(self, **given: Any) -> None:
+        """Give panels values of their own, such as a deal's id: ``selection.inputs[name]``."""
+        if self.selection is not None:
+            self.selection = replace(self.selection, inputs={**self.selection.inputs, **given})
+
     def share_slider(self, name: str, title: str, value: float) -> None:
         """Show a slider from 0 to 100 %; panels with ``inputs=(name,)`` follow it.
 
@@ -239,11 +244,13 @@ class Page:
 
         ``answer``: what a business process reads (``status``, ``value``, ``previous``,
         ``change_percent`` …). Written to ``result.json`` of the run folder; missing numbers are
-        null there. Returns what was written.
+        null there. ``rows`` counts the rows of the tables that the page asked. Returns what was
+        written.
         """
-        written = {
-            key: values.plain(value) for key, value in {**answer, "summary": summary}.items()
-        }
+        given = {**answer, "summary": summary}
+        if self.selection is not None:
+            given["rows"] = self.snapshot.rows_read
+        written = {key: values.plain(value) for key, value in given.items()}
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
             unfinished = self.folder / "result.json.part"

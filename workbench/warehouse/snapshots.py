@@ -5,6 +5,7 @@ The connection can do nothing else: access to other files is off and its setting
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +58,7 @@ class Snapshot:
         self.as_of = datetime.fromisoformat(facts["as_of"])
         self._connection.execute(f"SET GLOBAL TimeZone = '{self.timezone}'")
         self._connection.execute("SET lock_configuration = true")
+        self._read: set[str] = set()  # words of the statements that ran
 
     def __repr__(self) -> str:
         return f"Snapshot({self.id!r})"
@@ -75,6 +77,7 @@ class Snapshot:
         self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None
     ) -> duckdb.DuckDBPyConnection:
         """Run one statement on a connection of its own (safe from several threads)."""
+        self._read.update(re.findall(r"[a-z_]+", sql.lower()))
         try:
             return self._connection.cursor().execute(sql, params)
         except duckdb.Error as error:
@@ -91,6 +94,14 @@ class Snapshot:
         portal's time zone. Raises `QueryError`.
         """
         return self.execute(sql, params).df()
+
+    @property
+    def rows_read(self) -> int:
+        """Rows of the tables that have been asked so far, each table counted once."""
+        tables = self._connection.cursor().execute(
+            "SELECT table_name, estimated_size FROM duckdb_tables() WHERE NOT internal"
+        )
+        return sum(rows for name, rows in tables.fetchall() if name in self._read)
 
     def sources(self) -> pd.DataFrame:
         """Return what is loaded and how well, one row per source and entity.

@@ -2,3 +2,7 @@
 
 One module per page; a notebook gives them to its page: ``page.chart("funnel", sales.funnel)``.
 """
+
+from workbench.views.panels import deal, forecast, marketing, sales
+
+__all__ = ["deal", "forecast", "marketing", "sales"]
