@@ -13,7 +13,7 @@ import sys
 import typer
 
 from workbench.cli import app as application
-from workbench.cli import data, decisions, demo, metrics, reports, sandbox, serve, worker
+from workbench.cli import connect, data, decisions, demo, metrics, reports, sandbox, serve, worker
 from workbench.errors import WorkbenchError
 
 app = typer.Typer(
@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.add_typer(sandbox.app, name="sandbox")
-for command in (data.sync, data.sources, data.sql, data.check):
+for command in (connect.connect, data.sync, data.sources, data.sql, data.check):
     app.command()(command)
 for command in (metrics.metric, metrics.forecast, metrics.scenario):
     app.command()(command)

@@ -39,6 +39,7 @@ from workbench.sources.portal import (
     whole_calls,
 )
 from workbench.warehouse.store import Progress, Store
+from workbench.warehouse.zones import written_moments, zone_of
 
 OVERLAP = timedelta(minutes=2)  # changes are read again from so long before the last sync
 APPENDED_OVERLAP = 25  # ids that are read again: transactions may commit out of order
@@ -63,17 +64,6 @@ def identity_calls() -> list[Command]:
     return [("server.time", {}), ("profile", {})]
 
 
-def zone_of(answers: Sequence[BatchAnswer], moment: datetime) -> str:
-    """Return the portal's time zone: its user's, else the fixed offset of its clock."""
-    profile = answers[1].result
-    zone = profile.get("TIME_ZONE") if isinstance(profile, dict) else None
-    if isinstance(zone, str) and "/" in zone:
-        return zone
-    offset = moment.utcoffset() or timedelta(0)
-    hours = round(offset.total_seconds() / 3600)
-    return "UTC" if hours == 0 else f"Etc/GMT{'-' if hours > 0 else '+'}{abs(hours)}"
-
-
 class Loading:
     """One pass over a portal. ``report`` is told each entity's rows as they come in."""
 
@@ -96,7 +86,7 @@ class Loading:
         for entity in whole:
             calls += whole_calls(entity)
         answers = fetch(self.portal, calls)
-        self._identify(answers, timezone)
+        self._identify(answers)
         at = len(identity_calls())
         for entity in whole:
             self._store_whole(entity, answers[at : at + len(entity.calls)])
@@ -108,30 +98,39 @@ class Loading:
         self._load_changes([e for e in listed if e.name not in self.loaded.problems])
         self._compare([e for e in listed if e.paging == "changed"])
         self._load_children(DEAL_PRODUCTS)
+        self._settle_zone(timezone)
         return self.loaded
 
     # Bookkeeping
 
-    def _identify(self, answers: Sequence[BatchAnswer], timezone: str | None) -> None:
+    def _identify(self, answers: Sequence[BatchAnswer]) -> None:
         for answer in answers[:2]:
             if answer.error is not None:
                 raise answer.error
         moment = datetime.fromisoformat(str(answers[0].result))
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        self.loaded.as_of = moment
+        self.loaded.as_of = self._clock = moment
+        profile = answers[1].result
+        zone = profile.get("TIME_ZONE") if isinstance(profile, dict) else None
+        self._user_zone = zone if isinstance(zone, str) else ""
         known = self.store.info("portal")
         if known and known != self.portal.host and not self.portal.moved_to:
             self.store.forget()  # another portal's ids would be mixed with this one's
-        facts = {
-            "portal": self.portal.host,
-            "portal_url": self.portal.portal_url,
-            "timezone": timezone or zone_of(answers, moment),
-        }
-        for key, value in facts.items():
-            if self.store.info(key) != value:
-                self.store.set_info(key, value)
-                self._touch()
+        self._know("portal", self.portal.host)
+        self._know("portal_url", self.portal.portal_url)
+
+    def _know(self, key: str, value: str) -> None:
+        """Store a fact about the portal."""
+        if self.store.info(key) != value:
+            self.store.set_info(key, value)
+            self._touch()
+
+    def _settle_zone(self, timezone: str | None) -> None:
+        """Store the portal's time zone: the one set, else the one that its moments fit."""
+        known = [zone for zone in (self.store.info("timezone"), self._user_zone) if zone]
+        moments = [*written_moments(self.store), self._clock]
+        self._know("timezone", timezone or zone_of(moments, known))
 
     def _touch(self) -> None:
         """Note that the next snapshot will differ from the last one."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import pandas as pd
 
 from workbench import metrics
 from workbench.analysis import findings
@@ -33,6 +36,15 @@ BY_CHANNEL = (
 )
 
 
+def _by_channel(selection: Selection, ids: str | Sequence[str], **options: Any) -> pd.DataFrame:
+    """Ask by CRM source, where spend, leads and deals meet, and call the source the channel."""
+    frame = selection.query(ids, by="source", **options)
+    facts = {**frame.attrs, "by": ["channel"]}
+    frame = frame.rename(columns={"source": "channel"})
+    frame.attrs = facts
+    return frame
+
+
 def figures(selection: Selection) -> Content:
     """Return the key figures of marketing, beside the period before."""
     return parts.figures(selection, FIGURES)
@@ -41,7 +53,7 @@ def figures(selection: Selection) -> Content:
 def spend_and_revenue(selection: Selection) -> Content:
     """Return spend and the revenue won from it, by channel."""
     title = _("Spend and won revenue by channel")
-    frame = selection.query(["marketing_spend", "marketing_revenue", "romi"], by="channel")
+    frame = _by_channel(selection, ["marketing_spend", "marketing_revenue", "romi"])
     if (notice := parts.absent(frame, title, "marketing_spend")) is not None:
         return notice
     return ChartContent(
@@ -58,8 +70,8 @@ def spend_and_revenue(selection: Selection) -> Content:
 def cost_per_lead_by_month(selection: Selection) -> Content:
     """Return the cost per lead by month and channel."""
     title = _("Cost per lead by channel")
-    frame = selection.query(
-        ["cost_per_lead", "marketing_spend", "marketing_leads"], by="channel", grain="month"
+    frame = _by_channel(
+        selection, ["cost_per_lead", "marketing_spend", "marketing_leads"], grain="month"
     )
     if (notice := parts.absent(frame, title, "marketing_spend")) is not None:
         return notice
@@ -67,7 +79,7 @@ def cost_per_lead_by_month(selection: Selection) -> Content:
     return ChartContent(
         title,
         charts.cost_per_lead_by_month(drawn, currency=selection.currency),
-        findings.main(selection.query("cost_per_lead", by="channel")),
+        findings.main(_by_channel(selection, "cost_per_lead")),
         frame,
         columns_of(frame),
         parts.partial_note(frame, "cost_per_lead"),
@@ -77,15 +89,13 @@ def cost_per_lead_by_month(selection: Selection) -> Content:
 def romi_by_month(selection: Selection) -> Content:
     """Return the return on marketing investment by month and channel."""
     title = _("ROMI by channel")
-    frame = selection.query(
-        ["romi", "marketing_spend", "marketing_leads"], by="channel", grain="month"
-    )
+    frame = _by_channel(selection, ["romi", "marketing_spend", "marketing_leads"], grain="month")
     if (notice := parts.absent(frame, title, "marketing_spend")) is not None:
         return notice
     return ChartContent(
         title,
         charts.romi_by_month(frame.rename(columns={"marketing_leads": "leads"})),
-        findings.main(selection.query("romi", by="channel")),
+        findings.main(_by_channel(selection, "romi")),
         frame,
         columns_of(frame),
         parts.partial_note(frame, "romi"),
@@ -95,7 +105,7 @@ def romi_by_month(selection: Selection) -> Content:
 def channels(selection: Selection) -> Content:
     """Return every figure by channel, as a table."""
     title = _("Channels")
-    frame = selection.query(list(BY_CHANNEL), by="channel")
+    frame = _by_channel(selection, list(BY_CHANNEL))
     if (notice := parts.absent(frame, title, "marketing_spend")) is not None:
         return notice
     facts = frame.attrs

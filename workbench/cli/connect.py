@@ -1,0 +1,94 @@
+"""``workbench connect``: a real portal, in one step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from workbench.bitrix24.connect import Connection
+
+
+def connect(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only try the portal that is set; store nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Connect a portal by its incoming webhook, and say what it may read.
+
+    The webhook's address is taken from WORKBENCH_WEBHOOK, from standard input, or from a hidden
+    prompt; it is stored outside the repository, readable by you alone, and never shown again.
+    Exit code 1 if the portal cannot be used or a needed scope is missing.
+    """
+    import json
+    from dataclasses import asdict
+
+    from workbench.bitrix24.connect import store_webhook, try_webhook
+    from workbench.settings import settings
+
+    current = settings()
+    found, webhook = try_webhook(_address(check), current.plan)
+    if not check:
+        store_webhook(webhook, current.credentials_file)
+    if as_json:
+        print(json.dumps({**asdict(found), "complete": found.complete, "stored": not check}))
+    else:
+        _show(found, stored=not check)
+    if not found.complete:
+        raise typer.Exit(1)
+
+
+def _address(check: bool) -> str:
+    """Return the webhook's address: set, stored (``--check``), piped or typed unseen."""
+    import json
+    import sys
+
+    from rich.prompt import Prompt
+
+    from workbench.errors import ConfigurationError
+    from workbench.i18n import _
+    from workbench.settings import settings
+
+    current = settings()
+    if current.webhook is not None:
+        return current.webhook.get_secret_value()
+    if check:
+        try:
+            return str(json.loads(current.credentials_file.read_text("utf-8"))["webhook"])
+        except (OSError, ValueError, KeyError, TypeError):
+            raise ConfigurationError(
+                _("No portal is connected."),
+                hint=_("Run `workbench connect`, or set WORKBENCH_WEBHOOK."),
+            ) from None
+    if not sys.stdin.isatty():
+        return sys.stdin.readline(4096)
+    return Prompt.ask(_("Address of the incoming webhook (not shown)"), password=True)
+
+
+def _show(found: Connection, *, stored: bool) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    from workbench.i18n import _
+
+    console = Console(soft_wrap=True)
+    console.print(
+        escape(
+            _("{host} answers; the webhook acts as {user} ({role}).").format(
+                host=found.host,
+                user=found.user or f"#{found.user_id}",
+                role=_("administrator") if found.admin else _("no administrator"),
+            )
+        ),
+        style="green",
+    )
+    console.print(escape(_("Scopes: {scopes}").format(scopes=", ".join(found.scopes) or "–")))
+    if found.licence:
+        console.print(escape(_("Plan: {plan}").format(plan=found.licence)))
+    for sentence in found.warnings:
+        console.print(escape(sentence), style="yellow")
+    if stored:
+        console.print(_("The connection is stored; only you can read it."))
+        console.print(_("Next: `workbench sync`."))
