@@ -11,6 +11,7 @@ import string
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +24,6 @@ from workbench.automation.ledger import Ledger, Proposal
 from workbench.bitrix24.client import Portal
 from workbench.errors import ConfigurationError, PortalError, RecordNotFound
 from workbench.i18n import _, format_money, format_number, language
-from workbench.reports.record import code_version
 from workbench.settings import settings
 from workbench.warehouse import Snapshot
 
@@ -117,7 +117,7 @@ def propose(rule: Rule, snapshot: Snapshot, book: Ledger) -> list[Proposal]:
     found = stalled(deals, stays, as_of=snapshot.as_of)
     chosen = found[
         (found["amount_base"].astype(float) >= rule.min_amount)
-        & (found["days_in_stage"] >= rule.min_days)
+        & (found["age_days"] >= rule.min_days)
         & found["manager_id"].notna()
     ].sort_values(["amount_base", "deal_id"], ascending=[False, True])
     written: list[Proposal] = []
@@ -140,8 +140,8 @@ def _proposal(rule: Rule, snapshot: Snapshot, row: dict[Any, Any]) -> Proposal:
         manager=plain(row["manager"]),
         amount=format_money(row["amount_base"], snapshot.base_currency),
         stage=plain(row["stage"]),
-        days=format_number(row["days_in_stage"]),
-        usual_days=format_number(row["usual_days"]),
+        days=format_number(row["age_days"]),
+        usual_days=format_number(row["limit_days"]),
     )
     return Proposal(
         id=uuid.uuid4().hex[:10],
@@ -155,11 +155,11 @@ def _proposal(rule: Rule, snapshot: Snapshot, row: dict[Any, Any]) -> Proposal:
             "stage": plain(row["stage"]),
             "manager": plain(row["manager"]),
             "amount_base": float(row["amount_base"]),
-            "days_in_stage": round(float(row["days_in_stage"]), 1),
-            "usual_days": round(float(row["usual_days"]), 1),
+            "days_in_stage": round(float(row["age_days"]), 1),
+            "usual_days": round(float(row["limit_days"]), 1),
         },
         snapshot=snapshot.id,
-        code_version=code_version(),
+        code_version=version("analyse-commerciale"),
         rule_hash=rule.hash,
     )
 

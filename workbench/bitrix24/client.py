@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 import threading
 import time
@@ -33,6 +34,9 @@ from workbench.errors import (
 )
 from workbench.i18n import _
 from workbench.settings import settings
+
+# It logs every request and answer, that is, the customers' data.
+logging.getLogger("fast_bitrix24").setLevel(logging.WARNING)
 
 BATCH = 50
 PATIENCE = 120.0  # seconds that one call may wait for limits to pass

@@ -34,8 +34,11 @@ def demo(
     import os
     import time
 
+    from datetime import date
+
     from rich.console import Console
 
+    from workbench.bitrix24.sandbox.seed import write_marketing_spend
     from workbench.cli.processes import Processes, exit_on_terminate
     from workbench.i18n import _, format_number
     from workbench.settings import settings
@@ -43,13 +46,14 @@ def demo(
     exit_on_terminate()
     console = Console()
     started = time.monotonic()
-    home = _fresh_home(settings().home or settings().project_dir / ".workbench" / "demo")
+    home = _fresh_home(settings().home)
     with Processes(home / "logs") as processes:
         with console.status(_("Starting a portal with three years of a company’s sales…")):
             webhook = _start_portal(processes, home)
         os.environ.update(
             WORKBENCH_HOME=str(home), WORKBENCH_WEBHOOK=webhook, WORKBENCH_PLAN="unlimited"
         )
+        write_marketing_spend(home / "imports" / "marketing_spend.csv", SEED, date.today())  # noqa: DTZ011
         _sync(console)
         _start_automation(processes, home)
         reports = _run_reports(console)
@@ -77,16 +81,18 @@ def demo(
     raise typer.Exit(1 if failed or silent else 0)
 
 
-def _fresh_home(home: Path) -> Path:
-    """Empty the demonstration's folder; refuse one that holds anything else."""
+def _fresh_home(named: Path | None) -> Path:
+    """Empty the demonstration's folder; refuse a named one that holds anything else."""
     import json
     import shutil
 
     from workbench.errors import ConfigurationError
     from workbench.i18n import _
+    from workbench.settings import settings
 
+    home = named or settings().project_dir / ".workbench" / "demo"
     if home.exists() and any(home.iterdir()):
-        if not (home / MARKER).exists():
+        if named and not (home / MARKER).exists():
             raise ConfigurationError(
                 _("{folder} holds data that is not the demonstration’s.").format(folder=home),
                 hint=_("Unset WORKBENCH_HOME, or name an empty folder."),
@@ -111,14 +117,85 @@ def _start_portal(processes: Processes, home: Path) -> str:
 
 
 def _sync(console: Console) -> None:
-    from workbench.cli.data import sync
+    """Load the portal and the marketing spend; say how much and how fast."""
+    from workbench.cli.data import run_sync
+    from workbench.errors import WorkbenchError
+    from workbench.i18n import _, format_number
 
-    sync()
+    result = run_sync([])
+    if result.problems:
+        name, problem = next(iter(result.problems.items()))
+        raise WorkbenchError(f"{name}: {problem}")
+    console.print(
+        _("{rows} rows read with {requests} requests in {seconds} s.").format(
+            rows=format_number(result.rows_read),
+            requests=format_number(result.requests),
+            seconds=format_number(result.seconds, 1),
+        )
+    )
 
 
 def _start_automation(processes: Processes, home: Path) -> None:
+    """Start worker and handler, and add our application to the portal, as its form would."""
+    import os
+    import secrets
+
+    from workbench.automation.registration import status
+    from workbench.bitrix24.client import Portal
+    from workbench.bitrix24.oauth import installations
+
+    client_id, client_secret = f"local.{secrets.token_hex(7)}.00000001", secrets.token_urlsafe(32)
+    port = _free_port()
+    handler = f"http://127.0.0.1:{port}"
+    os.environ.update(
+        WORKBENCH_APP_CLIENT_ID=client_id,
+        WORKBENCH_APP_CLIENT_SECRET=client_secret,
+        WORKBENCH_APP_ADDRESS=handler,
+    )
     processes.start("worker", "worker")
-    processes.start("handler", "handler")
+    url_file = home / "handler.url"
+    processes.start("handler", "app", "serve", "--port", str(port), "--url-file", str(url_file))
+    _until(processes, lambda: url_file.exists() and url_file.read_text().strip() != "")
+    with Portal.from_settings() as portal:
+        portal.call(
+            "sandbox.application.add",
+            {
+                "TITLE": "Analyse Commerciale",
+                "SCOPE": "crm,bizproc,user,im",
+                "INSTALL": f"{handler}/bitrix24/install",
+                "CLIENT_ID": client_id,
+                "CLIENT_SECRET": client_secret,
+            },
+        )
+    _until(
+        processes,
+        lambda: any(all(row.state == "registered" for row in status(i)) for i in installations()),
+    )
+
+
+def _show_process(console: Console) -> None:
+    """Let a business process of the portal call the action on a few deals."""
+    from workbench.bitrix24.client import Portal
+    from workbench.cli.sandbox_process import run_on_deals, table
+    from workbench.i18n import _
+    from workbench.warehouse import newest_snapshot
+
+    with newest_snapshot() as snapshot:
+        deals = snapshot.query(
+            "SELECT deal_id FROM deals WHERE is_open AND pipeline_id = 0 AND stage_id = 'NEW'"
+            " ORDER BY amount_base DESC, deal_id LIMIT ?",
+            [DEALS_TO_ANALYSE],
+        )["deal_id"]
+    with (
+        console.status(
+            _("A process of the portal asks for the analysis of {n} deals…").format(n=len(deals))
+        ),
+        Portal.from_settings() as portal,
+    ):
+        runs = run_on_deals(portal, "analyse_deal", [int(deal) for deal in deals], 120)
+    console.print(table(runs))
+    if any(run.state != "completed" for run in runs):
+        raise typer.Exit(1)
 
 
 def _run_reports(console: Console) -> list[RunRecord]:
@@ -167,7 +244,9 @@ def _show_decisions(console: Console) -> None:
     from workbench.warehouse import newest_snapshot
 
     book, snapshot = decisions.ledger(), newest_snapshot()
-    written = [p for rule in decisions.load_rules() for p in decisions.propose(rule, snapshot, book)]
+    written = [
+        p for rule in decisions.load_rules() for p in decisions.propose(rule, snapshot, book)
+    ]
     console.print(
         _(
             "Decisions: {n} reminders of stalled deals proposed, none sent. "
@@ -178,14 +257,9 @@ def _show_decisions(console: Console) -> None:
 
 def _start_dashboards(processes: Processes, port: int) -> str:
     """Start ``workbench serve`` and return its address once it answers."""
-    import socket
-
     import httpx
 
-    if port == 0:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+    port = port or _free_port()
     address = f"http://127.0.0.1:{port}"
     processes.start("dashboards", "serve", "--port", str(port), "--no-browser")
 
@@ -199,11 +273,19 @@ def _start_dashboards(processes: Processes, port: int) -> str:
     return address
 
 
-def _pages(address: str) -> list[str]:
-    """Return the addresses of the dashboards: those that the index names and every report."""
-    from workbench.reports import load_reports
+def _free_port() -> int:
+    import socket
 
-    return [f"{address}/", *(f"{address}/voila/render/{r.name}.ipynb" for r in load_reports() if r.dashboard)]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _pages(address: str) -> list[str]:
+    """Return the addresses of the index and of every dashboard."""
+    from workbench.dashboards.published import published_dashboards
+
+    return [f"{address}/", *(f"{address}/dashboards/{name}" for name in published_dashboards())]
 
 
 def _answers(page: str) -> bool:

@@ -63,7 +63,9 @@ def run_process(
         raise typer.Exit(1)
 
 
-def run_on_deals(portal: Portal, process: str, deals: list[int], timeout: float) -> list[ProcessRun]:
+def run_on_deals(
+    portal: Portal, process: str, deals: list[int], timeout: float
+) -> list[ProcessRun]:
     """Start a process on each deal and wait until all have ended or ``timeout`` seconds passed.
 
     Raises `UsageError` if the portal has no such process, the `PortalError` family otherwise.
@@ -129,7 +131,9 @@ def _run(
 
 def _flat(entry: dict[str, Any]) -> dict[str, Any]:
     data = entry.get("data")
-    return {k: v for k, v in entry.items() if k != "data"} | (data if isinstance(data, dict) else {})
+    return {k: v for k, v in entry.items() if k != "data"} | (
+        data if isinstance(data, dict) else {}
+    )
 
 
 def table(runs: list[ProcessRun]) -> Any:

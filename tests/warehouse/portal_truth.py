@@ -1,0 +1,95 @@
+"""What a portal holds, read the slow and plain way: page after page by ``start``, with httpx."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+
+from workbench.bitrix24.entities import ENTITIES, Entity
+from workbench.sources.pages import as_text
+
+PAGE = 50
+
+
+def pages(client: httpx.Client, method: str, params: dict[str, Any]) -> Iterator[Any]:
+    start: int | None = 0
+    while start is not None:
+        answer = client.post(method, json={**params, "start": start})
+        answer.raise_for_status()
+        body = answer.json()
+        yield body["result"]
+        start = body.get("next")
+
+
+def portal_rows(client: httpx.Client, entity: Entity) -> dict[int, dict[str, str | None]]:
+    """Return every row of an entity as text, by id (by position where there is no number)."""
+    rows: list[dict[str, Any]] = []
+    for call in entity.calls:
+        order = {"order": {entity.key: "ASC"}} if entity.paging != "whole" else {}
+        for page in pages(client, call.method, {**call.params, **order}):
+            rows += [row | call.constants for row in entity.unwrap(page)]
+    texts = [{name: as_text(value) for name, value in row.items()} for row in rows]
+    return {
+        int(text[entity.key] or 0) if (text.get(entity.key) or "").isdigit() else -n - 1: text
+        for n, text in enumerate(texts)
+    }
+
+
+def product_rows(client: httpx.Client, deals: list[int]) -> dict[int, dict[str, str | None]]:
+    """Return the product rows of every deal, asked for one by one."""
+    found: dict[int, dict[str, str | None]] = {}
+    for deal in deals:
+        params = {"filter": {"=ownerType": "D", "=ownerId": deal}}
+        for page in pages(client, "crm.item.productrow.list", params):
+            for row in page["productRows"]:
+                found[int(row["id"])] = {name: as_text(value) for name, value in row.items()}
+    return found
+
+
+def stored_rows(home: Path, entity: str) -> dict[int, dict[str, str | None]]:
+    """Return the raw rows of the writer's file, by id; no id may be there twice."""
+    with duckdb.connect(str(home / "warehouse" / "sync.duckdb"), read_only=True) as connection:
+        cursor = connection.execute(f"SELECT * FROM raw.{entity}")
+        names = [column[0] for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    ids = [row.pop("_id") for row in rows]
+    assert len(ids) == len(set(ids)), f"{entity}: ids doubled"
+    return dict(zip(ids, rows, strict=True))
+
+
+def differences(home: Path, url: str, *, children: int = 40) -> list[str]:
+    """Compare every entity with the portal, row by row and field by field.
+
+    Product rows are compared for the first ``children`` deals and in number.
+    """
+    found: list[str] = []
+    with httpx.Client(base_url=url, timeout=30) as client:
+        for entity in ENTITIES:
+            stored = stored_rows(home, entity.name)
+            if entity.paging == "children":
+                deals = sorted(stored_rows(home, "deals"))[:children]
+                truth = product_rows(client, deals)
+                stored = {
+                    key: row for key, row in stored.items() if int(row["ownerId"] or 0) in deals
+                }
+            else:
+                truth = portal_rows(client, entity)
+            found += compare(entity.name, truth, stored)
+    return found
+
+
+def compare(
+    entity: str, truth: dict[int, dict[str, str | None]], stored: dict[int, dict[str, str | None]]
+) -> list[str]:
+    found = [f"{entity} {key}: lost" for key in truth.keys() - stored.keys()]
+    found += [f"{entity} {key}: not at the portal" for key in stored.keys() - truth.keys()]
+    for key in truth.keys() & stored.keys():
+        have = {name.lower(): value for name, value in stored[key].items()}
+        for name, value in truth[key].items():
+            if have.get(name.lower()) != value:
+                found.append(f"{entity} {key}, {name}: {have.get(name.lower())!r} is {value!r}")
+    return found
