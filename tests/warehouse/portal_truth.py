@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -64,22 +65,21 @@ def stored_rows(home: Path, entity: str) -> dict[int, dict[str, str | None]]:
 def differences(home: Path, url: str, *, children: int = 40) -> list[str]:
     """Compare every entity with the portal, row by row and field by field.
 
-    Product rows are compared for the first ``children`` deals and in number.
+    Product rows are compared for the first ``children`` deals.
     """
-    found: list[str] = []
+    with ThreadPoolExecutor(len(ENTITIES)) as pool:
+        parts = pool.map(lambda entity: entity_differences(home, url, entity, children), ENTITIES)
+        return [line for part in parts for line in part]
+
+
+def entity_differences(home: Path, url: str, entity: Entity, children: int) -> list[str]:
+    stored = stored_rows(home, entity.name)
     with httpx.Client(base_url=url, timeout=30) as client:
-        for entity in ENTITIES:
-            stored = stored_rows(home, entity.name)
-            if entity.paging == "children":
-                deals = sorted(stored_rows(home, "deals"))[:children]
-                truth = product_rows(client, deals)
-                stored = {
-                    key: row for key, row in stored.items() if int(row["ownerId"] or 0) in deals
-                }
-            else:
-                truth = portal_rows(client, entity)
-            found += compare(entity.name, truth, stored)
-    return found
+        if entity.paging != "children":
+            return compare(entity.name, portal_rows(client, entity), stored)
+        deals = sorted(stored_rows(home, "deals"))[:children]
+        mine = {key: row for key, row in stored.items() if int(row["ownerId"] or 0) in deals}
+        return compare(entity.name, product_rows(client, deals), mine)
 
 
 def compare(

@@ -82,7 +82,9 @@ def test_changed_new_and_deleted_records_arrive_with_the_next_sync(fresh_portal,
     ids = sorted(stored_rows(home, "deals"))
     advance(fresh_portal.base, 3600)
     with Portal(fresh_portal.url, "unlimited") as portal:
-        new = portal.call("crm.deal.add", {"fields": {"TITLE": "Nouveau bureau", "OPPORTUNITY": 10}})
+        new = portal.call(
+            "crm.deal.add", {"fields": {"TITLE": "Nouveau bureau", "OPPORTUNITY": 10}}
+        )
     change(
         fresh_portal.url,
         [
@@ -91,11 +93,10 @@ def test_changed_new_and_deleted_records_arrive_with_the_next_sync(fresh_portal,
             ("crm.deal.delete", {"id": ids[7]}),
             ("crm.lead.delete", {"id": min(stored_rows(home, "leads"))}),
             (
-                "crm.item.productrow.set",
+                "crm.deal.productrows.set",
                 {
-                    "ownerType": "D",
-                    "ownerId": ids[3],
-                    "productRows": [{"productName": "Lampe", "price": 99, "quantity": 2}],
+                    "id": ids[3],
+                    "rows": [{"PRODUCT_NAME": "Lampe", "PRICE": 99, "QUANTITY": 2}],
                 },
             ),
         ],
@@ -211,7 +212,13 @@ def test_a_user_field_added_between_two_syncs_is_kept(fresh_portal, home):
     with Portal(fresh_portal.url, "unlimited") as portal:
         portal.call(
             "crm.deal.userfield.add",
-            {"fields": {"FIELD_NAME": "SURFACE", "USER_TYPE_ID": "double", "EDIT_FORM_LABEL": "m²"}},
+            {
+                "fields": {
+                    "FIELD_NAME": "SURFACE",
+                    "USER_TYPE_ID": "double",
+                    "EDIT_FORM_LABEL": "m²",
+                }
+            },
         )
         first = min(stored_rows(home, "deals"))
         portal.call("crm.deal.update", {"id": first, "fields": {"UF_CRM_SURFACE": "120.5"}})

@@ -1,0 +1,1 @@
+"""What runs by itself: durable schedules, the process action, decisions."""

@@ -80,9 +80,8 @@ def analyse(payload: Mapping[str, Any]) -> Answer:
         record = run_report(
             name,
             parameters,
-            run_id=run_id(payload, name),
+            run_id=payload["key"],
             trigger="action",
-            job=payload["key"],
             queued_at=datetime.fromisoformat(payload["received"]),
         )
     except Invalid as error:
@@ -102,12 +101,6 @@ def analyse(payload: Mapping[str, Any]) -> Answer:
         return Answer(status="timeout", error=_("The analysis took too long."))
     why = str(record.error) if record.error else _("The analysis failed.")
     return Answer(status="error", error=why[:MAX_TEXT])
-
-
-def run_id(payload: Mapping[str, Any], report: str) -> str:
-    """Return the id of the call's run: always the same one for the same call."""
-    received = datetime.fromisoformat(payload["received"]).astimezone(UTC)
-    return f"{received:%Y%m%d-%H%M%S}-{report}-{payload['key'].removeprefix('action-')[:16]}"
 
 
 def request(

@@ -11,7 +11,6 @@ import string
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +23,7 @@ from workbench.automation.ledger import Ledger, Proposal
 from workbench.bitrix24.client import Portal
 from workbench.errors import ConfigurationError, PortalError, RecordNotFound
 from workbench.i18n import _, format_money, format_number, language
+from workbench.reports.record import code_version
 from workbench.settings import settings
 from workbench.warehouse import Snapshot
 
@@ -159,7 +159,7 @@ def _proposal(rule: Rule, snapshot: Snapshot, row: dict[Any, Any]) -> Proposal:
             "usual_days": round(float(row["limit_days"]), 1),
         },
         snapshot=snapshot.id,
-        code_version=version("analyse-commerciale"),
+        code_version=code_version(),
         rule_hash=rule.hash,
     )
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -220,7 +220,8 @@ class Portal:
         self._token: str | None = None
         self._refresh: Callable[[], str] | None = None
         self._paused: dict[str, float] = {}
-        self._server_time: tuple[datetime, float] | None = None
+        self._answered = False
+        self._clock: timedelta | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bitrix: BitrixAsync | None = None
         self._starting = threading.Lock()
@@ -281,7 +282,7 @@ class Portal:
         """Pause a method after a 429; returns the seconds to wait."""
         wait = min(2.0 * 2**attempt, 60.0)
         if payload_reset:
-            wait = min(max(payload_reset - self.now().timestamp(), 0.5), 660.0)
+            wait = min(max(payload_reset - time.time(), 0.5), 660.0)
         self._paused[method] = time.monotonic() + wait
         return wait
 
@@ -320,19 +321,11 @@ class Portal:
         if self._bitrix is not None:
             self._bitrix.srh.webhook = self._base
 
-    def _note_time(self, payload: dict[str, Any]) -> None:
-        stamp = payload.get("time")
-        if isinstance(stamp, dict) and isinstance(stamp.get("date_finish"), str):
-            try:
-                moment = datetime.fromisoformat(stamp["date_finish"])
-            except ValueError:
-                return
-            if moment.tzinfo is not None:
-                self._server_time = (moment, time.monotonic())
-
     async def _request(self, method: str, params: Params, *, safe: bool) -> dict[str, Any]:
         """Make one HTTP request; waits for limits, follows a renaming, renews the token."""
-        assert self._bitrix is not None
+        bitrix = self._bitrix
+        if bitrix is None:
+            raise RuntimeError("the portal is closed")
         give_up = time.monotonic() + self.patience
         limits = breaks = moves = 0
         renewed = False
@@ -342,7 +335,7 @@ class Portal:
             token = self._token
             self.requests += 1
             try:
-                payload = await self._bitrix.call(method, params, raw=True)
+                payload = await bitrix.call(method, params, raw=True)
             except Moved as moved:
                 moves += 1
                 if moves > 3:
@@ -373,11 +366,11 @@ class Portal:
                 breaks += 1
                 if not (broken and error.may_pass) or breaks > RETRIES:
                     raise
-                if isinstance(error, NotSent) and self._server_time is None:
+                if isinstance(error, NotSent) and not self._answered:
                     raise  # never reached: the address is wrong rather than the line bad
                 await asyncio.sleep(0.5 * 2**breaks)
             else:
-                self._note_time(payload)
+                self._answered = True
                 return payload
 
     async def _call(self, method: str, params: Params) -> Any:
@@ -446,10 +439,23 @@ class Portal:
         return answers
 
     def now(self) -> datetime:
-        """Return the portal's clock (aware), as told by its last answer; asks if it must."""
-        if self._server_time is None:
-            answer = self.call("server.time")
-            if self._server_time is None:
-                return datetime.fromisoformat(str(answer))
-        moment, at = self._server_time
-        return datetime.fromtimestamp(moment.timestamp() + time.monotonic() - at, tz=moment.tzinfo)
+        """Return the portal's clock (aware, its own offset); asks for it once."""
+        if self._clock is None:
+            self.set_clock(str(self.call("server.time")))
+        return datetime.now(self._zone) + (self._clock or timedelta(0))
+
+    def set_clock(self, answer: str) -> datetime:
+        """Take the portal's clock from an answer to ``server.time``; returns it (aware)."""
+        try:
+            moment = datetime.fromisoformat(answer)
+        except ValueError:
+            raise PortalUnreachable(
+                _("{host} does not answer like a Bitrix24 portal (HTTP {status}).").format(
+                    host=self.host, status=200
+                )
+            ) from None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        self._zone = moment.tzinfo
+        self._clock = moment - datetime.now(UTC)
+        return moment

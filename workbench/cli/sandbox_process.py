@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from workbench.bitrix24.client import Portal
 
 POLL = 0.2  # seconds
+UNDER_WAY = ("running", "waiting")
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def run_on_deals(
     deadline = time.monotonic() + timeout
     while True:
         found = {d: portal.call("sandbox.process.get", {"ID": i}) for d, i in started.items()}
-        if all(one["STATE"] != "running" for one in found.values()):
+        if all(one["STATE"] not in UNDER_WAY for one in found.values()):
             break
         if time.monotonic() > deadline:
             break

@@ -107,9 +107,7 @@ class Loading:
         for answer in answers[:2]:
             if answer.error is not None:
                 raise answer.error
-        moment = datetime.fromisoformat(str(answers[0].result))
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
+        moment = self.portal.set_clock(str(answers[0].result))
         self.loaded.as_of = self._clock = moment
         profile = answers[1].result
         zone = profile.get("TIME_ZONE") if isinstance(profile, dict) else None

@@ -6,6 +6,7 @@ The connection can do nothing else: access to other files is off and its setting
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MEMORY_LIMIT = "500MB"
+_SETTINGS = threading.Lock()
 
 
 class Snapshot:
@@ -56,8 +58,12 @@ class Snapshot:
         self.base_currency: str = facts["base_currency"]
         self.timezone: str = facts["timezone"]
         self.as_of = datetime.fromisoformat(facts["as_of"])
-        self._connection.execute(f"SET GLOBAL TimeZone = '{self.timezone}'")
-        self._connection.execute("SET lock_configuration = true")
+        # Connections of one process to one file share its settings, which the first one locks.
+        with _SETTINGS:
+            locked = "SELECT current_setting('lock_configuration')"
+            if self._connection.execute(locked).fetchone() == (False,):
+                self._connection.execute(f"SET GLOBAL TimeZone = '{self.timezone}'")
+                self._connection.execute("SET lock_configuration = true")
         self._read: set[str] = set()  # words of the statements that ran
 
     def __repr__(self) -> str:

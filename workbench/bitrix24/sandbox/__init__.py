@@ -1,0 +1,1 @@
+"""A Bitrix24-compatible portal to develop, demo and test on."""
