@@ -368,7 +368,7 @@ class Portal:
                     raise
                 if isinstance(error, NotSent) and not self._answered:
                     raise  # never reached: the address is wrong rather than the line bad
-                await asyncio.sleep(0.5 * 2**breaks)
+                await asyncio.sleep(0.25 * 2**breaks)
             else:
                 self._answered = True
                 return payload

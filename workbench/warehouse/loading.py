@@ -14,7 +14,15 @@ import pyarrow as pa
 
 from workbench.bitrix24.answers import BatchAnswer
 from workbench.bitrix24.client import Command, Portal
-from workbench.bitrix24.entities import DEAL_HISTORY, DEAL_PRODUCTS, DEALS, ENTITIES, Entity
+from workbench.bitrix24.entities import (
+    DEAL_HISTORY,
+    DEAL_PRODUCTS,
+    DEALS,
+    ENTITIES,
+    LEAD_HISTORY,
+    LEADS,
+    Entity,
+)
 from workbench.errors import (
     AccessDenied,
     BadCredentials,
@@ -44,6 +52,12 @@ from workbench.warehouse.zones import written_moments, zone_of
 OVERLAP = timedelta(minutes=2)  # changes are read again from so long before the last sync
 APPENDED_OVERLAP = 25  # ids that are read again: transactions may commit out of order
 COUNTED = 200_000  # up to so many rows a count at the portal is cheap enough for every sync
+
+# What goes with a deleted record, and the column that names its owner.
+OWNED = {
+    DEALS.name: ((DEAL_HISTORY, "OWNER_ID"), (DEAL_PRODUCTS, "ownerId")),
+    LEADS.name: ((LEAD_HISTORY, "OWNER_ID"),),
+}
 
 Report = Callable[[str, int], None]
 
@@ -250,12 +264,11 @@ class Loading:
     def _keep(self, entity: Entity, ids: pa.ChunkedArray, low: int, high: int) -> int:
         """Delete what is stored in ``(low, high]`` but not among ``ids``; returns how many.
 
-        With a deal go its history and its product rows.
+        With a record goes what belongs to it (history, product rows).
         """
         gone = self.store.keep(entity.name, ids, low, high)
-        if gone and entity is DEALS:
-            self.store.delete_children(DEAL_HISTORY.name, "OWNER_ID", gone)
-            self.store.delete_children(DEAL_PRODUCTS.name, "ownerId", gone)
+        for child, owner in OWNED.get(entity.name, ()) if gone else ():
+            self.store.delete_children(child.name, owner, gone)
         return len(gone)
 
     def _store_chunk(self, chunk: Chunk, *, frontier: bool) -> None:

@@ -1,0 +1,491 @@
+"""Anyone's CSV export as a portal: users, departments, companies, products, deals with history.
+
+Nothing is dropped in silence: whatever is odd is kept as well as it can be and stands in the
+`LoadReport` with its count and examples.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from workbench.bitrix24.sandbox.load_mapping import Mapping, read_mapping
+from workbench.bitrix24.sandbox.state import State
+from workbench.errors import ConfigurationError, SourceError, UsageError
+from workbench.i18n import _
+
+HOUR = time(9)  # of the portal's day at which a record of the files was made or closed
+EXAMPLES = 3
+Row = dict[str, str]
+
+
+@dataclass
+class Remark:
+    """Something odd: the file, what it is, how often, and a few examples."""
+
+    file: str
+    what: str
+    count: int
+    examples: list[str] = field(default_factory=list)
+
+
+@dataclass
+class LoadReport:
+    """What was loaded (rows per entity) and what was odd."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    remarks: list[Remark] = field(default_factory=list)
+
+    def note(self, file: str, what: str, values: Iterable[str]) -> None:
+        """Add a remark about every one of these values; none adds nothing."""
+        found = list(values)
+        if found:
+            kinds = [value for value, _n in Counter(found).most_common(EXAMPLES) if value]
+            self.remarks.append(Remark(file, what, len(found), kinds))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain data."""
+        return asdict(self)
+
+
+def load_directory(state: State, directory: Path, mapping: Path | Mapping) -> LoadReport:
+    """Fill an empty portal from a folder of CSV files.
+
+    Dates become nine o'clock of the portal's day, so a cycle is a whole number of days. Raises
+    `ConfigurationError` for a mapping that does not fit its files, `SourceError` for a file that
+    cannot be read, `UsageError` for a portal that holds data.
+    """
+    meaning = mapping if isinstance(mapping, Mapping) else read_mapping(mapping)
+    for table in ("deals", "companies", "users"):
+        if state.count(table):
+            raise UsageError(
+                _("The portal already holds data ({table}).").format(table=table),
+                hint=_("Load into an empty portal: choose another state file."),
+            )
+    report = LoadReport()
+    tables = {
+        part: _read(directory / spec.file, spec.columns(), report)
+        for part in ("users", "companies", "products", "deals")
+        if (spec := getattr(meaning, part)) is not None
+    }
+    with state.bulk():
+        _Loading(state, meaning, tables, report).run()
+    return report
+
+
+def _read(file: Path, columns: dict[str, str], report: LoadReport) -> list[Row]:
+    """Return a file's rows by role; checks the columns, says what was not taken."""
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            _("{file} cannot be read: {reason}").format(file=file.name, reason=error.strerror),
+            hint=_("The mapping names this file; it is looked for in {folder}.").format(
+                folder=file.parent
+            ),
+        ) from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("cp1252", errors="replace")
+        report.note(file.name, _("not UTF-8; read as Windows-1252"), [""])
+    if "\0" in text:
+        raise SourceError(_("{file} is not a CSV file.").format(file=file.name))
+    head = text.split("\n", 1)[0]
+    delimiter = max(",;\t|", key=head.count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    present = [name.strip() for name in reader.fieldnames or []]
+    if not present:
+        raise SourceError(_("{file} is empty.").format(file=file.name))
+    missing = [column for column in columns.values() if column not in present]
+    if missing:
+        raise ConfigurationError(
+            _("{file} has no column {names}.").format(file=file.name, names=", ".join(missing)),
+            hint=_("Its columns: {names}").format(names=", ".join(present)),
+        )
+    reader.fieldnames = present
+    try:
+        rows = [
+            {role: (row.get(column) or "").strip() for role, column in columns.items()}
+            for row in reader
+        ]
+    except csv.Error as error:
+        raise SourceError(
+            _("{file}, line {line}: {reason}").format(
+                file=file.name, line=reader.line_num, reason=error
+            )
+        ) from None
+    unused = [name for name in present if name not in columns.values()]
+    report.note(file.name, _("columns that the mapping does not use"), unused)
+    if not rows:
+        report.note(file.name, _("no rows"), [""])
+    return rows
+
+
+class _Loading:
+    """One load: the ids that names got, and what was odd so far."""
+
+    def __init__(
+        self, state: State, mapping: Mapping, tables: dict[str, list[Row]], report: LoadReport
+    ) -> None:
+        self.state = state
+        self.mapping = mapping
+        self.tables = tables
+        self.report = report
+        self.users: dict[str, int] = {}
+        self.companies: dict[str, int] = {}
+        self.products: dict[str, int] = {}
+
+    def run(self) -> None:
+        """Write everything, parents before children."""
+        self._directories()
+        self._people()
+        self._companies()
+        self._products()
+        self._deals()
+
+    def _insert(self, table: str, rows: list[dict[str, Any]]) -> None:
+        self.report.rows[table] = self.report.rows.get(table, 0) + self.state.insert_many(
+            table, rows
+        )
+
+    def _at(self, day: date) -> int:
+        return int(datetime.combine(day, HOUR, self.state.zone).timestamp())
+
+    def _spelled(self, kind: str, file: str, values: list[str]) -> list[str]:
+        """Return values as the mapping's spellings want them, counting each that was changed."""
+        known: dict[str, str] = self.mapping.spellings.get(kind, {})  # type: ignore[call-overload]
+        for wrong, right in known.items():
+            self.report.note(
+                file,
+                _("{kind} “{wrong}” read as “{right}”").format(kind=kind, wrong=wrong, right=right),
+                (value for value in values if value == wrong),
+            )
+        return [known.get(value, value) for value in values]
+
+    def _unique(self, file: str, names: list[str]) -> dict[str, int]:
+        """Number names from 1; repeated and empty ones are said and get no number of their own."""
+        seen = Counter(filter(None, names))
+        self.report.note(file, _("the same name again"), (n for n in seen if seen[n] > 1))
+        self.report.note(file, _("no name"), (n for n in names if not n))
+        return {name: place for place, name in enumerate(seen, 1)}
+
+    def _directories(self) -> None:
+        self._insert(
+            "categories",
+            [{"ID": 0, "NAME": "Pipeline", "SORT": 100, "ENTITY_TYPE_ID": 2, "IS_DEFAULT": "Y"}],
+        )
+        self._insert(
+            "statuses",
+            [
+                {
+                    "ENTITY_ID": "DEAL_STAGE",
+                    "STATUS_ID": stage.id,
+                    "NAME": stage.name,
+                    "NAME_INIT": stage.name,
+                    "SORT": 10 * place,
+                    "SYSTEM": "Y",
+                    "SEMANTICS": stage.semantics,
+                }
+                for place, stage in enumerate(self.mapping.stages, 1)
+            ],
+        )
+        self._insert(
+            "currencies",
+            [{"CURRENCY": self.mapping.currency, "AMOUNT": 1.0, "AMOUNT_CNT": 1, "BASE": "Y"}],
+        )
+
+    def _people(self) -> None:
+        """User 1 is the portal's administrator; teams are departments, their heads users."""
+        rows = self.tables.get("users", [])
+        file = self.mapping.users.file if self.mapping.users else ""
+        agents = self._unique(file, [row["name"] for row in rows])
+        heads = dict.fromkeys(
+            row["team"] for row in rows if row.get("team") and row["team"] not in agents
+        )
+        self.users = {name: 1 + n for n, name in enumerate([*agents, *heads], 1)}
+        offices = dict.fromkeys(row["office"] for row in rows if row.get("office"))
+        office_ids = {name: n for n, name in enumerate(offices, 2)}
+        teams = {row["team"]: row.get("office", "") for row in rows if row.get("team")}
+        team_ids = {name: n for n, name in enumerate(teams, 2 + len(offices))}
+        self._insert(
+            "departments",
+            [
+                {"ID": 1, "NAME": "Portal", "SORT": 100},
+                *(
+                    {"ID": n, "NAME": name, "SORT": 100, "PARENT": 1}
+                    for name, n in office_ids.items()
+                ),
+                *(
+                    {
+                        "ID": n,
+                        "NAME": name,
+                        "SORT": 100,
+                        "PARENT": office_ids.get(teams[name], 1),
+                        "UF_HEAD": self.users[name],
+                    }
+                    for name, n in team_ids.items()
+                ),
+            ],
+        )
+        home = {row["name"]: team_ids.get(row.get("team", "")) for row in rows} | {
+            name: team_ids[name] for name in heads
+        }
+        self._insert(
+            "users",
+            [
+                self._user(1, "Portal Admin", 1, admin=True),
+                *(self._user(n, name, home.get(name) or 1) for name, n in self.users.items()),
+            ],
+        )
+
+    @staticmethod
+    def _user(number: int, name: str, department: int, *, admin: bool = False) -> dict[str, Any]:
+        first, _space, last = name.partition(" ")
+        return {
+            "ID": number,
+            "ACTIVE": "Y",
+            "NAME": first,
+            "LAST_NAME": last,
+            "UF_DEPARTMENT": [department],
+            "USER_TYPE": "employee",
+            "IS_ADMIN": "Y" if admin else "N",
+            "CRM_RIGHTS": "all",
+        }
+
+    def _companies(self) -> None:
+        if self.mapping.companies is None:
+            return
+        file, rows = self.mapping.companies.file, self.tables["companies"]
+        self.companies = self._unique(file, [row["name"] for row in rows])
+        industries = self._spelled("industry", file, [row.get("industry", "") for row in rows])
+        countries = self._spelled("country", file, [row.get("country", "") for row in rows])
+        codes = {
+            name: f"UC_{n:03d}" for n, name in enumerate(sorted(set(filter(None, industries))))
+        }
+        self._insert(
+            "statuses",
+            [
+                {
+                    "ENTITY_ID": "INDUSTRY",
+                    "STATUS_ID": code,
+                    "NAME": name,
+                    "SORT": 10,
+                    "SYSTEM": "N",
+                }
+                for name, code in codes.items()
+            ],
+        )
+        made = self.state.timestamp()
+        written: dict[int, dict[str, Any]] = {}
+        for row, industry, country in zip(rows, industries, countries, strict=True):
+            if row["name"]:
+                written.setdefault(
+                    self.companies[row["name"]],
+                    {
+                        "ID": self.companies[row["name"]],
+                        "TITLE": row["name"],
+                        "COMPANY_TYPE": "CUSTOMER",
+                        "INDUSTRY": codes.get(industry),
+                        "ADDRESS_COUNTRY": country,
+                        "REVENUE": self._number(file, "revenue", row.get("revenue", "")),
+                        "CURRENCY_ID": self.mapping.currency,
+                        "COMMENTS": row.get("employees", ""),
+                        "ASSIGNED_BY_ID": 1,
+                        "CREATED_BY_ID": 1,
+                        "DATE_CREATE": made,
+                        "DATE_MODIFY": made,
+                        "OPENED": "Y",
+                    },
+                )
+        self._insert("companies", list(written.values()))
+
+    def _products(self) -> None:
+        if self.mapping.products is None:
+            return
+        file, rows = self.mapping.products.file, self.tables["products"]
+        self.products = self._unique(file, [row["name"] for row in rows])
+        prices = {row["name"]: row.get("price", "") for row in rows}
+        self._insert(
+            "products",
+            [
+                {
+                    "ID": number,
+                    "NAME": name,
+                    "ACTIVE": "Y",
+                    "PRICE": self._number(file, "price", prices[name]),
+                    "CURRENCY_ID": self.mapping.currency,
+                }
+                for name, number in self.products.items()
+            ],
+        )
+
+    def _number(self, file: str, column: str, text: str) -> float:
+        """Read an amount; one that is none is said and becomes 0."""
+        if not text:
+            return 0.0
+        try:
+            value = float(text.replace("\u202f", "").replace("\u00a0", "").replace(" ", ""))
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            self.report.note(file, _("{column} is no number").format(column=column), [text])
+            return 0.0
+        return value
+
+    def _day(self, text: str) -> date | None:
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            return None
+
+    def _deals(self) -> None:
+        spec, rows = self.mapping.deals, self.tables["deals"]
+        file, note = spec.file, self.report.note
+        keys = Counter(row["key"] for row in rows)
+        note(file, _("the same key again; each row is loaded"), (k for k in keys if keys[k] > 1))
+        stages = {stage.name: stage for stage in self.mapping.stages}
+        first = next(s for s in self.mapping.stages if s.semantics is None)
+        note(
+            file,
+            _("unknown stage; loaded as “{stage}”").format(stage=first.name),
+            (row["stage"] for row in rows if row["stage"] not in stages),
+        )
+        days = [(self._day(row["created"]), self._day(row.get("closed", ""))) for row in rows]
+        newest = max((day for pair in days for day in pair if day), default=self.state.now().date())
+        for column, place in (("created", 0), ("closed", 1)):
+            note(
+                file,
+                _("{column}: no date").format(column=getattr(spec, column)),
+                (
+                    row[column]
+                    for row, pair in zip(rows, days, strict=True)
+                    if row.get(column) and pair[place] is None
+                ),
+            )
+        note(
+            file,
+            _("no {column}; made on {day}, the newest day of the file").format(
+                column=spec.created, day=newest
+            ),
+            (row["stage"] for row, (made, _c) in zip(rows, days, strict=True) if made is None),
+        )
+        for role, known in (("user", self.users), ("company", self.companies)):
+            if getattr(spec, role):
+                values = self._spelled(role, file, [row[role] for row in rows])
+                for row, value in zip(rows, values, strict=True):
+                    row[role] = value
+                note(
+                    file,
+                    _("no {role}").format(role=role),
+                    (r["stage"] for r in rows if not r[role]),
+                )
+                note(
+                    file,
+                    _("unknown {role}").format(role=role),
+                    (row[role] for row in rows if row[role] and row[role] not in known),
+                )
+        if spec.user:
+            sellers = {row["user"] for row in rows}
+            agents = [row["name"] for row in self.tables.get("users", [])]
+            note(file, _("users without a deal"), (a for a in agents if a not in sellers))
+        if spec.product:
+            values = self._spelled("product", file, [row["product"] for row in rows])
+            for row, value in zip(rows, values, strict=True):
+                row["product"] = value
+            note(
+                file,
+                _("unknown product; the row has its name only"),
+                (row["product"] for row in rows if row["product"] not in self.products),
+            )
+        self._write_deals(rows, days, newest, stages, first)
+
+    def _write_deals(self, rows, days, newest, stages, first) -> None:  # type: ignore[no-untyped-def]
+        spec = self.mapping.deals
+        deals: list[dict[str, Any]] = []
+        history: list[dict[str, Any]] = []
+        products: list[dict[str, Any]] = []
+        early, unclosed, empty = [], [], []
+        working = [stage for stage in self.mapping.stages if stage.semantics is None]
+        for number, (row, (made, closed)) in enumerate(zip(rows, days, strict=True), 1):
+            stage = stages.get(row["stage"], first)
+            made = made or closed or newest
+            if stage.semantics is None:
+                closed = None
+            elif closed is None:
+                closed = newest
+                unclosed.append(row["stage"])
+            if closed and closed < made:
+                early.append(row["key"])
+            amount = self._number(spec.file, spec.amount or "amount", row.get("amount", ""))
+            if not amount:
+                empty.append(row["stage"])
+            moved = self._at(closed or made)
+            user = self.users.get(row.get("user", ""), 1)
+            deals.append(
+                {
+                    "ID": number,
+                    "TITLE": f"{row['key']} {row.get('product', '')}".strip(),
+                    "CATEGORY_ID": 0,
+                    "STAGE_ID": stage.id,
+                    "STAGE_SEMANTIC_ID": stage.semantics or "P",
+                    "CLOSED": "Y" if stage.semantics else "N",
+                    "OPENED": "Y",
+                    "IS_RECURRING": "N",
+                    "CURRENCY_ID": self.mapping.currency,
+                    "OPPORTUNITY": amount,
+                    "IS_MANUAL_OPPORTUNITY": "Y",
+                    "COMPANY_ID": self.companies.get(row.get("company", "")),
+                    "BEGINDATE": made.isoformat(),
+                    "CLOSEDATE": (closed or made).isoformat(),
+                    "ASSIGNED_BY_ID": user,
+                    "CREATED_BY_ID": user,
+                    "MODIFY_BY_ID": user,
+                    "MOVED_BY_ID": user,
+                    "DATE_CREATE": self._at(made),
+                    "DATE_MODIFY": moved,
+                    "MOVED_TIME": moved,
+                    "ORIGINATOR_ID": "csv",
+                    "ORIGIN_ID": row["key"],
+                }
+            )
+            start = stage if stage.semantics is None else working[-1]
+            entered = [(1, start, made)] + ([(3, stage, closed)] if closed else [])
+            history += [
+                {
+                    "ENTITY_TYPE_ID": 2,
+                    "TYPE_ID": kind,
+                    "OWNER_ID": number,
+                    "CREATED_TIME": self._at(day),
+                    "CATEGORY_ID": 0,
+                    "STAGE_ID": there.id,
+                    "STAGE_SEMANTIC_ID": there.semantics or "P",
+                }
+                for kind, there, day in entered
+            ]
+            if row.get("product"):
+                products.append(
+                    {
+                        "OWNER_ID": number,
+                        "OWNER_TYPE": "D",
+                        "PRODUCT_ID": self.products.get(row["product"], 0),
+                        "PRODUCT_NAME": row["product"],
+                        "PRICE": amount,
+                        "QUANTITY": 1.0,
+                    }
+                )
+        note = self.report.note
+        note(spec.file, _("closed before it was made"), early)
+        note(spec.file, _("closed without a date; closed on {day}").format(day=newest), unclosed)
+        note(spec.file, _("no amount; loaded as 0"), empty)
+        history.sort(key=lambda row: row["CREATED_TIME"])
+        self._insert("deals", deals)
+        self._insert("stage_history", history)
+        self._insert("product_rows", products)

@@ -1,0 +1,134 @@
+"""What someone's CSV files mean: a YAML file, checked before a row is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from workbench.errors import ConfigurationError
+from workbench.i18n import _
+
+READY = Path(__file__).parent / "mappings"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _File(_Strict):
+    """A CSV file and the columns that are taken from it; ``None`` where it has no such column."""
+
+    file: str = Field(pattern=r"^[^/\\]+$")
+    name: str
+
+    def columns(self) -> dict[str, str]:
+        """Return role → column for everything that is mapped."""
+        return {
+            role: column
+            for role, column in self.model_dump(exclude={"file"}).items()
+            if column is not None
+        }
+
+
+class Users(_File):
+    """Who sells: name, the team (a department) and the office (the department above)."""
+
+    team: str | None = None
+    office: str | None = None
+
+
+class Companies(_File):
+    """Customers."""
+
+    industry: str | None = None
+    country: str | None = None
+    employees: str | None = None
+    revenue: str | None = None
+
+
+class Products(_File):
+    """What is sold, with its list price."""
+
+    price: str | None = None
+
+
+class Deals(_Strict):
+    """Deals: keys of the other files by name, dates as YYYY-MM-DD, amount as a number."""
+
+    file: str = Field(pattern=r"^[^/\\]+$")
+    key: str
+    stage: str
+    created: str
+    closed: str | None = None
+    amount: str | None = None
+    user: str | None = None
+    company: str | None = None
+    product: str | None = None
+
+    def columns(self) -> dict[str, str]:
+        """Return role → column for everything that is mapped."""
+        return {
+            role: column
+            for role, column in self.model_dump(exclude={"file"}).items()
+            if column is not None
+        }
+
+
+class Stage(_Strict):
+    """A stage as the file names it, and its code and meaning on the portal."""
+
+    name: str
+    id: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
+    semantics: Literal["S", "F"] | None = None
+
+
+class Mapping(_Strict):
+    """The whole mapping."""
+
+    currency: str = Field("EUR", pattern=r"^[A-Z]{3}$")
+    users: Users | None = None
+    companies: Companies | None = None
+    products: Products | None = None
+    deals: Deals
+    stages: list[Stage] = Field(min_length=1)
+    spellings: dict[
+        Literal["product", "industry", "country", "company", "user"], dict[str, str]
+    ] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _stages_differ(self) -> Mapping:
+        for what in ("name", "id"):
+            values = [getattr(stage, what) for stage in self.stages]
+            if len(set(values)) < len(values):
+                raise ValueError(f"stages: the same {what} twice")
+        return self
+
+
+def read_mapping(file: Path) -> Mapping:
+    """Read a mapping file, or a ready one by its name.
+
+    Raises `ConfigurationError` that names file, key and what is allowed.
+    """
+    if not file.exists() and (READY / f"{file}.yml").exists():
+        file = READY / f"{file}.yml"
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return Mapping.model_validate(content)
+    except FileNotFoundError:
+        ready = ", ".join(sorted(path.stem for path in READY.glob("*.yml")))
+        raise ConfigurationError(
+            _("There is no mapping {file}.").format(file=file),
+            hint=_("Ready ones: {names}").format(names=ready),
+        ) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigurationError(
+            _("{file} cannot be read: {reason}").format(file=file.name, reason=reason)
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "–"
+        raise ConfigurationError(f"{file.name}: {key}: {first['msg']}") from None
