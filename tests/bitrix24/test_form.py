@@ -11,8 +11,10 @@ from workbench.bitrix24.form import MalformedForm, flatten, parse
 keys = st.text("abcXYZ_", min_size=1, max_size=8)
 values = st.recursive(
     st.text(max_size=12),
-    lambda inner: st.lists(inner, min_size=1, max_size=3)
-    | st.dictionaries(keys, inner, min_size=1, max_size=3),
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=3)
+        | st.dictionaries(keys, inner, min_size=1, max_size=3)
+    ),
     max_leaves=12,
 )
 

@@ -12,7 +12,7 @@ import logging
 import re
 import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -143,8 +143,9 @@ def _chosen(
 def of_result(result: Mapping[str, Any]) -> Answer:
     """Return the answer that a run's ``result.json`` holds; unknown keys are left out."""
     known = {name: result[name] for name in Answer.model_fields if result.get(name) is not None}
+    known["status"] = {"no data": "empty"}.get(known.get("status", "ok"), known.get("status", "ok"))
     try:
-        return Answer.model_validate({"status": "ok", **known})
+        return Answer.model_validate(known)
     except ValidationError as error:
         fields = ", ".join(str(item["loc"][0]) for item in error.errors())
         return Answer(

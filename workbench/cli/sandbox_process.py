@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from workbench.bitrix24.client import Portal
 
 POLL = 0.2  # seconds
-UNDER_WAY = ("running", "waiting")
+UNDER_WAY = ("ready", "waiting")
 
 
 @dataclass(frozen=True)

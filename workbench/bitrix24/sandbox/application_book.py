@@ -157,8 +157,18 @@ class Applications:
         ).fetchone()
         if row is None:
             return None
-        scopes = frozenset(filter(None, row[4].split(",")))
-        return Application(*row[:4], scopes, *row[5:8], bool(row[8]), row[9])
+        return Application(
+            id=row[0],
+            client_id=row[1],
+            client_secret=row[2],
+            title=row[3],
+            scopes=frozenset(filter(None, row[4].split(","))),
+            handler_url=row[5],
+            install_url=row[6],
+            application_token=row[7],
+            installed=bool(row[8]),
+            user_id=row[9],
+        )
 
     def __getitem__(self, client_id: str) -> Application:
         application = self.get(client_id)

@@ -151,11 +151,20 @@ class ProcessBook:
         rows = self.connection.execute(query, values).fetchall()
         return [
             Instance(
-                *row[:2], json.loads(row[2]), Document(row[3], row[4]), *row[5:8],
-                json.loads(row[8]), *row[9:],
+                id=row[0],
+                template_id=row[1],
+                program=json.loads(row[2]),
+                document=Document(row[3], row[4]),
+                started_by=row[5],
+                state=row[6],
+                position=row[7],
+                results=json.loads(row[8]),
+                resume_at=row[9],
+                started_at=row[10],
+                modified_at=row[11],
             )
             for row in rows
-        ]  # fmt: skip
+        ]
 
     def log(self, instance_id: str) -> list[Entry]:
         """Return a process's log, oldest line first."""

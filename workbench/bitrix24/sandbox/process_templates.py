@@ -38,10 +38,10 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from workbench.errors import ConfigurationError
 from workbench.i18n import Language, _
@@ -91,6 +91,12 @@ class Condition(_Strict):
     more_than: float | None = None
     at_least: float | None = None
     empty: bool | None = None
+
+    @model_validator(mode="after")
+    def _compares_once(self) -> Self:
+        if len(self.model_fields_set - {"value"}) != 1:
+            raise ValueError("exactly one comparison is needed")
+        return self
 
 
 class Case(_Strict):
@@ -143,6 +149,24 @@ class Template(_Strict):
     document: Literal["DEAL", "LEAD", "CONTACT", "COMPANY"] = "DEAL"
     start_on_stage: str | None = None
     steps: Annotated[list[Step], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _names_results_once(self) -> Self:
+        names = [*_activity_names(self.steps), "Document", "Workflow"]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"the name {twice[0]} is used twice")
+        return self
+
+
+def _activity_names(steps: list[Step]) -> list[str]:
+    names = []
+    for step in steps:
+        if isinstance(step, Activity):
+            names.append(step.name)
+        elif isinstance(step, Choose):
+            names += [name for case in step.choose for name in _activity_names(case.steps)]
+    return names
 
 
 Case.model_rebuild()

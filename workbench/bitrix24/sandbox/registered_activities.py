@@ -92,7 +92,10 @@ class RegisteredActivities:
         rows = self._connection.execute(
             "SELECT client_id, code, kind, payload FROM registered_activities ORDER BY code"
         ).fetchall()
-        return [Registered(*row[:3], json.loads(row[3])) for row in rows]
+        return [
+            Registered(client_id, code, kind, json.loads(payload))
+            for client_id, code, kind, payload in rows
+        ]
 
     def get(self, client_id: str, code: str) -> Registered | None:
         """Return an application's activity, or None."""
@@ -185,8 +188,8 @@ def add(call: Call) -> bool:
     activities = RegisteredActivities(call.state)
     if activities.get(call.caller.client_id, code):
         raise Refusal("ERROR_ACTIVITY_ALREADY_INSTALLED", "Activity or Robot already installed!")
-    user_id = payload.get("AUTH_USER_ID")
-    payload["AUTH_USER_ID"] = int(user_id) if str(user_id).isdigit() else call.caller.user_id
+    user_id = str(payload.get("AUTH_USER_ID"))
+    payload["AUTH_USER_ID"] = int(user_id) if user_id.isdecimal() else call.caller.user_id
     kind = call.method.lower().split(".")[1]
     activities.put(Registered(call.caller.client_id, code, kind, payload))
     return True
@@ -202,7 +205,7 @@ def update(call: Call) -> bool:
     if not given:
         raise _invalid("No fields to update")
     _checked(given, applications, call.caller.client_id)
-    if not str(given.get("AUTH_USER_ID", "0")).isdigit():
+    if not str(given.get("AUTH_USER_ID", "0")).isdecimal():
         del given["AUTH_USER_ID"]
     RegisteredActivities(call.state).put(
         Registered(known.client_id, known.code, known.kind, {**known.payload, **given})
