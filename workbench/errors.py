@@ -4,7 +4,7 @@
     ├── UsageError                 exit code 2: the user can mend the call
     │   ├── ParameterError         a report's parameter: unknown name, wrong type, no such date
     │   ├── ConfigurationError     a file of parameters/ or a setting
-    │   └── QueryError             unknown metric or dimension, a filter or an SQL text that is not allowed
+    │   └── QueryError             unknown metric or dimension, a filter or SQL that is not allowed
     ├── PortalError                what Bitrix24 answered
     │   ├── PortalUnreachable      no connection, time-out, not a portal            (may pass)
     │   ├── QueryLimitExceeded     503: too many requests                           (may pass)

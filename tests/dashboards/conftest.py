@@ -18,7 +18,12 @@ import pytest
 import yaml
 
 SECRET = "v3rys3cretc0de"
-SERVE = [sys.executable, "-c", "import typer; from workbench.cli.serve import serve; typer.run(serve)", "--no-browser"]
+SERVE = [
+    sys.executable,
+    "-c",
+    "import typer; from workbench.cli.serve import serve; typer.run(serve)",
+    "--no-browser",
+]
 READY = 60  # seconds
 
 CHART = """
@@ -99,7 +104,9 @@ def write_project(folder: Path, home: Path, names: list[str] | None = None) -> P
             else nbformat.v4.new_code_cell(source)
             for source in NOTEBOOKS[name]
         ]
-        nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "notebooks" / f"{name}.ipynb")
+        nbformat.write(
+            nbformat.v4.new_notebook(cells=cells), folder / "notebooks" / f"{name}.ipynb"
+        )
         report = {
             "notebook": f"{name}.ipynb",
             "title": {"fr": f"Titre {name}", "en": f"Title {name}"},

@@ -10,7 +10,6 @@ import sys
 
 import pandas as pd
 import pytest
-
 from conftest import running_portal
 
 
@@ -75,7 +74,9 @@ def test_the_published_figures_come_out_of_the_command(loaded):
 def test_each_seller_s_revenue_is_that_of_the_file(loaded, shared_data):
     _report, environ = loaded
     answer = json.loads(
-        workbench("metric", "won_revenue", "--by", "manager", "--period", "all", "--json", **environ)
+        workbench(
+            "metric", "won_revenue", "--by", "manager", "--period", "all", "--json", **environ
+        )
     )
     ours = {row["manager"]: row["won_revenue"] for row in answer["rows"] if row["won_revenue"]}
     file = pd.read_csv(shared_data / "maven_crm" / "sales_pipeline.csv")

@@ -169,7 +169,7 @@ def plain(text: object) -> str:
     if text is None or pd.isna(text):
         return ""
     line = " ".join(str(text).split())
-    return line.translate(str.maketrans({"[": "(", "]": ")"}))
+    return line.translate(str.maketrans("[]", "()"))
 
 
 def approve(book: Ledger, proposal_id: str, portal: Portal, actor: str) -> Proposal:

@@ -79,7 +79,7 @@ def code_and_text(payload: dict[str, Any]) -> tuple[str, str]:
 def translate(payload: dict[str, Any], status: int, method: str) -> PortalError:
     """Return our error for an error body (``{"error": …, "error_description": …}``)."""
     code, text = code_and_text(payload)
-    where = {"code": code, "method": method, "status": status}
+    where: dict[str, Any] = {"code": code, "method": method, "status": status}
     said = text or code or _("no explanation")
     if code == "QUERY_LIMIT_EXCEEDED":
         return QueryLimitExceeded(

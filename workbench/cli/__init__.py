@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -24,14 +25,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(demo.demo)
+COMMANDS: tuple[Callable[..., None], ...] = (
+    demo.demo,
+    connect.connect,
+    *(data.sync, data.sources, data.sql, data.check),
+    *(metrics.metric, metrics.forecast, metrics.scenario),
+    *(reports.run, reports.runs, worker.worker),
+    *(serve.serve, serve.lab),
+)
+for command in COMMANDS:
+    app.command()(command)
 app.add_typer(sandbox.app, name="sandbox")
-for command in (connect.connect, data.sync, data.sources, data.sql, data.check):
-    app.command()(command)
-for command in (metrics.metric, metrics.forecast, metrics.scenario):
-    app.command()(command)
-for command in (reports.run, reports.runs, worker.worker, serve.serve, serve.lab):
-    app.command()(command)
 app.add_typer(application.app, name="app")
 app.add_typer(decisions.app, name="decisions")
 

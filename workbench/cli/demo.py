@@ -33,7 +33,6 @@ def demo(
     """
     import os
     import time
-
     from datetime import date
 
     from rich.console import Console
@@ -231,7 +230,7 @@ def _run_reports(console: Console) -> list[RunRecord]:
             titles[record.report],
             _(record.outcome),
             format_number(record.rows or 0),
-            format_number(record.seconds, 1),
+            format_number(record.seconds or 0, 1),
             str(output) if record.outcome == "succeeded" else str(record.error),
         )
     console.print(table)

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from workbench.reports import RunRecord
+
+WIDE = 100  # characters from which a list has room for the moment, which the id tells in UTC
 
 
 def run(
@@ -79,15 +83,18 @@ def runs(
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column(_("Run"), no_wrap=True)
-    table.add_column(_("Started"))
-    table.add_column(_("Outcome"))
-    table.add_column(_("Seconds"), justify="right")
-    table.add_column(_("Rows read"), justify="right")
-    table.add_column(_("Reason"), overflow="ellipsis", no_wrap=True)
+    wide = console.width >= WIDE
+    if wide:
+        table.add_column(_("Started"), no_wrap=True)
+    table.add_column(_("Outcome"), no_wrap=True)
+    table.add_column(_("Seconds"), justify="right", no_wrap=True)
+    table.add_column(_("Rows read"), justify="right", no_wrap=True)
+    table.add_column(_("Reason"), overflow="fold")
     for record in records:
+        started = [format_datetime(record.started_at, record.timezone)] if wide else []
         table.add_row(
             record.id,
-            format_datetime(record.started_at, record.timezone),
+            *started,
             _outcome(record),
             format_number(record.seconds, 1) if record.seconds is not None else "–",
             format_number(record.rows) if record.rows is not None else "–",
@@ -121,12 +128,20 @@ def _plain(text: str) -> str:
     return escape("".join(c if c.isprintable() else " " for c in text))
 
 
+def _near(path: Path) -> Path:
+    """Return a path as seen from the working directory, if it lies below."""
+    from pathlib import Path
+
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def _show(record: RunRecord) -> None:
     """Print one run: what it was given, how it went, what it made."""
     from rich.console import Console
     from rich.table import Table
 
-    from workbench.i18n import _, format_datetime, format_number
+    from workbench.i18n import _, format_datetime, format_number, ngettext
 
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="dim")
@@ -145,6 +160,13 @@ def _show(record: RunRecord) -> None:
         facts.add_row(_("Seconds"), format_number(record.seconds, 1))
     if record.rows is not None:
         facts.add_row(_("Rows read"), format_number(record.rows))
-    for file in record.files:
-        facts.add_row(_("File"), _plain(str(record.folder / file.path)))
+    names = [file.path for file in record.files]
+    for title, name in ((_("Report page"), "report.html"), (_("Notebook"), "notebook.ipynb")):
+        if name in names:
+            facts.add_row(title, _plain(str(_near(record.folder / name))))
+    for title, start in ((_("Charts"), "charts/"), (_("Tables"), "tables/")):
+        count = sum(name.startswith(start) for name in names)
+        if count:
+            files = ngettext("{n} file", "{n} files", count).format(n=count)
+            facts.add_row(title, _plain(f"{_near(record.folder / start)}/ ({files})"))
     Console().print(facts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -83,7 +83,8 @@ def start(
     if company is not None and not records.count("users"):
         from workbench.bitrix24.sandbox.seed import seed_company
 
-        seed_company(records, company, seed=seed, today=today.date() if today else None)  # type: ignore[arg-type]
+        size: Literal["demo", "small"] = "demo" if company == "demo" else "small"
+        seed_company(records, size, seed=seed, today=today.date() if today else None)
     elif load is not None and mapping is not None and not records.count("users"):
         from workbench.bitrix24.sandbox.load import load_directory
 
@@ -118,7 +119,7 @@ def start(
 PLANS = ("standard", "enterprise", "unlimited")
 
 
-def _furnish(records) -> None:  # type: ignore[no-untyped-def]
+def _furnish(records) -> None:
     """Give an empty portal what a new one has: an administrator, stages, a base currency."""
     now = records.timestamp()
     records.insert_many("departments", [{"ID": 1, "NAME": "Portal", "SORT": 500}])

@@ -4,6 +4,7 @@ Names are loaded when first asked for: papermill takes a second to import, and t
 run must start its kernel before that.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from workbench.reports.record import Failure, RunRecord, read_record, runs
     from workbench.reports.report import Report, load_report, load_reports
     from workbench.reports.run import run_report
+
+# jsonschema, which comes with papermill, builds a grammar for internationalised web addresses at
+# import, 0.6 s of CPU, unless that optional package is missing. Nothing here has such addresses.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 __all__ = [
     "Failure",

@@ -23,8 +23,7 @@ from jupyter_client.manager import AsyncKernelManager
 from workbench.reports.record import OUTCOME, RECORD, RunRecord, write_atomically
 
 PR_SET_PDEATHSIG = 1
-# jsonschema (papermill's, and altair's in the kernel) builds a grammar for internationalised web
-# addresses at import, 0.6 s of CPU, unless that optional package is missing. Nothing here has any.
+# In the kernel too, where altair brings jsonschema: see `workbench.reports`.
 WITHOUT_GRAMMAR = "__import__('sys').modules.setdefault('rfc3987_syntax', None)"
 
 
@@ -38,7 +37,6 @@ def main(folder: Path) -> None:
     asyncio.run(_start(kernel, folder))
     # By name and only now: importing papermill takes a second, in which the kernel starts on the
     # other core.
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     answer = import_module("workbench.reports.notebook").execute(record, kernel, folder)
     write_atomically(folder / OUTCOME, json.dumps(answer))
     # Nothing is left to do; closing sockets and threads in order takes a quarter of a second.

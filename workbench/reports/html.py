@@ -17,7 +17,6 @@ from traitlets.config import Config
 
 from workbench.i18n import _, format_datetime, format_number, use_language
 from workbench.reports.record import RunRecord, write_atomically
-from workbench.reports.report import load_report
 
 TEMPLATES = Path(__file__).parent / "template"
 STYLES = (
@@ -40,13 +39,23 @@ def html(notebook: NotebookNode, record: RunRecord) -> str:
             extra_template_basedirs=[str(TEMPLATES)],
             config=Config({"TemplateExporter": {"exclude_input": True}}),
         )
-        body, _resources = exporter.from_notebook_node(notebook, {"report": _head(record)})
+        frame = _frame(record) | {"own_head": _shows(notebook, "wb-header", "wb-stamp")}
+        body, _resources = exporter.from_notebook_node(notebook, {"report": frame})
     return str(body)
 
 
-def _head(record: RunRecord) -> dict[str, Any]:
+def _shows(notebook: NotebookNode, *classes: str) -> bool:
+    """Say whether the notebook's own output has elements of all these classes."""
+    shown = "".join(
+        str(output.get("data", {}).get("text/html", ""))
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+    )
+    return all(f'class="{name}"' in shown for name in classes)
+
+
+def _frame(record: RunRecord) -> dict[str, Any]:
     """Return what the template shows around the notebook, translated."""
-    declared = load_report(record.report).notebook_parameters
     styles = [file.read_text(encoding="utf-8") for file in STYLES if file.is_file()]
     moment = record.as_of or record.started_at
     return {
@@ -60,8 +69,7 @@ def _head(record: RunRecord) -> dict[str, Any]:
         "period": next(iter(_periods(record).values()), None),
         "parameters_title": _("Parameters"),
         "parameters": [
-            (name, _value(name, value, record), declared[name].help if name in declared else "")
-            for name, value in record.parameters.items()
+            (name, _value(name, value, record)) for name, value in record.parameters.items()
         ],
         "origin_title": _("Where the numbers come from"),
         "origin": [
@@ -79,7 +87,6 @@ def _head(record: RunRecord) -> dict[str, Any]:
             )
             if value
         ],
-        "print": _("Page"),
     }
 
 

@@ -106,7 +106,8 @@ def _record(
 ) -> RunRecord:
     """Return the record of a run that begins now."""
     zone = snapshot.timezone if snapshot else "UTC"
-    today = started_at.astimezone(ZoneInfo(zone)).date()
+    # As on the page: relative periods count from the day up to which the data goes.
+    today = (snapshot.as_of if snapshot else started_at).astimezone(ZoneInfo(zone)).date()
     return RunRecord(
         id=folder.name,
         report=report.name,

@@ -160,7 +160,9 @@ class Page:
         value = min(max(float(value), 0.0), 1.0)
         self.selection = replace(self.selection, inputs={**self.selection.inputs, name: value})
         if not self.live:
-            shown = f"{title}: {values.text_of(value, values.SHARE)}"
+            shown = _("{title}: {value}").format(
+                title=title, value=values.text_of(value, values.SHARE)
+            )
             self._show(f'<p class="wb-slider">{attribute(shown)}</p>', shown)
             return
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
+_SPACES = re.compile(r"[ \t\r\n\f\v]+")  # no-break spaces stay
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 
@@ -24,7 +25,7 @@ def _markdown() -> MarkdownIt:
 
 def escape_markdown(value: Any) -> str:
     """Return ``value`` on one line, with every character that Markdown could read escaped."""
-    return _PUNCTUATION.sub(r"\\\1", " ".join(str(value).split()))
+    return _PUNCTUATION.sub(r"\\\1", _SPACES.sub(" ", str(value)).strip())
 
 
 def markdown(text: str, **values: Any) -> str:

@@ -116,7 +116,7 @@ class Applications:
             "application_token, installed, user_id"
         )
         self._state.connection.execute(
-            f"INSERT INTO applications ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            f"INSERT INTO applications ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 name,
                 client_secret or secrets.token_urlsafe(36),
@@ -191,7 +191,7 @@ class Applications:
         """Delete an application with its tokens (its events and activities: their own modules)."""
         for table in ("applications", "application_tokens"):
             self._state.connection.execute(
-                f"DELETE FROM {table} WHERE client_id = ?",  # noqa: S608 - our own names
+                f"DELETE FROM {table} WHERE client_id = ?",
                 (client_id,),
             )
 

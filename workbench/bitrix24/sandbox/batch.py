@@ -80,7 +80,11 @@ def run(call: Call) -> dict[str, Any]:
             params = resolve(forms.parse(query), results)
             answer, spent = call.portal.perform(method.strip().lstrip("/"), params, call.caller)
         except Refusal as refusal:
-            errors[key] = {"error": refusal.code, "error_description": refusal.text, **refusal.extra}
+            errors[key] = {
+                "error": refusal.code,
+                "error_description": refusal.text,
+                **refusal.extra,
+            }
             if halt:
                 break
             continue

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from workbench.bitrix24.sandbox.fields import Entity, Field
+from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method
+from workbench.bitrix24.sandbox.records import conditions, read_page, selection
 
 CALLS = Entity(
     "calls",
@@ -31,3 +33,18 @@ CALLS = Entity(
         Field("CALL_TYPE", "integer"),
     ),
 )
+
+
+@method("voximplant.statistic.get", scope="telephony")
+def call_statistics(call: Call) -> Page:
+    """Calls; ``FILTER`` with the prefixes of telephony, ``SORT`` and ``ORDER`` as text."""
+    fields = list(CALLS.fields)
+    sql, values = conditions(call, CALLS, fields, call.mapping("filter"))
+    sort, way = call.get("sort"), call.get("order")
+    if isinstance(way, dict) and way:
+        sort, way = next(iter(way.items()))
+    name = str(sort or "ID").upper()
+    if name == "CALL_TYPE" or name not in CALLS.by_name:
+        raise Refusal("", f"Sorting by {name[:40]} is not possible.")
+    order = {name: "DESC" if str(way).upper() == "DESC" else "ASC"}
+    return read_page(call, CALLS, selection(call.state, CALLS, fields), sql, values, order)

@@ -1,12 +1,12 @@
 """Control calls: faults and the clock, off unless the server was started with ``--control``.
 
-    GET    /control/stats            figures (also without ``--control``)
-    GET    /control/faults           rules in force with how often they struck
-    POST   /control/faults           one rule, or a list of them, as JSON
-    DELETE /control/faults           no more faults
-    POST   /control/clock            {"advance": seconds}: the portal's clock jumps ahead
-    POST   /control/operating        {"limit": seconds or null} or {"method", "seconds"} to book
-    POST   /control/webhooks         {"user_id", "scopes"}: a further incoming webhook
+GET    /control/stats            figures (also without ``--control``)
+GET    /control/faults           rules in force with how often they struck
+POST   /control/faults           one rule, or a list of them, as JSON
+DELETE /control/faults           no more faults
+POST   /control/clock            {"advance": seconds}: the portal's clock jumps ahead
+POST   /control/operating        {"limit": seconds or null} or {"method", "seconds"} to book
+POST   /control/webhooks         {"user_id", "scopes"}: a further incoming webhook
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def control_routes(portal: Portal) -> list[Route]:
         given = await body(request)
         scopes = given.get("scopes")
         hook = portal.state.add_webhook(
-            int(given["user_id"]), scopes=portal.state.webhooks()[0].scopes if scopes is None else scopes
+            int(given["user_id"]),
+            scopes=portal.state.webhooks()[0].scopes if scopes is None else scopes,
         )
         return JSONResponse({"url": f"{portal.base_url}/rest/{hook.user_id}/{hook.code}/"})
 
@@ -74,7 +75,7 @@ def control_routes(portal: Portal) -> list[Route]:
             if not portal.control:
                 return JSONResponse({"error": "control calls are off; start with --control"}, 403)
             try:
-                return await handler(request)  # type: ignore[no-any-return]
+                return await handler(request)
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 return JSONResponse({"error": str(error)}, 400)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+
 from workbench.bitrix24.sandbox import crm, rights
-from workbench.bitrix24.sandbox.fields import Row, old_form
+from workbench.bitrix24.sandbox.fields import Entity, Field, Row, old_form
 from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method
 from workbench.bitrix24.sandbox.records import describe_all
-from workbench.bitrix24.sandbox.fields import Entity, Field
 
 CURRENCIES = Entity(
     "currencies",
@@ -100,7 +100,9 @@ def currency_fields(call: Call) -> dict[str, Row]:
 
 def _values(call: Call) -> Row:
     given = {k.upper(): v for k, v in call.mapping("fields", required=True).items()}
-    names = {f.name for f in CURRENCIES.fields if not f.hidden and not f.readonly and f.name != "BASE"}
+    names = {
+        f.name for f in CURRENCIES.fields if not f.hidden and not f.readonly and f.name != "BASE"
+    }
     return {k: v for k, v in given.items() if k in names}
 
 

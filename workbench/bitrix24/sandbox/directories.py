@@ -8,16 +8,13 @@ from typing import Any
 from workbench.bitrix24.sandbox import rights, stages
 from workbench.bitrix24.sandbox.fields import Entity, Field, Row
 from workbench.bitrix24.sandbox.filters import BadFilter, where
-from workbench.bitrix24.sandbox.methods import PAGE, Call, Page, Refusal, method, page, start_of
+from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method, page
 from workbench.bitrix24.sandbox.records import (
     Selection,
-    choose,
-    conditions,
     describe_all,
     identity,
     ordering,
     read_page,
-    selection,
 )
 from workbench.bitrix24.sandbox.stages import CATEGORIES, STAGE_HISTORY, STATUSES
 
@@ -32,7 +29,9 @@ def _typed(call: Call) -> Entity:
     if entity is None:
         raise Refusal("NOT_FOUND", "Smart process not found")
     if not entity.has("CATEGORY_ID"):
-        raise Refusal("ENTITY_TYPE_NOT_SUPPORTED", f"Entity type {{{entity.event.title()}}} is not supported")
+        raise Refusal(
+            "ENTITY_TYPE_NOT_SUPPORTED", f"Entity type {{{entity.event.title()}}} is not supported"
+        )
     return entity
 
 
@@ -110,7 +109,13 @@ def furnish_funnel(call: Call, entity: Entity, number: int) -> None:
     basic = [
         {"STATUS_ID": code, "NAME": code.title(), "SORT": 10 * (n + 1), "SEMANTICS": meaning}
         for n, (code, meaning) in enumerate(
-            (("NEW", None), ("PREPARATION", None), ("CLIENT", None), ("SUCCESS", "S"), ("FAIL", "F"))
+            (
+                ("NEW", None),
+                ("PREPARATION", None),
+                ("CLIENT", None),
+                ("SUCCESS", "S"),
+                ("FAIL", "F"),
+            )
         )
     ]
     call.state.insert_many(
@@ -118,7 +123,7 @@ def furnish_funnel(call: Call, entity: Entity, number: int) -> None:
         [
             {
                 "ENTITY_ID": stages.directory_of(entity, number),
-                "STATUS_ID": head + row["STATUS_ID"],
+                "STATUS_ID": f"{head}{row['STATUS_ID']}",
                 "NAME": row["NAME"],
                 "NAME_INIT": row["NAME"],
                 "SORT": row["SORT"],
@@ -164,7 +169,11 @@ def category_fields(call: Call) -> Row:
     """The fields of a funnel."""
     _typed(call)
     shown = [f for f in CATEGORIES.fields if not f.hidden]
-    return {"fields": {f.camel: value for f, value in zip(shown, describe_all(shown).values(), strict=True)}}
+    return {
+        "fields": {
+            f.camel: value for f, value in zip(shown, describe_all(shown).values(), strict=True)
+        }
+    }
 
 
 @method("crm.dealcategory.list", scope="crm")
@@ -200,7 +209,18 @@ def _status(row: Row) -> Row:
     text = {k: None if row.get(k) is None else str(row[k]) for k in row}
     result = {
         key: text.get(key)
-        for key in ("ID", "ENTITY_ID", "STATUS_ID", "NAME", "NAME_INIT", "SORT", "SYSTEM", "CATEGORY_ID", "COLOR", "SEMANTICS")  # fmt: skip
+        for key in (
+            "ID",
+            "ENTITY_ID",
+            "STATUS_ID",
+            "NAME",
+            "NAME_INIT",
+            "SORT",
+            "SYSTEM",
+            "CATEGORY_ID",
+            "COLOR",
+            "SEMANTICS",
+        )  # fmt: skip
     }
     result["NAME_INIT"] = result["NAME_INIT"] or ""
     if "STAGE" in row["ENTITY_ID"] or row["ENTITY_ID"] in ("STATUS", "QUOTE_STATUS"):
@@ -220,7 +240,7 @@ def list_statuses(call: Call) -> Page:
     except BadFilter as error:
         raise Refusal("", f"Invalid value of filter field '{error.field}'.") from None
     order = ordering(call.get("order"), names) or {"ENTITY_ID": "ASC", "SORT": "ASC"}
-    columns = [f for f in STATUSES.fields]
+    columns = list(STATUSES.fields)
     found = call.state.select("statuses", columns, sql, values, order=order)
     rows = [_status({f.name: v for f, v in zip(columns, row, strict=False)}) for row in found]
     return Page(rows, len(rows), None, rows=len(rows))
@@ -359,7 +379,9 @@ def list_stage_history(call: Call) -> Page:
     answer = read_page(
         call,
         STAGE_HISTORY,
-        Selection(list(chosen.values()), list(chosen), [_native(f, call) for f in chosen.values()], []),
+        Selection(
+            list(chosen.values()), list(chosen), [_native(f, call) for f in chosen.values()], []
+        ),
         sql,
         values,
         ordering(call.get("order"), names) or {"ID": "ASC"},
@@ -379,6 +401,6 @@ def _history_conditions(
     values = [entity.type_id, *values]
     limit, more = rights.readable(call.state, call.caller.user_id, entity)
     if limit:
-        parts.append(f'"OWNER_ID" IN (SELECT "ID" FROM "{entity.name}" WHERE {limit})')  # noqa: S608
+        parts.append(f'"OWNER_ID" IN (SELECT "ID" FROM "{entity.name}" WHERE {limit})')
         values += more
     return " AND ".join(part for part in parts if part), values

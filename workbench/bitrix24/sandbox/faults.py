@@ -40,7 +40,19 @@ class Rule:
 
 def rule(values: Mapping[str, Any]) -> Rule:
     """A rule from its map. Raises ValueError naming what is wrong."""
-    known = {"fault", "method", "nth", "every", "rate", "times", "after", "seconds", "entity", "n", "ids"}
+    known = {
+        "fault",
+        "method",
+        "nth",
+        "every",
+        "rate",
+        "times",
+        "after",
+        "seconds",
+        "entity",
+        "n",
+        "ids",
+    }
     strange = set(values) - known
     if strange:
         raise ValueError(f"unknown: {', '.join(sorted(map(str, strange)))}")

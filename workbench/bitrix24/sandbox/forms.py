@@ -39,13 +39,12 @@ def nest(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         if len(path) > MAX_DEPTH:
             continue
         at = tree
-        for step, following in zip(path, path[1:], strict=False):
+        for step in path[:-1]:
             key = step or str(_next(at))
             below = at.get(key)
             if not isinstance(below, dict):
                 below = at[key] = {}
             at = below
-            del following
         at[path[-1] or str(_next(at))] = value
     return {key: listed(value) for key, value in tree.items()}
 

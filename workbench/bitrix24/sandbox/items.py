@@ -67,7 +67,9 @@ def selection(state: State, entity: Entity, names: Mapping[str, Field], asked: A
         [f for _, f in columns],
         [n for n, _ in columns],
         [
-            (lambda v: v or 0) if f.name in ("COMPANY_ID", "CONTACT_ID") else universal_form(f, state.clock)
+            (lambda v: v or 0)
+            if f.name in ("COMPANY_ID", "CONTACT_ID")
+            else universal_form(f, state.clock)
             for _, f in columns
         ],
         [
@@ -97,7 +99,7 @@ def _complete(state: State, entity: Entity, rows: list[Row], asked: Any) -> None
         marks = ",".join("?" * len(ids))
         bodies = dict(
             state.connection.execute(
-                f'SELECT "{entity.key}", body FROM "{entity.name}" '  # noqa: S608 - declared names
+                f'SELECT "{entity.key}", body FROM "{entity.name}" '
                 f'WHERE "{entity.key}" IN ({marks}) AND body IS NOT NULL',
                 ids,
             )
@@ -229,7 +231,9 @@ def _values(call: Call, entity: Entity, *, imported: bool = False) -> Row:
         field = names.get(name)
         if field is None:
             if name == "contactIds" and entity.name == "deals":
-                result["CONTACT_IDS"] = value if isinstance(value, list) else [value] if value else []
+                result["CONTACT_IDS"] = (
+                    value if isinstance(value, list) else [value] if value else []
+                )
             elif name == "observers" and isinstance(value, list):
                 result["OBSERVERS"] = [int(v) for v in value if str(v).isdigit()]
             elif name == "fm" and isinstance(value, list | dict):
@@ -242,7 +246,9 @@ def _values(call: Call, entity: Entity, *, imported: bool = False) -> Row:
         if field.multiple and isinstance(value, dict):
             value = list(value.values())
         if field.multiple and not isinstance(value, list):
-            raise Refusal("100", f"Invalid value of the multiple field {name}: an array is expected")
+            raise Refusal(
+                "100", f"Invalid value of the multiple field {name}: an array is expected"
+            )
         result[field.name] = value
     keep = call.state.keepers(entity.name)
     for key, value in result.items():
@@ -266,7 +272,9 @@ def _multifields(value: Any) -> Row:
 
 
 def _invalid(name: str) -> Refusal:
-    return Refusal("CRM_FIELD_ERROR_VALUE_NOT_VALID", f'The value of the field "{name}" is not valid.')
+    return Refusal(
+        "CRM_FIELD_ERROR_VALUE_NOT_VALID", f'The value of the field "{name}" is not valid.'
+    )
 
 
 def _required(entity: Entity, fields: Sequence[Field], row: Mapping[str, Any]) -> None:
@@ -336,9 +344,7 @@ def delete_item(call: Call) -> list[Any]:
     """Delete an item; the answer is an empty list."""
     entity = entity_of(call)
     record, _row = _existing(call, entity)
-    crm.delete(
-        call.state, entity.name, record, actor=call.caller.user_id, connector=call.connector
-    )
+    crm.delete(call.state, entity.name, record, actor=call.caller.user_id, connector=call.connector)
     return []
 
 

@@ -6,53 +6,27 @@ Nothing is dropped in silence: whatever is odd is kept as well as it can be and 
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
+from workbench.bitrix24.sandbox.load_files import (
+    LoadReport,
+    Row,
+    day,
+    number,
+    other_files,
+    read_rows,
+)
 from workbench.bitrix24.sandbox.load_mapping import Mapping, read_mapping
 from workbench.bitrix24.sandbox.state import State
-from workbench.errors import ConfigurationError, SourceError, UsageError
+from workbench.errors import UsageError
 from workbench.i18n import _
 
 HOUR = time(9)  # of the portal's day at which a record of the files was made or closed
-EXAMPLES = 3
-Row = dict[str, str]
-
-
-@dataclass
-class Remark:
-    """Something odd: the file, what it is, how often, and a few examples."""
-
-    file: str
-    what: str
-    count: int
-    examples: list[str] = field(default_factory=list)
-
-
-@dataclass
-class LoadReport:
-    """What was loaded (rows per entity) and what was odd."""
-
-    rows: dict[str, int] = field(default_factory=dict)
-    remarks: list[Remark] = field(default_factory=list)
-
-    def note(self, file: str, what: str, values: Iterable[str]) -> None:
-        """Add a remark about every one of these values; none adds nothing."""
-        found = list(values)
-        if found:
-            kinds = [value for value, _n in Counter(found).most_common(EXAMPLES) if value]
-            self.remarks.append(Remark(file, what, len(found), kinds))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report as plain data."""
-        return asdict(self)
+PARTS = ("users", "companies", "products", "deals")
+Days = list[tuple[date | None, date | None]]  # made and closed, per row
 
 
 def load_directory(state: State, directory: Path, mapping: Path | Mapping) -> LoadReport:
@@ -71,62 +45,15 @@ def load_directory(state: State, directory: Path, mapping: Path | Mapping) -> Lo
             )
     report = LoadReport()
     tables = {
-        part: _read(directory / spec.file, spec.columns(), report)
-        for part in ("users", "companies", "products", "deals")
+        part: read_rows(directory / spec.file, spec.columns(), report)
+        for part in PARTS
         if (spec := getattr(meaning, part)) is not None
     }
+    named = {spec.file for part in PARTS if (spec := getattr(meaning, part)) is not None}
+    other_files(directory, named, report)
     with state.bulk():
         _Loading(state, meaning, tables, report).run()
     return report
-
-
-def _read(file: Path, columns: dict[str, str], report: LoadReport) -> list[Row]:
-    """Return a file's rows by role; checks the columns, says what was not taken."""
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(
-            _("{file} cannot be read: {reason}").format(file=file.name, reason=error.strerror),
-            hint=_("The mapping names this file; it is looked for in {folder}.").format(
-                folder=file.parent
-            ),
-        ) from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("cp1252", errors="replace")
-        report.note(file.name, _("not UTF-8; read as Windows-1252"), [""])
-    if "\0" in text:
-        raise SourceError(_("{file} is not a CSV file.").format(file=file.name))
-    head = text.split("\n", 1)[0]
-    delimiter = max(",;\t|", key=head.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    present = [name.strip() for name in reader.fieldnames or []]
-    if not present:
-        raise SourceError(_("{file} is empty.").format(file=file.name))
-    missing = [column for column in columns.values() if column not in present]
-    if missing:
-        raise ConfigurationError(
-            _("{file} has no column {names}.").format(file=file.name, names=", ".join(missing)),
-            hint=_("Its columns: {names}").format(names=", ".join(present)),
-        )
-    reader.fieldnames = present
-    try:
-        rows = [
-            {role: (row.get(column) or "").strip() for role, column in columns.items()}
-            for row in reader
-        ]
-    except csv.Error as error:
-        raise SourceError(
-            _("{file}, line {line}: {reason}").format(
-                file=file.name, line=reader.line_num, reason=error
-            )
-        ) from None
-    unused = [name for name in present if name not in columns.values()]
-    report.note(file.name, _("columns that the mapping does not use"), unused)
-    if not rows:
-        report.note(file.name, _("no rows"), [""])
-    return rows
 
 
 class _Loading:
@@ -142,6 +69,10 @@ class _Loading:
         self.users: dict[str, int] = {}
         self.companies: dict[str, int] = {}
         self.products: dict[str, int] = {}
+        self.today = state.now().date()
+        self.days: Days = [
+            (self._day(row["created"]), self._day(row.get("closed", ""))) for row in tables["deals"]
+        ]
 
     def run(self) -> None:
         """Write everything, parents before children."""
@@ -283,7 +214,8 @@ class _Loading:
                 for name, code in codes.items()
             ],
         )
-        made = self.state.timestamp()
+        # The files do not say since when a customer is known: at the latest since the first deal.
+        made = self._at(min((d for pair in self.days for d in pair if d), default=self.today))
         written: dict[int, dict[str, Any]] = {}
         for row, industry, country in zip(rows, industries, countries, strict=True):
             if row["name"]:
@@ -331,20 +263,13 @@ class _Loading:
         """Read an amount; one that is none is said and becomes 0."""
         if not text:
             return 0.0
-        try:
-            value = float(text.replace("\u202f", "").replace("\u00a0", "").replace(" ", ""))
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
+        value = number(text, self.mapping.decimal)
+        if value is None:
             self.report.note(file, _("{column} is no number").format(column=column), [text])
-            return 0.0
-        return value
+        return value or 0.0
 
     def _day(self, text: str) -> date | None:
-        try:
-            return date.fromisoformat(text)
-        except ValueError:
-            return None
+        return day(text, self.mapping.date_format) if text else None
 
     def _deals(self) -> None:
         spec, rows = self.mapping.deals, self.tables["deals"]
@@ -358,8 +283,8 @@ class _Loading:
             _("unknown stage; loaded as “{stage}”").format(stage=first.name),
             (row["stage"] for row in rows if row["stage"] not in stages),
         )
-        days = [(self._day(row["created"]), self._day(row.get("closed", ""))) for row in rows]
-        newest = max((day for pair in days for day in pair if day), default=self.state.now().date())
+        days = self.days
+        newest = max((d for pair in days for d in pair if d), default=self.today)
         for column, place in (("created", 0), ("closed", 1)):
             note(
                 file,
@@ -407,26 +332,29 @@ class _Loading:
             )
         self._write_deals(rows, days, newest, stages, first)
 
-    def _write_deals(self, rows, days, newest, stages, first) -> None:  # type: ignore[no-untyped-def]
+    def _write_deals(self, rows, days, newest, stages, first) -> None:
         spec = self.mapping.deals
         deals: list[dict[str, Any]] = []
         history: list[dict[str, Any]] = []
         products: list[dict[str, Any]] = []
-        early, unclosed, empty = [], [], []
+        early, unclosed, ignored = [], [], []
+        empty: dict[str, list[str]] = {}
         working = [stage for stage in self.mapping.stages if stage.semantics is None]
-        for number, (row, (made, closed)) in enumerate(zip(rows, days, strict=True), 1):
+        for number, (row, (made, closed)) in enumerate(zip(rows, self.days, strict=True), 1):
             stage = stages.get(row["stage"], first)
             made = made or closed or newest
             if stage.semantics is None:
+                ignored += [row["key"]] if closed else []
                 closed = None
             elif closed is None:
                 closed = newest
                 unclosed.append(row["stage"])
             if closed and closed < made:
                 early.append(row["key"])
+                closed = made
             amount = self._number(spec.file, spec.amount or "amount", row.get("amount", ""))
-            if not amount:
-                empty.append(row["stage"])
+            if not amount and spec.amount:
+                empty.setdefault(stage.name, []).append(row["amount"])
             moved = self._at(closed or made)
             user = self.users.get(row.get("user", ""), 1)
             deals.append(
@@ -482,9 +410,12 @@ class _Loading:
                     }
                 )
         note = self.report.note
-        note(spec.file, _("closed before it was made"), early)
+        note(spec.file, _("closed before it was made; closed on the day it was made"), early)
         note(spec.file, _("closed without a date; closed on {day}").format(day=newest), unclosed)
-        note(spec.file, _("no amount; loaded as 0"), empty)
+        note(spec.file, _("still open, yet with a closing date; not used"), ignored)
+        for name, values in empty.items():
+            what = _("{stage}: no {column}, or 0; loaded as 0")
+            note(spec.file, what.format(stage=name, column=spec.amount), values)
         history.sort(key=lambda row: row["CREATED_TIME"])
         self._insert("deals", deals)
         self._insert("stage_history", history)

@@ -56,7 +56,7 @@ class Products(_File):
 
 
 class Deals(_Strict):
-    """Deals: keys of the other files by name, dates as YYYY-MM-DD, amount as a number."""
+    """Deals: keys of the other files by name, dates and amounts as the mapping says."""
 
     file: str = Field(pattern=r"^[^/\\]+$")
     key: str
@@ -86,9 +86,15 @@ class Stage(_Strict):
 
 
 class Mapping(_Strict):
-    """The whole mapping."""
+    """The whole mapping.
+
+    ``decimal`` is the decimal mark of amounts, ``date_format`` the strptime pattern of dates
+    (ISO 8601 without one).
+    """
 
     currency: str = Field("EUR", pattern=r"^[A-Z]{3}$")
+    decimal: Literal[".", ","] = "."
+    date_format: str | None = Field(None, pattern=r"%")
     users: Users | None = None
     companies: Companies | None = None
     products: Products | None = None

@@ -130,7 +130,9 @@ METHODS: dict[str, Method] = {}
 BASIC = "basic"
 
 
-def method(name: str, *, scope: str = BASIC, batch: bool = True) -> Callable[[Decorated], Decorated]:
+def method(
+    name: str, *, scope: str = BASIC, batch: bool = True
+) -> Callable[[Decorated], Decorated]:
     """Register a handler; several may be stacked. ``batch=False`` forbids it inside a batch."""
 
     def register(handler: Decorated) -> Decorated:

@@ -20,12 +20,24 @@ from starlette.routing import BaseRoute
 from workbench.bitrix24.sandbox import answers, crm, rights
 from workbench.bitrix24.sandbox.accounts import Accounts, cost
 from workbench.bitrix24.sandbox.faults import Faults, Rule
-from workbench.bitrix24.sandbox.methods import BASIC, METHODS, Call, Caller, Method, Page, Refusal, lowered
+from workbench.bitrix24.sandbox.methods import (
+    BASIC,
+    METHODS,
+    Call,
+    Caller,
+    Method,
+    Page,
+    Refusal,
+    lowered,
+)
 from workbench.bitrix24.sandbox.state import State
 
 EXTENSIONS = ("applications", "events", "placements", "processes", "pages")
 # The catalogue of entities brings the others.
-SUBJECTS = ("portal_methods", "items", "directories", "product_rows", "notifications", "comments")
+SUBJECTS = (
+    "portal_methods", "items", "directories", "product_rows", "notifications", "comments", "todos",
+    "deal_contacts",
+)  # fmt: skip
 
 
 class Portal:
@@ -90,7 +102,9 @@ class Portal:
     @staticmethod
     def label(caller: Caller) -> str:
         """How the figures name a caller: never by its secret."""
-        return f"app {caller.client_id}" if caller.client_id else f"webhook of user {caller.user_id}"
+        return (
+            f"app {caller.client_id}" if caller.client_id else f"webhook of user {caller.user_id}"
+        )
 
     # -- calls ----------------------------------------------------------------------------
 
@@ -100,7 +114,9 @@ class Portal:
         if found is None:
             raise Refusal("ERROR_METHOD_NOT_FOUND", "Method not found!", 404)
         if inner and not found.batch:
-            raise Refusal("ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage", 405)
+            raise Refusal(
+                "ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage", 405
+            )
         if found.scope != BASIC and not allowed(found.scope, caller.scopes):
             raise Refusal(
                 "insufficient_scope",
@@ -111,13 +127,17 @@ class Portal:
             )
         return found
 
-    def _begin(self, name: str, params: dict[str, Any], caller: Caller, inner: bool) -> tuple[Method, Call]:
+    def _begin(
+        self, name: str, params: dict[str, Any], caller: Caller, inner: bool
+    ) -> tuple[Method, Call]:
         found = self.method(name, caller, inner=inner)
         line = self.accounts.line(self.label(caller), found.name)
         if found.name != "batch" and self.accounts.exhausted(caller.key, found.name):
             line.refused += 1
             self.accounts.totals.refused += 1
-            raise Refusal("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429)
+            raise Refusal(
+                "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429
+            )
         line.calls += 1
         self.accounts.totals.calls += 1
         return found, Call(self, caller, found.name, lowered(params), params)
@@ -134,7 +154,9 @@ class Portal:
             self.accounts.totals.rows += page.rows
         return page
 
-    def perform(self, name: str, params: dict[str, Any], caller: Caller) -> tuple[Page, dict[str, Any]]:
+    def perform(
+        self, name: str, params: dict[str, Any], caller: Caller
+    ) -> tuple[Page, dict[str, Any]]:
         """One call inside a batch: its answer and its ``time``."""
         start = time.time()
         found, call = self._begin(name, params, caller, True)
@@ -143,11 +165,15 @@ class Portal:
             close = getattr(answer, "close", None)
             if close:
                 close()
-            raise Refusal("ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage", 405)
+            raise Refusal(
+                "ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage", 405
+            )
         page = self._end(found, caller, answer)
         return page, self.timing(start, caller, found.name)
 
-    async def answer(self, name: str, params: dict[str, Any], caller: Caller) -> tuple[Page, dict[str, Any]]:
+    async def answer(
+        self, name: str, params: dict[str, Any], caller: Caller
+    ) -> tuple[Page, dict[str, Any]]:
         """One call of its own: its answer and its ``time``."""
         start = time.time()
         found, call = self._begin(name, params, caller, False)

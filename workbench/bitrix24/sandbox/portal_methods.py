@@ -125,7 +125,9 @@ def owner_types(call: Call) -> list[dict[str, Any]]:
         {
             "ID": entity.type_id,
             "NAME": entity.name,
-            "SYMBOL_CODE": "DYNAMIC_" + str(type_id) if entity.name.startswith("items_") else entity.event,
+            "SYMBOL_CODE": "DYNAMIC_" + str(type_id)
+            if entity.name.startswith("items_")
+            else entity.event,
             "SYMBOL_CODE_SHORT": entity.short,
         }
         for type_id, entity in sorted(call.state.by_type.items())

@@ -135,7 +135,9 @@ def read_page(
     return Page(rows, total, more, rows=len(rows), counted=state.count_sql(entity.name, "", ()))
 
 
-def list_records(call: Call, entity: Entity, default_order: Mapping[str, str] | None = None) -> Page:
+def list_records(
+    call: Call, entity: Entity, default_order: Mapping[str, str] | None = None
+) -> Page:
     """Answer an old list method."""
     fields = call.state.fields(entity.name)
     sql, values = conditions(call, entity, fields, call.mapping("filter"))
@@ -180,7 +182,12 @@ def full_row(state: State, entity: Entity, record: int) -> Row:
 
 
 def writable(
-    call: Call, entity: Entity, given: Mapping[str, Any], *, creating: bool, names: Mapping[str, Field]
+    call: Call,
+    entity: Entity,
+    given: Mapping[str, Any],
+    *,
+    creating: bool,
+    names: Mapping[str, Field],
 ) -> Row:
     """The values of a write that the caller may set, by UPPER_CASE name; the rest is ignored."""
     result: Row = {}
@@ -189,7 +196,9 @@ def writable(
         field = names.get(key) or names.get(key.upper())
         if field is None:
             if key.upper() == "CONTACT_IDS" and entity.name == "deals":
-                result["CONTACT_IDS"] = value if isinstance(value, list) else [value] if value else []
+                result["CONTACT_IDS"] = (
+                    value if isinstance(value, list) else [value] if value else []
+                )
             elif key.upper().startswith("PARENT_ID_") and key[10:].isdigit():
                 result[key.upper()] = call_number(value)
             continue
@@ -272,9 +281,7 @@ def delete_record(call: Call, entity: Entity) -> bool:
     """Answer an old delete method."""
     record = identity(call)
     existing(call, entity, record)
-    crm.delete(
-        call.state, entity.name, record, actor=call.caller.user_id, connector=call.connector
-    )
+    crm.delete(call.state, entity.name, record, actor=call.caller.user_id, connector=call.connector)
     return True
 
 

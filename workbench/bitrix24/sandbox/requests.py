@@ -72,7 +72,9 @@ async def parameters(request: Request) -> dict[str, Any]:
         raise Refusal("INVALID_REQUEST", "Request entity is too large", 413)
     if not body:
         return params
-    if kind == "application/json" or (kind != "application/x-www-form-urlencoded" and body[:1] == b"{"):
+    if kind == "application/json" or (
+        kind != "application/x-www-form-urlencoded" and body[:1] == b"{"
+    ):
         try:
             given = orjson.loads(body)
         except orjson.JSONDecodeError:
@@ -124,7 +126,9 @@ class Door:
                 if where.user is not None
                 else portal.token_caller(token)
             )
-            portal.accounts.line(portal.label(caller), name if name == "batch" else "").requests += 1
+            portal.accounts.line(
+                portal.label(caller), name if name == "batch" else ""
+            ).requests += 1
             portal.owed = 0.0
             answer, times = await portal.answer(where.method, params, caller)
             if portal.real_time:
@@ -157,7 +161,9 @@ class Door:
         if rule.fault == "503":
             raise Refusal("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
         if rule.fault == "429":
-            raise Refusal("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429)
+            raise Refusal(
+                "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429
+            )
         if rule.fault == "500":
             raise Refusal("INTERNAL_SERVER_ERROR", "Internal server error", 500)
         if rule.fault == "expired":

@@ -39,7 +39,9 @@ def build_app(portal: Portal) -> Starlette:
                 await stop()
 
     async def front(_request: Request) -> Response:
-        return PlainTextResponse("Bitrix24-compatible sandbox portal. REST: /rest/USER/CODE/METHOD\n")
+        return PlainTextResponse(
+            "Bitrix24-compatible sandbox portal. REST: /rest/USER/CODE/METHOD\n"
+        )
 
     async def unknown(_request: Request, _error: Exception) -> Response:
         return JSONResponse({"error": "NOT_FOUND", "error_description": "Not found"}, 404)

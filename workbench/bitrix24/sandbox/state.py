@@ -396,7 +396,7 @@ class State:
         if not sets:
             return self.get(name, key) is not None
         cursor = self.connection.execute(
-            f'UPDATE "{name}" SET {", ".join(sets)} WHERE "{entity.key}" = ?',  # noqa: S608 - declared names
+            f'UPDATE "{name}" SET {", ".join(sets)} WHERE "{entity.key}" = ?',
             (*values, key),
         )
         self._versions[name] += 1
@@ -405,14 +405,14 @@ class State:
     def delete(self, name: str, key: int) -> bool:
         """Delete one row; False if there is none."""
         entity = self.entities[name]
-        cursor = self.connection.execute(f'DELETE FROM "{name}" WHERE "{entity.key}" = ?', (key,))  # noqa: S608
+        cursor = self.connection.execute(f'DELETE FROM "{name}" WHERE "{entity.key}" = ?', (key,))
         self._versions[name] += 1
         return cursor.rowcount > 0
 
     def delete_where(self, name: str, filter: Mapping[str, Any]) -> int:
         """Delete every row that a filter finds; returns how many."""
         sql, values = where(filter, self._names(name), self.zone, strict=True)
-        cursor = self.connection.execute(f'DELETE FROM "{name}" WHERE {sql or "1"}', values)  # noqa: S608
+        cursor = self.connection.execute(f'DELETE FROM "{name}" WHERE {sql or "1"}', values)
         self._versions[name] += 1
         return cursor.rowcount
 
@@ -481,7 +481,7 @@ class State:
         ]
         if entity.key not in (order or {}):
             ordering.append(f'"{entity.key}"')
-        query = f'SELECT {picked} FROM "{name}"{" WHERE " + sql if sql else ""} ORDER BY {", ".join(ordering)}'  # noqa: S608
+        query = f'SELECT {picked} FROM "{name}"{" WHERE " + sql if sql else ""} ORDER BY {", ".join(ordering)}'
         if limit is not None:
             query += f" LIMIT {int(limit)}"
             if offset:
@@ -501,7 +501,7 @@ class State:
         if known is None or known[0] != version:
             if len(self._counts) > 2_000:
                 self._counts.clear()
-            query = f'SELECT count(*) FROM "{name}"{" WHERE " + sql if sql else ""}'  # noqa: S608
+            query = f'SELECT count(*) FROM "{name}"{" WHERE " + sql if sql else ""}'
             known = self._counts[key] = (
                 version,
                 self.connection.execute(query, values).fetchone()[0],

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from typing import Any
+
 from workbench.bitrix24.sandbox import rights
-from workbench.bitrix24.sandbox.fields import Row
+from workbench.bitrix24.sandbox.fields import Entity, Field, Row
 from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method, page
-from workbench.bitrix24.sandbox.fields import Entity, Field
 
 USER_FIELDS = Entity(
     "user_fields",
@@ -49,7 +49,17 @@ def _sent(row: Row, *, languages: bool | str) -> Row:
         "ID": str(row["ID"]),
         **{k: row[k] for k in ("ENTITY_ID", "FIELD_NAME", "USER_TYPE_ID", "XML_ID")},
         "SORT": str(row["SORT"] if row["SORT"] is not None else 100),
-        **{k: row[k] for k in ("MULTIPLE", "MANDATORY", "SHOW_FILTER", "SHOW_IN_LIST", "EDIT_IN_LIST", "IS_SEARCHABLE")},  # fmt: skip
+        **{
+            k: row[k]
+            for k in (
+                "MULTIPLE",
+                "MANDATORY",
+                "SHOW_FILTER",
+                "SHOW_IN_LIST",
+                "EDIT_IN_LIST",
+                "IS_SEARCHABLE",
+            )
+        },  # fmt: skip
         "SETTINGS": row.get("SETTINGS") or {},
     }
     labels = row.get("LABELS") or {}
@@ -120,7 +130,14 @@ def _create(call: Call, owner: str, given: Row) -> int:
         raise Refusal("ERROR_CORE", "The field name holds characters that are not allowed.")
     if call.state.count("user_fields", {"ENTITY_ID": owner, "FIELD_NAME": name}):
         raise Refusal("ERROR_CORE", f"The field {name} for the object {owner} already exists.")
-    flags = ("MULTIPLE", "MANDATORY", "SHOW_FILTER", "SHOW_IN_LIST", "EDIT_IN_LIST", "IS_SEARCHABLE")
+    flags = (
+        "MULTIPLE",
+        "MANDATORY",
+        "SHOW_FILTER",
+        "SHOW_IN_LIST",
+        "EDIT_IN_LIST",
+        "IS_SEARCHABLE",
+    )
     defaults = {"MULTIPLE": "N", "MANDATORY": "N", "SHOW_FILTER": "N", "SHOW_IN_LIST": "Y", "EDIT_IN_LIST": "Y", "IS_SEARCHABLE": "N"}  # fmt: skip
     return call.state.add(
         "user_fields",
@@ -151,7 +168,11 @@ def _change(call: Call, row: Row, given: Row) -> None:
 
 def _merged(call: Call, present: list[Row], given: Any) -> list[Row]:
     """Options after an update: a known ID changes (or goes with ``DEL: Y``), others are added."""
-    items = [i for i in (given.values() if isinstance(given, dict) else given or []) if isinstance(i, dict)]
+    items = [
+        i
+        for i in (given.values() if isinstance(given, dict) else given or [])
+        if isinstance(i, dict)
+    ]
     options = {int(o["ID"]): o for o in present}
     fresh = []
     for item in items:
@@ -234,7 +255,13 @@ def _config(row: Row) -> Row:
     }
     if row["USER_TYPE_ID"] == "enumeration":
         result["enum"] = [
-            {"id": o["ID"], "value": o["VALUE"], "def": o["DEF"], "sort": o["SORT"], "xmlId": o["XML_ID"]}
+            {
+                "id": o["ID"],
+                "value": o["VALUE"],
+                "def": o["DEF"],
+                "sort": o["SORT"],
+                "xmlId": o["XML_ID"],
+            }
             for o in row.get("LIST") or []
         ]
     return result
@@ -252,7 +279,12 @@ def list_configs(call: Call) -> Page:
     """Definitions of one owner (``filter[entityId]``) in the universal form."""
     _module(call)
     filter = call.mapping("filter")
-    names = {"entityId": "ENTITY_ID", "id": "ID", "fieldName": "FIELD_NAME", "userTypeId": "USER_TYPE_ID"}
+    names = {
+        "entityId": "ENTITY_ID",
+        "id": "ID",
+        "fieldName": "FIELD_NAME",
+        "userTypeId": "USER_TYPE_ID",
+    }
     kept = {names[k]: v for k, v in filter.items() if k in names}
     answer = page(call, [_config(row) for row in call.state.find("user_fields", kept)])
     answer.result = {"fields": answer.result}

@@ -16,7 +16,9 @@ def old_value(field: Field, clock: Clock) -> Convert | None:
         return None
     one = _old_one(field, clock)
     if field.multiple:
-        return lambda values: [one(v) for v in values] if isinstance(values, list) else [one(values)]
+        return lambda values: (
+            [one(v) for v in values] if isinstance(values, list) else [one(values)]
+        )
     return one
 
 
@@ -26,7 +28,9 @@ def universal_value(field: Field, clock: Clock) -> Convert | None:
         return None
     one = _universal_one(field, clock)
     if field.multiple:
-        return lambda values: [one(v) for v in values] if isinstance(values, list) else [one(values)]
+        return lambda values: (
+            [one(v) for v in values] if isinstance(values, list) else [one(values)]
+        )
     return one
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+
 from workbench.bitrix24.sandbox import rights
-from workbench.bitrix24.sandbox.fields import Row, old_form
+from workbench.bitrix24.sandbox.changes import Change
+from workbench.bitrix24.sandbox.fields import Entity, Field, Row, old_form
 from workbench.bitrix24.sandbox.filters import BadFilter, where
 from workbench.bitrix24.sandbox.methods import PAGE, Call, Page, Refusal, method, start_of
-from workbench.bitrix24.sandbox.changes import Change
-from workbench.bitrix24.sandbox.fields import Entity, Field
 
 USERS = Entity(
     "users",
@@ -130,7 +130,13 @@ def list_users(call: Call) -> Page:
     sql = f"{sql} AND IS_ADMIN IS NOT NULL" if sql else ""
     start = start_of(call)
     found = call.state.select(
-        "users", [names["ID"]], sql, values, order={field.name: way}, limit=PAGE, offset=max(0, start)
+        "users",
+        [names["ID"]],
+        sql,
+        values,
+        order={field.name: way},
+        limit=PAGE,
+        offset=max(0, start),
     )
     rows = [row for (key,) in found if (row := call.state.get("users", key)) is not None]
     shown = [_picked(call, row) for row in rows]

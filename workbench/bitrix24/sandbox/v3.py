@@ -74,5 +74,9 @@ class Door:
         given = params.get("id")
         row = self.portal.state.get("tasks", given) if isinstance(given, int) else None
         if row is None:
-            raise Problem("ENTITYNOTFOUNDEXCEPTION", f"Entity with id `{str(given)[:20]}` is not found")
-        return {"item": {"id": row["ID"], "title": row["TITLE"], "responsibleId": row["RESPONSIBLE_ID"]}}
+            raise Problem(
+                "ENTITYNOTFOUNDEXCEPTION", f"Entity with id `{str(given)[:20]}` is not found"
+            )
+        return {
+            "item": {"id": row["ID"], "title": row["TITLE"], "responsibleId": row["RESPONSIBLE_ID"]}
+        }

@@ -31,7 +31,7 @@ def stalled_by_stage(frame: pd.DataFrame) -> alt.LayerChart:
     long = long.assign(
         series=long["part"].map(names), part_order=long["part"].map({"stalled": 0, "moving": 1})
     )
-    y = alt.Y("stage:N", sort=alt.SortField("rank"), title=None)
+    y = alt.Y("stage:N", sort=data["stage"].tolist(), title=None)
     bars = (
         alt.Chart(long)
         .mark_bar()

@@ -22,7 +22,7 @@ def funnel(frame: pd.DataFrame) -> alt.LayerChart:
     data = data.assign(rank=range(len(data)), label=[_label(row) for row in data.itertuples()])
     data = data[["stage", "rank", "reached", "step_conversion", "cumulative_conversion", "label"]]
     base = alt.Chart(data).encode(
-        y=alt.Y("stage:N", sort=alt.SortField("rank"), title=None),
+        y=alt.Y("stage:N", sort=data["stage"].tolist(), title=None),
         x=alt.X(
             "reached:Q",
             title=_("Deals that reached the stage"),

@@ -55,7 +55,7 @@ def win_rate_by_group(frame: pd.DataFrame, group: str, group_title: str) -> alt.
     """
     data, note = axes.top_groups(axes.as_float(frame, "closed_win_rate"), group, "closed_win_rate")
     base = alt.Chart(data).encode(
-        y=alt.Y("name:N", sort=alt.SortField("rank"), title=None),
+        y=alt.Y("name:N", sort=data["name"].tolist(), title=None),
         x=alt.X(
             "closed_win_rate:Q",
             title=axes.noted(_("Won among closed deals"), note),

@@ -55,7 +55,7 @@ def revenue_by_group(
     """
     data, note = axes.top_groups(axes.as_float(frame, "won_revenue"), group, "won_revenue")
     top = axes.largest(data, "won_revenue")
-    y = alt.Y("name:N", sort=alt.SortField("rank"), title=None)
+    y = alt.Y("name:N", sort=data["name"].tolist(), title=None)
     base = alt.Chart(data).encode(
         y=y,
         x=axes.money_x("won_revenue", axes.noted(_("Won revenue"), note), top, currency),

@@ -41,7 +41,7 @@ def about(selection: Selection) -> Content:
     text = _(
         "**{title}** · {pipeline} · {stage} · {amount} — {status}. [Open the card on the portal]"
     )
-    filled = {
+    filled: dict[str, object] = {
         "title": found.title,
         "pipeline": found.pipeline,
         "stage": found.stage,
@@ -71,7 +71,8 @@ def figures(selection: Selection) -> Content:
             found.age_days,
             values.DAYS,
             help=_(
-                "Won deals left this stage after {median} (median); four out of five within {limit}."
+                "Won deals left this stage after {median} (median); "
+                "four out of five within {limit}."
             ).format(
                 median=values.text_of(found.median_days, values.DAYS),
                 limit=values.text_of(found.limit_days, values.DAYS),
@@ -154,7 +155,7 @@ def _deal_id(selection: Selection) -> int:
 
 
 def _metric_options(selection: Selection, metric: str, found: Peer) -> dict[str, Any]:
-    """Look at the deal's pipeline where the metric knows pipelines, at everything else where not."""
+    """Look at the deal's pipeline if the metric knows pipelines, else at everything."""
     own = Selection(selection.snapshot, selection.period, {"pipeline": found.pipeline})
     options: dict[str, Any] = {"where": own.where([metric]) or ""}
     if not selection.period.is_all:

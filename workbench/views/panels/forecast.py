@@ -221,7 +221,8 @@ def scenario(selection: Selection) -> Content:
             Column("high", _("High"), values.MONEY),
         ],
         _(
-            "Open deals due by the end of the quarter, each won with the win rate; interval of 80 %."
+            "Open deals due by the end of the quarter, each won with the win rate; "
+            "interval of 80 %."
         ),
     )
 
@@ -311,7 +312,8 @@ def answer(selection: Selection) -> dict[str, Any]:
 def _backtest_finding(found: Forecast) -> str:
     model, naive = found.errors["ets"]["wape"], found.errors["seasonal_naive"]["wape"]
     return _(
-        "On {n} forecasts of the past the model erred by {model} of revenue, the baseline by {naive}."
+        "On {n} forecasts of the past the model erred by {model} of revenue, "
+        "the baseline by {naive}."
     ).format(
         n=format_number(found.errors["ets"]["n"]),
         model=format_percent(model),
