@@ -88,7 +88,7 @@ def start(
     elif load is not None and mapping is not None and not records.count("users"):
         from workbench.bitrix24.sandbox.load import load_directory
 
-        load_directory(records, load, mapping)  # the report: workbench sandbox load
+        sandbox_load.show(load_directory(records, load, mapping))
     if not records.count("users"):
         _furnish(records)
     if not records.webhooks():

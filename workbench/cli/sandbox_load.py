@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from workbench.bitrix24.sandbox.load_files import LoadReport
 
 
 def load(
@@ -22,14 +25,9 @@ def load(
     """
     import json
 
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     from workbench.bitrix24.sandbox.load import load_directory
     from workbench.bitrix24.sandbox.load_mapping import read_mapping
     from workbench.bitrix24.sandbox.state import State
-    from workbench.i18n import _, format_number
 
     meaning = read_mapping(mapping)
     records = State(state)
@@ -40,6 +38,17 @@ def load(
     if as_json:
         print(json.dumps(report.as_dict(), ensure_ascii=False, indent=2))
         return
+    show(report)
+
+
+def show(report: LoadReport) -> None:
+    """Print what was loaded and what was odd."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from workbench.i18n import _, format_number
+
     console = Console()
     for table, rows in report.rows.items():
         console.print(f"{table}: {format_number(rows)}")

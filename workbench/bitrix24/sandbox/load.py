@@ -14,9 +14,9 @@ from typing import Any
 from workbench.bitrix24.sandbox.load_files import (
     LoadReport,
     Row,
-    day,
-    number,
     other_files,
+    read_day,
+    read_number,
     read_rows,
 )
 from workbench.bitrix24.sandbox.load_mapping import Mapping, read_mapping
@@ -263,13 +263,13 @@ class _Loading:
         """Read an amount; one that is none is said and becomes 0."""
         if not text:
             return 0.0
-        value = number(text, self.mapping.decimal)
+        value = read_number(text, self.mapping.decimal)
         if value is None:
             self.report.note(file, _("{column} is no number").format(column=column), [text])
         return value or 0.0
 
     def _day(self, text: str) -> date | None:
-        return day(text, self.mapping.date_format) if text else None
+        return read_day(text, self.mapping.date_format) if text else None
 
     def _deals(self) -> None:
         spec, rows = self.mapping.deals, self.tables["deals"]

@@ -141,7 +141,7 @@ def other_files(directory: Path, known: set[str], report: LoadReport) -> None:
             report.note(file.name, _("a file that the mapping does not name; not read"), [""])
 
 
-def number(text: str, decimal: str) -> float | None:
+def read_number(text: str, decimal: str) -> float | None:
     """Amount of a text with ``decimal`` as its decimal mark; None if it is no finite number.
 
     Spaces and the other mark group thousands; a currency sign may stand before or after.
@@ -156,7 +156,7 @@ def number(text: str, decimal: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def day(text: str, pattern: str | None) -> date | None:
+def read_day(text: str, pattern: str | None) -> date | None:
     """Date of a text: ISO 8601 (a time of day may follow), or as ``pattern`` of strptime says."""
     try:
         if pattern:

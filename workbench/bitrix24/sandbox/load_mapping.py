@@ -110,6 +110,8 @@ class Mapping(_Strict):
             values = [getattr(stage, what) for stage in self.stages]
             if len(set(values)) < len(values):
                 raise ValueError(f"stages: the same {what} twice")
+        if all(stage.semantics for stage in self.stages):
+            raise ValueError("stages: at least one must be open (without semantics)")
         return self
 
 

@@ -115,6 +115,8 @@ from workbench.bitrix24.sandbox.changes import Change
 from workbench.bitrix24.sandbox.fields import Clock, Entity, Field, Row, to_native, to_stored
 from workbench.bitrix24.sandbox.filters import expression, where
 from workbench.bitrix24.sandbox.smart_processes import smart_entity
+from workbench.errors import UsageError
+from workbench.i18n import _
 
 __all__ = ["Change", "State", "Webhook"]
 
@@ -167,19 +169,7 @@ class State:
 
     def __init__(self, path: str | Path | None = None, *, timezone: str = "Europe/Paris") -> None:
         self.path = Path(path) if path else None
-        self.connection = sqlite3.connect(
-            self.path or ":memory:",
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=512,
-        )
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-            "temp_store=MEMORY",
-            "cache_size=-65536",
-        ):
-            self.connection.execute(f"PRAGMA {pragma}")
+        self.connection = _connected(self.path)
         self.connection.create_function(
             "fold", 1, lambda v: None if v is None else str(v).casefold(), deterministic=True
         )
@@ -584,6 +574,32 @@ class State:
     def close(self) -> None:
         """Close the database."""
         self.connection.close()
+
+
+def _connected(path: Path | None) -> sqlite3.Connection:
+    """Open the portal's file; raises UsageError for one that is none or cannot be made."""
+    connection = None
+    try:
+        connection = sqlite3.connect(
+            path or ":memory:", isolation_level=None, check_same_thread=False, cached_statements=512
+        )
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "temp_store=MEMORY",
+            "cache_size=-65536",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.DatabaseError as error:
+        if connection is not None:
+            connection.close()
+        raise UsageError(
+            _("The portal's file {file} cannot be opened: {reason}").format(
+                file=path, reason=error
+            ),
+            hint=_("Choose a file that this command made, or a new one in a folder that exists."),
+        ) from None
+    return connection
 
 
 def _shown(field: Field) -> Field:
