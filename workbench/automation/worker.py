@@ -158,19 +158,21 @@ def apply_schedules() -> None:
     """Bring the queue's schedules in step with the report files, and catch up.
 
     Of the slots that fell due while no worker ran, the latest is run, the others are passed over.
-    A report file that is wrong keeps its earlier schedule out; the others go on.
+    A report file that has become wrong keeps its earlier schedule, whose jobs then fail with what
+    is wrong; the others go on.
     """
-    wanted = {}
+    wanted, wrong = {}, set()
     for name in report_names():
         try:
             report = load_report(name)
         except WorkbenchError as problem:
             log.error("%s", problem)
+            wrong.add(name)
             continue
         if report.schedule:
             wanted[name] = report.schedule
     for known in DBOS.list_schedules():
-        if known["schedule_name"] not in wanted:
+        if known["schedule_name"] not in wanted.keys() | wrong:
             DBOS.delete_schedule(known["schedule_name"])
     DBOS.apply_schedules(
         [
@@ -187,15 +189,14 @@ def apply_schedules() -> None:
     )
     now = datetime.now(UTC)
     for known in DBOS.list_schedules():
-        fired = known["last_fired_at"]
-        if not fired:
-            continue
-        zone = wanted[known["schedule_name"]].zone
-        latest = croniter(
-            known["schedule"], now.astimezone(zone), second_at_beginning=True
-        ).get_prev(datetime)
-        if latest > datetime.fromisoformat(fired):
-            DBOS.backfill_schedule(known["schedule_name"], latest - timedelta(seconds=1), now)
+        name, fired = known["schedule_name"], known["last_fired_at"]
+        if name in wanted and fired:
+            line = croniter(
+                known["schedule"], now.astimezone(wanted[name].zone), second_at_beginning=True
+            )
+            latest = line.get_prev(datetime)
+            if latest > datetime.fromisoformat(fired):
+                DBOS.backfill_schedule(name, latest - timedelta(seconds=1), now)
 
 
 def _files() -> list[tuple[str, int]]:
