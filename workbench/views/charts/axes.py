@@ -135,8 +135,8 @@ def as_float(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
 def top_groups(frame: pd.DataFrame, group: str, value: str) -> tuple[pd.DataFrame, str]:
     """Return the largest groups by ``value`` and a note on those left out (empty if none).
 
-    The frame has ``name`` (groups without one become “Not given”), ``value``, ``n`` and ``rank``
-    (0 = largest), in that order.
+    The frame has ``name`` (groups without one become “Not given”), ``value`` and ``n``, the
+    largest first.
     """
     names = frame[group].astype("object").where(frame[group].notna(), _("Not given"))
     ordered = frame.assign(name=names).dropna(subset=[value])
@@ -144,7 +144,17 @@ def top_groups(frame: pd.DataFrame, group: str, value: str) -> tuple[pd.DataFram
     left_out = len(ordered) - MOST_GROUPS
     note = _("{n} smaller ones not shown").format(n=left_out) if left_out > 0 else ""
     shown = ordered.head(MOST_GROUPS)
-    return shown.assign(rank=range(len(shown)))[["name", value, "n", "rank"]], note
+    return shown.assign(name=told_apart(shown["name"]))[["name", value, "n"]], note
+
+
+def told_apart(names: Iterable[Any]) -> list[str]:
+    """Number the names that come again, so that each has a row of its own."""
+    seen: dict[str, int] = {}
+    found = []
+    for name in map(str, names):
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found
 
 
 def noted(title: str, note: str) -> str:

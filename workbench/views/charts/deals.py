@@ -17,7 +17,7 @@ def stalled_by_stage(frame: pd.DataFrame) -> alt.LayerChart:
     (counts), in the order to show.
     """
     names = {"stalled": _("Stalled"), "moving": _("Moving")}
-    data = axes.as_float(frame, "open", "stalled").assign(rank=range(len(frame)))
+    data = axes.as_float(frame, "open", "stalled").assign(stage=axes.told_apart(frame["stage"]))
     data = data.assign(moving=(data["open"] - data["stalled"]).clip(lower=0))
     data = data.assign(
         label=[
@@ -27,7 +27,7 @@ def stalled_by_stage(frame: pd.DataFrame) -> alt.LayerChart:
             for row in data.itertuples()
         ]
     )
-    long = data.melt(["stage", "rank", "open"], list(names), var_name="part", value_name="deals")
+    long = data.melt(["stage", "open"], list(names), var_name="part", value_name="deals")
     long = long.assign(
         series=long["part"].map(names), part_order=long["part"].map({"stalled": 0, "moving": 1})
     )
@@ -58,7 +58,7 @@ def stalled_by_stage(frame: pd.DataFrame) -> alt.LayerChart:
         )
     )
     labels = (
-        alt.Chart(data[["stage", "rank", "open", "label"]])
+        alt.Chart(data[["stage", "open", "label"]])
         .mark_text(align="left", dx=5, color=theme.MUTED)
         .encode(
             y=y,

@@ -19,8 +19,10 @@ def funnel(frame: pd.DataFrame) -> alt.LayerChart:
     data = axes.as_float(
         frame.sort_values("sort"), "reached", "step_conversion", "cumulative_conversion"
     )
-    data = data.assign(rank=range(len(data)), label=[_label(row) for row in data.itertuples()])
-    data = data[["stage", "rank", "reached", "step_conversion", "cumulative_conversion", "label"]]
+    data = data.assign(
+        stage=axes.told_apart(data["stage"]), label=[_label(row) for row in data.itertuples()]
+    )
+    data = data[["stage", "reached", "step_conversion", "cumulative_conversion", "label"]]
     base = alt.Chart(data).encode(
         y=alt.Y("stage:N", sort=data["stage"].tolist(), title=None),
         x=alt.X(
