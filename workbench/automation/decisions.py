@@ -110,7 +110,7 @@ def ledger() -> Ledger:
 def propose(rule: Rule, snapshot: Snapshot, book: Ledger) -> list[Proposal]:
     """Write down what ``rule`` would do on ``snapshot``; returns the new proposals.
 
-    Calls nothing. Deals with an undecided or a recent proposal of the same rule get no second.
+    Calls nothing. At most ``rule.limit`` wait undecided at one time. Deals with an undecided or a recent proposal of the same rule get no second.
     """
     deals = snapshot.query("select * from deals where is_open or is_won")
     stays = snapshot.query("select * from deal_stage_stays")
@@ -121,8 +121,9 @@ def propose(rule: Rule, snapshot: Snapshot, book: Ledger) -> list[Proposal]:
         & found["manager_id"].notna()
     ].sort_values(["amount_base", "deal_id"], ascending=[False, True])
     written: list[Proposal] = []
+    room = rule.limit - len(book.proposals("proposed", rule.name))
     for row in chosen.to_dict("records"):
-        if len(written) == rule.limit:
+        if len(written) >= room:
             break
         proposal = _proposal(rule, snapshot, row)
         if book.propose(proposal, not_within=timedelta(days=rule.not_within_days)):
