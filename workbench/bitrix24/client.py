@@ -22,7 +22,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from fast_bitrix24 import BitrixAsync
 
-from workbench.bitrix24.answers import EXPIRED, BatchAnswer, batch_answers
+from workbench.bitrix24.answers import EXPIRED, BatchAnswer, batch_answers, section
 from workbench.bitrix24.budget import PLANS, Budget
 from workbench.bitrix24.session import Interrupted, Moved, NotSent, open_session
 from workbench.errors import (
@@ -46,6 +46,7 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 READS = re.compile(
     r"\.(list|get|getlist|fields|types|current|time|admin)$|^(profile|scope|methods|events)$"
 )
+TAKES = {"event.offline.get"}  # reads and removes
 WEBHOOK = re.compile(r"^/rest/(?P<user>\d+)/(?P<code>[A-Za-z0-9_-]+)(?:/[A-Za-z0-9_.]*)?/?$")
 
 Params = dict[str, Any]
@@ -147,7 +148,8 @@ def command(method: str, params: Params) -> str:
 
 def only_reads(method: str) -> bool:
     """Whether calling a method twice does no harm."""
-    return bool(READS.search(method.lower().removesuffix(".json")))
+    name = method.lower().removesuffix(".json")
+    return bool(READS.search(name)) and name not in TAKES
 
 
 class Portal:
@@ -392,14 +394,14 @@ class Portal:
             }
             safe = all(only_reads(calls[index][0]) for index in pending)
             payload = await self._request("batch", {"halt": 0, "cmd": commands}, safe=safe)
-            times = (payload.get("result") or {}).get("result_time") or {}
+            result = payload.get("result")
+            times = section(result, "result_time") if isinstance(result, dict) else {}
             again, wait = [], 0.0
             got = batch_answers(payload, keys, [calls[index][0] for index in pending])
             for key, index, answer in zip(keys, pending, got, strict=True):
                 answers[index] = answer
                 if isinstance(answer.error, OperationTimeLimit):
-                    resets = times.get(key, {}) if isinstance(times, dict) else {}
-                    reset = resets.get("operating_reset_at") if isinstance(resets, dict) else None
+                    reset = section(times, key).get("operating_reset_at")
                     wait = max(wait, self._pause(calls[index][0], reset, attempt))
                     again.append(index)
                 elif isinstance(answer.error, QueryLimitExceeded):
