@@ -115,12 +115,13 @@ class Mapping(_Strict):
         return self
 
 
-def read_mapping(file: Path) -> Mapping:
+def read_mapping(file: Path | str) -> Mapping:
     """Read a mapping file, or a ready one by its name.
 
     Raises `ConfigurationError` that names file, key and what is allowed.
     """
-    if not file.exists() and (READY / f"{file}.yml").exists():
+    file = Path(file)
+    if not file.is_file() and (READY / f"{file}.yml").is_file():
         file = READY / f"{file}.yml"
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
