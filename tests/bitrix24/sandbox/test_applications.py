@@ -12,14 +12,13 @@ from portal_application import (
     ordinary_user,
     webhook_call,
 )
+from sandbox_portal import SMALL_COMPANY, running_portal
 
 pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory) -> Iterator:
-    from conftest import SMALL_COMPANY, running_portal
-
     with running_portal(tmp_path_factory.mktemp("p"), *SMALL_COMPANY, "--control") as running:
         yield running
 
@@ -278,3 +277,15 @@ def test_a_slow_handler_does_not_hold_up_the_portal(portal, application, listene
     wait_until(lambda: len(listener.posts) == 2)  # in the handler's hands now
     began = httpx.get(f"{portal.url}profile")
     assert began.elapsed.total_seconds() < 1.0
+
+
+def test_removing_an_application_says_goodbye_without_tokens(portal, application, listener):
+    bound = {"event": "ONAPPUNINSTALL", "handler": f"{listener.url}/bye"}
+    application.call("event.bind", bound)
+    given = {"CLIENT_ID": application.client_id}
+    assert webhook_call(portal.url, "sandbox.application.delete", given)[1]["result"] is True
+    post = listener.wait_for(2)[1]
+    assert post["event"] == "ONAPPUNINSTALL"
+    assert post["auth[application_token]"] == application.application_token
+    assert "auth[access_token]" not in post
+    assert application.call("profile")[0] == 401
