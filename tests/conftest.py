@@ -3,18 +3,14 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sandbox_portal import SEED, SMALL_COMPANY, TODAY, SandboxPortal, running_portal
 
 ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
-TODAY = "2026-11-02"  # the seeded small company's last day
-SEED = "7"
 
 
 @pytest.fixture(autouse=True)
@@ -42,42 +38,6 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the data sets of ../shared/data are not here")
     return SHARED_DATA
-
-
-@dataclass(frozen=True)
-class SandboxPortal:
-    """A running sandbox: ``url`` is its webhook, ``base`` its address without the secret."""
-
-    url: str
-    base: str
-    process: subprocess.Popen
-
-
-@contextmanager
-def running_portal(folder: Path, *options: str) -> Iterator[SandboxPortal]:
-    """Run ``workbench sandbox start`` on a port of its own until the block ends."""
-    url_file = folder / "portal.url"
-    with (folder / "portal.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "workbench", "sandbox", "start", "--port", "0"]
-            + ["--url-file", str(url_file), *options],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        deadline = time.monotonic() + 60
-        while not url_file.exists() or not url_file.read_text().strip():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((folder / "portal.log").read_text())
-            time.sleep(0.02)
-        url = url_file.read_text().strip()
-        yield SandboxPortal(url, url.split("/rest/")[0], process)
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-SMALL_COMPANY = ("--company", "small", "--seed", SEED, "--today", TODAY, "--plan", "unlimited")
 
 
 @pytest.fixture(scope="session")

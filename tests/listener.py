@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 @dataclass
 class Listener:
-    """``posts`` are the flat forms received, in order; ``status`` and ``delay`` shape the answer."""
+    """``posts`` are the flat forms received, in order; ``status``, ``delay`` shape the answer."""
 
     url: str = ""
     status: int = 200

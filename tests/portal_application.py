@@ -1,4 +1,4 @@
-"""A local application of a running sandbox portal, as the tests use it: plain HTTP, nothing ours."""
+"""A local application of a sandbox portal, as the tests use it: plain HTTP, nothing ours."""
 
 from dataclasses import dataclass, field
 from typing import Any

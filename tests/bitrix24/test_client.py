@@ -76,7 +76,7 @@ def test_filters_and_unicode_survive_the_way_through_a_batch(fresh_portal):
 
 
 def test_the_standard_plan_is_never_refused_by_a_portal_that_keeps_it(tmp_path):
-    from conftest import running_portal
+    from sandbox_portal import running_portal
 
     with (
         running_portal(tmp_path, "--company", "small", "--plan", "standard") as standard,

@@ -10,7 +10,7 @@ import sys
 
 import pandas as pd
 import pytest
-from conftest import running_portal
+from sandbox_portal import running_portal
 
 
 def workbench(*arguments: str, **environ: str) -> str:

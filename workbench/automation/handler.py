@@ -85,7 +85,7 @@ class Refused(Exception):
 async def form(request: Request) -> dict[str, Any]:
     """Read a capped form body; raises `Refused` 413, 408 or 400."""
     length = request.headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > MAX_BODY:
+    if not length.isdecimal() or int(length) > MAX_BODY:
         raise Refused(413, "body too large")
     body = bytearray()
     try:

@@ -188,10 +188,13 @@ class Applications:
         )
 
     def remove(self, client_id: str) -> None:
-        """Delete an application with its tokens (its events and activities: their own modules)."""
-        for table in ("applications", "application_tokens"):
+        """Delete an application with everything it has registered."""
+        for table in (
+            *("applications", "application_tokens", "registered_activities"),
+            *("event_handlers", "offline_events", "placements"),
+        ):
             self._state.connection.execute(
-                f"DELETE FROM {table} WHERE client_id = ?",
+                f"DELETE FROM {table} WHERE client_id = ?",  # noqa: S608 - our own names
                 (client_id,),
             )
 

@@ -100,7 +100,11 @@ def _authorize_page(portal: Portal) -> Any:
         asked = request.query_params
         application = applications_of(portal).get(asked.get("client_id", ""))
         user_id = asked.get("user_id", "1")
-        user = portal.state.get("users", int(user_id)) if user_id.isdigit() else None
+        user = (
+            portal.state.get("users", int(user_id))
+            if user_id.isdecimal() and len(user_id) < 10
+            else None
+        )
         if application is None or not application.handler_url:
             return JSONResponse({"error": "invalid_client"}, status_code=400)
         if user is None or user["ACTIVE"] != "Y":
@@ -167,3 +171,12 @@ def add_application(call: Call) -> dict[str, Any]:
         client_secret=str(call.get("CLIENT_SECRET") or "") or None,
     )
     return {"client_id": application.client_id, "client_secret": application.client_secret}
+
+
+@method("sandbox.application.installed")
+def finish_installation(call: Call) -> bool:
+    """Do what ``BX24.installFinish()`` does in the application's page."""
+    if call.caller.is_webhook:
+        raise Refusal("WRONG_AUTH_TYPE", "Application context required", 403)
+    applications_of(call.portal).finish_installation(call.caller.client_id)
+    return True

@@ -339,3 +339,17 @@ def _texts(call: Call, name: str) -> list[str] | None:
     if isinstance(value, dict):
         value = list(value.values())
     return [str(item) for item in (value if isinstance(value, list) else [value])]
+
+
+@method("sandbox.application.delete")
+def delete_application(call: Call) -> bool:
+    """Remove an application (CLIENT_ID) with all it has registered, as an administrator does."""
+    if not administrator(call):
+        raise Refusal("ACCESS_DENIED", "Access denied!", 403)
+    applications = applications_of(call.portal)
+    application = applications.get(str(call.get("CLIENT_ID") or ""))
+    if application is None:
+        raise Refusal("NOT_FOUND", "There is no such application")
+    event_handlers_of(call.portal).uninstalled(application)
+    applications.remove(application.client_id)
+    return True

@@ -70,9 +70,10 @@ def routes(portal: Portal) -> list[BaseRoute]:
 
 def _start(portal: Portal, template: str, record: str) -> str | None:
     processes = processes_of(portal)
-    number = int(template) if template.isdigit() else 0
+    number = int(template) if template.isdecimal() else 0
     found = processes.book.templates().get(number)
-    if found is None or not record.strip().isdigit() or len(record.strip()) > 18:
+    record = record.strip()
+    if found is None or not (record.isascii() and record.isdecimal()) or len(record) > 18:
         return None
     document = Document(found.document, int(record))
     if fields(portal.state, document) is None:
