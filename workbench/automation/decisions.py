@@ -110,7 +110,8 @@ def ledger() -> Ledger:
 def propose(rule: Rule, snapshot: Snapshot, book: Ledger) -> list[Proposal]:
     """Write down what ``rule`` would do on ``snapshot``; returns the new proposals.
 
-    Calls nothing. At most ``rule.limit`` wait undecided at one time. Deals with an undecided or a recent proposal of the same rule get no second.
+    Calls nothing. At most ``rule.limit`` wait undecided at one time; a deal with an undecided or
+    a recent proposal of the same rule gets no second.
     """
     deals = snapshot.query("select * from deals where is_open or is_won")
     stays = snapshot.query("select * from deal_stage_stays")

@@ -54,19 +54,21 @@ def demo(
         )
         write_marketing_spend(home / "imports" / "marketing_spend.csv", SEED, date.today())  # noqa: DTZ011
         _sync(console)
+        address = _start_dashboards(processes, port)
         _start_automation(processes, home)
         reports = _run_reports(console)
+        _show_schedules(console)
         _show_process(console)
         _show_decisions(console)
         with console.status(_("Opening the dashboards…")):
-            address = _start_dashboards(processes, port)
-            pages = _pages(address)
+            _until(processes, lambda: _answers(f"{address}/healthz"))
+        seconds = format_number(time.monotonic() - started)
+        console.print(_("Ready after {seconds} s.").format(seconds=seconds))
+        pages = _pages(address)
         failed = [record for record in reports if record.outcome != "succeeded"]
         silent = [page for page in pages if not _answers(page)] if once else []
         for page in silent:
             console.print(_("{page} does not answer.").format(page=page), style="red")
-        seconds = format_number(time.monotonic() - started)
-        console.print(_("Ready after {seconds} s.").format(seconds=seconds))
         if once:
             console.print(
                 _("{n} pages answered at {address}.").format(
@@ -201,6 +203,7 @@ def _run_reports(console: Console) -> list[RunRecord]:
     """Execute every report that needs no record of its own, two at a time; print the table."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from rich.markup import escape
     from rich.progress import Progress
     from rich.table import Table
 
@@ -220,7 +223,7 @@ def _run_reports(console: Console) -> list[RunRecord]:
     table.add_column(_("Outcome"))
     table.add_column(_("Rows read"), justify="right")
     table.add_column(_("Seconds"), justify="right")
-    table.add_column(_("Output"))
+    table.add_column(_("Output"), overflow="fold")
     titles = {report.name: getattr(report.title, language()) for report in reports}
     for record in records:
         output = record.folder / "report.html"
@@ -234,7 +237,31 @@ def _run_reports(console: Console) -> list[RunRecord]:
             str(output) if record.outcome == "succeeded" else str(record.error),
         )
     console.print(table)
+    for record in records:
+        if summary := record.result.get("summary"):
+            console.print(f"{titles[record.report]} – {escape(str(summary))}")
     return records
+
+
+def _show_schedules(console: Console) -> None:
+    """Say when the worker will run which report."""
+    from datetime import datetime
+
+    from croniter import croniter
+
+    from workbench.i18n import _, format_datetime, language
+    from workbench.reports import load_reports
+
+    for report in load_reports():
+        if report.schedule:
+            now = datetime.now(report.schedule.zone)
+            slot = croniter(report.schedule.cron, now).get_next(datetime)
+            console.print(
+                _("Scheduled: {report}, next on {slot}.").format(
+                    report=getattr(report.title, language()),
+                    slot=format_datetime(slot, report.schedule.timezone),
+                )
+            )
 
 
 def _show_decisions(console: Console) -> None:
@@ -255,20 +282,10 @@ def _show_decisions(console: Console) -> None:
 
 
 def _start_dashboards(processes: Processes, port: int) -> str:
-    """Start ``workbench serve`` and return its address once it answers."""
-    import httpx
-
+    """Start ``workbench serve`` and return the address where it will answer."""
     port = port or _free_port()
     address = f"http://127.0.0.1:{port}"
     processes.start("dashboards", "serve", "--port", str(port), "--no-browser")
-
-    def answers() -> bool:
-        try:
-            return httpx.get(f"{address}/healthz", timeout=5).is_success
-        except httpx.TransportError:
-            return False
-
-    _until(processes, answers)
     return address
 
 
@@ -288,14 +305,13 @@ def _pages(address: str) -> list[str]:
 
 
 def _answers(page: str) -> bool:
-    """Tell whether a page comes whole: its cells run, none failed."""
+    """Tell whether a page comes whole (an error of a cell ends it with status 500)."""
     import httpx
 
     try:
-        answer = httpx.get(page, timeout=START)
+        return httpx.get(page, timeout=START).is_success
     except httpx.TransportError:
         return False
-    return answer.is_success and "</html>" in answer.text
 
 
 def _until(processes: Processes, ready) -> None:
