@@ -160,8 +160,16 @@ class _Board:
         today: date,
     ) -> None:
         self.snapshot, self.asked, self.known, self.today = snapshot, asked, known, today
+        self._counted: dict[Any, _Figures] = {}
 
     def figures(self, cut: Cut) -> _Figures:
+        """Return the figures of a cut, counted once (an uncut frame is its own total)."""
+        key = (cut.by, cut.grain, cut.period)
+        if key not in self._counted:
+            self._counted[key] = self._count(cut)
+        return self._counted[key]
+
+    def _count(self, cut: Cut) -> _Figures:
         """Count every part, bring the parts together on period and dimensions, calculate."""
         spans = buckets(cut.period, cut.grain)
         firsts = [floor_to(span.start, cut.grain) if cut.grain else span.start for span in spans]

@@ -54,6 +54,13 @@ class TextContent:
 
 
 @dataclass(frozen=True)
+class AnswerContent:
+    """The page's answer in plain text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Notice:
     """Why there is nothing: ``kind`` is ``empty``, ``not loaded``, ``denied`` or ``error``."""
 
@@ -62,4 +69,6 @@ class Notice:
     title: str = ""
 
 
-Content: TypeAlias = ChartContent | TableContent | FiguresContent | TextContent | Notice
+Content: TypeAlias = (
+    ChartContent | TableContent | FiguresContent | TextContent | AnswerContent | Notice
+)

@@ -8,7 +8,7 @@ it is still and shows nothing by itself; `Page.html` holds it.
 CSS classes that the HTML uses, styled in ``static/workbench.css``:
 
     wb-header (h1, lead), wb-stamp, wb-filters, wb-filter, wb-slider,
-    wb-panel, wb-title, wb-finding, wb-chart, wb-chart-live, wb-data, wb-note,
+    wb-panel, wb-panel-chart|table|figures|text|answer|notice (live also wb-at-<name>), wb-title, wb-finding, wb-chart, wb-chart-live, wb-data, wb-note,
     wb-figures, wb-figure, wb-figure-title|value|change|n|absent, wb-good, wb-bad, wb-help, wb-tip,
     wb-table, wb-number, wb-missing, wb-text, wb-result,
     wb-notice, wb-notice-empty|not-loaded|denied|error|stale|address
@@ -36,6 +36,7 @@ from workbench.i18n import _, format_datetime, format_number, language, use_lang
 from workbench.settings import settings
 from workbench.views import filters, live, panel, tables, theme, values
 from workbench.views.contents import (
+    AnswerContent,
     Chart,
     ChartContent,
     Content,
@@ -241,17 +242,22 @@ class Page:
         """Show prose that follows the selection."""
         self._panel(name, make)
 
-    def result(self, *, summary: str = "", **answer: Any) -> dict[str, Any]:
+    def result(
+        self, make: Callable[[Selection], Mapping[str, Any]] | None = None, **answer: Any
+    ) -> dict[str, Any]:
         """Give the typed answer of this page and show its ``summary`` (plain text).
 
-        ``answer``: what a business process reads (``status``, ``value``, ``previous``,
-        ``change_percent`` …). Written to ``result.json`` of the run folder; missing numbers are
-        null there. ``rows`` counts the rows of the tables that the page asked. Returns what was
-        written.
+        ``answer``, or what ``make`` returns for the selection: what a business process reads
+        (``status``, ``value``, ``previous``, ``change_percent``, ``summary`` …). Written to
+        ``result.json`` of the run folder; missing numbers are null there. ``rows`` counts the
+        rows of the tables that the page asked. Returns what was written. Live, the summary
+        follows the selection.
         """
-        given = {**answer, "summary": summary}
-        if self.selection is not None:
-            given["rows"] = self.snapshot.rows_read
+        if self.selection is None:
+            return {}
+        given = {**make(self.selection), **answer} if make is not None else dict(answer)
+        summary = str(given.setdefault("summary", ""))
+        given["rows"] = self.snapshot.rows_read
         written = {key: values.plain(value) for key, value in given.items()}
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -260,7 +266,9 @@ class Page:
                 json.dumps(written, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8"
             )
             unfinished.replace(self.folder / "result.json")
-        if summary:
+        if self.live and make is not None:
+            self._panel("answer", lambda selection: AnswerContent(str(make(selection)["summary"])))
+        elif summary:
             self._show(f'<p class="wb-result">{attribute(summary)}</p>', summary)
         return written
 

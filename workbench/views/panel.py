@@ -19,6 +19,7 @@ from workbench.errors import WorkbenchError
 from workbench.i18n import _
 from workbench.views import figures, live, locales, render, tables
 from workbench.views.contents import (
+    AnswerContent,
     ChartContent,
     Content,
     FiguresContent,
@@ -56,11 +57,11 @@ def attempt(make: Make, selection: Any, name: str) -> tuple[Content, Exception |
 
 def notice_html(notice: Notice) -> str:
     """Write a notice."""
-    kind = notice.kind.replace(" ", "-")
+    reason = notice.kind.replace(" ", "-")
     role = ' role="alert"' if notice.kind == "error" else ""
     title = f'<h2 class="wb-title">{attribute(notice.title)}</h2>' if notice.title else ""
     return (
-        f'{title}<p class="wb-notice wb-notice-{attribute(kind)}"{role}>'
+        f'{title}<p class="wb-notice wb-notice-{attribute(reason)}"{role}>'
         f"{attribute(notice.text)}</p>"
     )
 
@@ -88,6 +89,8 @@ def head_html(content: Content, key: str, setting: Setting) -> str:
             return cards + _note(content.note)
         case TextContent():
             return f'<div class="wb-text">{markdown(content.text, **content.values)}</div>'
+        case AnswerContent():
+            return f'<p class="wb-result">{attribute(content.text)}</p>' if content.text else ""
         case Notice():
             return notice_html(content)
     raise TypeError(type(content).__name__)
@@ -140,11 +143,15 @@ def still_html(content: Content, name: str, setting: Setting) -> str:
 
 def section(inner: str, content: Content, name: str) -> str:
     """Wrap a panel."""
-    kind = type(content).__name__.removesuffix("Content").lower()
     return (
-        f'<section class="wb-panel wb-panel-{kind}" data-panel="{attribute(name)}">'
+        f'<section class="wb-panel wb-panel-{kind(content)}" data-panel="{attribute(name)}">'
         f"{inner}</section>"
     )
+
+
+def kind(content: Content) -> str:
+    """Return ``chart``, ``table``, ``figures``, ``text``, ``answer`` or ``notice``."""
+    return type(content).__name__.removesuffix("Content").lower()
 
 
 def plain_text(content: Content) -> str:
@@ -158,7 +165,7 @@ def plain_text(content: Content) -> str:
             return "\n".join(f"{each.title}: {each.value}" for each in content.figures)
         case TextContent():
             return content.text.format(**content.values)
-        case Notice():
+        case AnswerContent() | Notice():
             return content.text
     raise TypeError(type(content).__name__)
 
@@ -185,7 +192,8 @@ class LivePanel:
         self._chart: Any = None
         self.box = ipywidgets.VBox([self._head], layout=ipywidgets.Layout(width="100%"))
         self.box.add_class("wb-panel")
-        self.box.add_class(f"wb-panel-{name.replace('_', '-')}")
+        self.box.add_class(f"wb-at-{name.replace('_', '-')}")
+        self._kind = ""
 
     def update(self, selection: Any) -> Content:
         """Make the content for a selection and show it; returns it."""
@@ -203,6 +211,10 @@ class LivePanel:
                 shown, _error = attempt(fail, selection, self.name)
         self._head.value = head_html(shown, f"wb-{self.name}", self.setting)
         self._tail.value = tail_html(shown, self.setting)
+        if self._kind != kind(shown):
+            self.box.remove_class(f"wb-panel-{self._kind}")
+            self._kind = kind(shown)
+            self.box.add_class(f"wb-panel-{self._kind}")
         children = [self._head]
         if isinstance(shown, ChartContent):
             children += [self._chart, self._tail]

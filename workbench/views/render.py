@@ -35,7 +35,7 @@ def svg(spec: dict[str, Any], *, currency: str, title: str, description: str, ke
     ``key`` makes the ids unique in the page. It scales with its container.
     """
     picture = vl_convert.vegalite_to_svg(
-        _still(spec),
+        spec,
         allowed_base_urls=NO_ADDRESS,
         format_locale=locales.format_locale(currency),
         time_format_locale=locales.time_format_locale(),
@@ -46,7 +46,7 @@ def svg(spec: dict[str, Any], *, currency: str, title: str, description: str, ke
 def png(spec: dict[str, Any], *, currency: str, scale: float = 2.0) -> bytes:
     """Draw ``spec`` as a PNG, twice the size on screen by default."""
     return vl_convert.vegalite_to_png(
-        _still(spec),
+        spec,
         scale=scale,
         allowed_base_urls=NO_ADDRESS,
         format_locale=locales.format_locale(currency),
@@ -64,11 +64,6 @@ def save(
     paths["png"].write_bytes(png(spec, currency=currency))
     paths["json"].write_text(json.dumps(spec, ensure_ascii=False, indent=1), encoding="utf-8")
     return paths
-
-
-def _still(spec: dict[str, Any]) -> dict[str, Any]:
-    """A picture has one text alternative, its own: no label on every mark."""
-    return {**spec, "config": {**spec.get("config", {}), "aria": False}}
 
 
 def _described(picture: str, *, title: str, description: str, key: str) -> str:

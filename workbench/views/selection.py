@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,7 +15,7 @@ import pandas as pd
 
 from workbench import metrics
 from workbench.errors import ParameterError
-from workbench.i18n import _
+from workbench.i18n import _, language
 from workbench.metrics import Period
 from workbench.warehouse import Snapshot
 
@@ -72,10 +73,10 @@ class Selection:
 
         Chosen filters that a metric does not know are left out (`not_applied` names them).
         """
-        asked = [ids] if isinstance(ids, str) else list(ids)
+        asked = (ids,) if isinstance(ids, str) else tuple(ids)
         options.setdefault("period", self.period)
         options.setdefault("where", self.where(asked))
-        return metrics.query(asked, snapshot=self.snapshot, **options)
+        return _answer(self.snapshot, language(), asked, tuple(sorted(options.items())))
 
     def deals(self, condition: str = "TRUE", parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """Return the rows of `deals` that the chosen filters keep, whatever their period.
@@ -91,6 +92,23 @@ class Selection:
     def not_applied(self, ids: Sequence[str]) -> list[str]:
         """Return the chosen dimensions that these metrics do not know."""
         return [name for name in self.chosen if not self.applies(name, ids)]
+
+
+# A snapshot never changes, so neither do its answers; their labels have a language.
+_KEPT = 200
+_answers: OrderedDict[Any, pd.DataFrame] = OrderedDict()
+
+
+def _answer(
+    snapshot: Snapshot, spoken: str, ids: tuple[str, ...], options: tuple[tuple[str, Any], ...]
+) -> pd.DataFrame:
+    key = (snapshot.path, spoken, ids, options)
+    if key not in _answers:
+        _answers[key] = metrics.query(ids, snapshot=snapshot, **dict(options))
+        while len(_answers) > _KEPT:
+            _answers.popitem(last=False)
+    _answers.move_to_end(key)
+    return _answers[key].copy()
 
 
 def quoted(value: str) -> str:

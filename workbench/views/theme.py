@@ -48,6 +48,8 @@ def config() -> dict[str, Any]:
     text = {"labelFont": FONT, "titleFont": FONT, "labelColor": MUTED, "titleColor": MUTED}
     return {
         "font": FONT,
+        # A chart has one text alternative and a table; no label on each of its marks.
+        "aria": False,
         "background": PAPER,
         "padding": {"left": 4, "right": 12, "top": 8, "bottom": 4},
         "autosize": {"type": "fit-x", "contains": "padding"},
