@@ -170,3 +170,23 @@ def test_contacts_of_a_deal(empty):
     assert empty.result("crm.deal.get", {"id": deal})["CONTACT_ID"] == str(contacts[0])
     item = empty.result("crm.item.get", {"entityTypeId": 2, "id": deal})["item"]
     assert item["contactIds"] == contacts
+
+
+def test_a_smart_process_has_items_of_its_own(empty):
+    made = empty.result("crm.type.add", {"fields": {"title": "Installations"}})["type"]
+    type_id = made["entityTypeId"]
+    assert type_id >= 128
+    listed = empty.result("crm.type.list")["types"]
+    assert type_id in [row["entityTypeId"] for row in listed]
+    fields = {"title": "Site A", "opportunity": 10, "parentId2": 5}
+    item = empty.result("crm.item.add", {"entityTypeId": type_id, "fields": fields})["item"]
+    assert item["stageId"].startswith(f"DT{type_id}_")
+    assert (item["title"], item["parentId2"]) == ("Site A", 5)
+    won = item["stageId"].replace("NEW", "SUCCESS")
+    moved = {"entityTypeId": type_id, "id": item["id"], "fields": {"stageId": won}}
+    assert empty.result("crm.item.update", moved)["item"]["previousStageId"] == item["stageId"]
+    history = empty.result("crm.stagehistory.list", {"entityTypeId": type_id})["items"]
+    assert [row["STAGE_SEMANTIC_ID"] for row in history] == ["P", "S"]
+    assert empty.call("crm.type.delete", {"id": made["id"]}).status_code == 400
+    taken = {"fields": {"title": "x", "entityTypeId": type_id}}
+    assert empty.call("crm.type.add", taken).status_code == 400

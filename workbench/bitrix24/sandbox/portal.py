@@ -35,7 +35,7 @@ from workbench.bitrix24.sandbox.state import State
 EXTENSIONS = ("applications", "events", "placements", "processes", "pages")
 # The catalogue of entities brings the others.
 SUBJECTS = (
-    "portal_methods", "items", "directories", "product_rows", "notifications", "comments", "todos",
+    "portal_methods", "items", "directories", "product_rows", "notifications", "comments", "todos", "smart_types",
     "deal_contacts",
 )  # fmt: skip
 

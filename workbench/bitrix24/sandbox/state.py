@@ -43,7 +43,7 @@ Entities and columns (key first; ``*`` = list of ``{VALUE, VALUE_TYPE}``, ids ar
                       PARENT_ID_1 PARENT_ID_2 (= deal) PARENT_ID_7 last utm ACCOUNT_NUMBER COMMENTS
                       LOCATION_ID
     items_<type id>   a smart process's items: as invoices, without the last three; the table comes
-                      with its type (`smart_processes.add_type`)
+                      with its type (`smart_types.add_type`)
     types             ID TITLE CODE ENTITY_TYPE_ID CREATED_BY UPDATED_BY CREATED_TIME UPDATED_TIME FLAGS
     deal_contacts     ID DEAL_ID CONTACT_ID SORT ROLE_ID IS_PRIMARY
     products          ID NAME CODE ACTIVE SORT XML_ID TIMESTAMP_X DATE_CREATE MODIFIED_BY CREATED_BY

@@ -1,0 +1,169 @@
+"""Smart process types: crm.type.*."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from workbench.bitrix24.sandbox import rights
+from workbench.bitrix24.sandbox.fields import Row
+from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method, page
+from workbench.bitrix24.sandbox.smart_processes import smart_entity
+
+if TYPE_CHECKING:
+    from workbench.bitrix24.sandbox.state import State
+
+FLAGS = (
+    "isCategoriesEnabled", "isStagesEnabled", "isBeginCloseDatesEnabled", "isClientEnabled",
+    "isUseInUserfieldEnabled", "isLinkWithProductsEnabled", "isMycompanyEnabled",
+    "isDocumentsEnabled", "isSourceEnabled", "isObserversEnabled", "isRecyclebinEnabled",
+    "isAutomationEnabled", "isBizProcEnabled", "isSetOpenPermissions", "isPaymentsEnabled",
+    "isCountersEnabled",
+)  # fmt: skip
+FIRST = 1030
+STAGES = (("NEW", None), ("PREPARATION", None), ("CLIENT", None), ("SUCCESS", "S"), ("FAIL", "F"))
+
+
+def add_type(
+    state: State,
+    title: str,
+    *,
+    actor: int = 1,
+    type_id: int | None = None,
+    flags: Row | None = None,
+) -> int:
+    """Make a smart process with its table, one funnel and five stages; returns its entityTypeId.
+
+    Raises ValueError if the number is taken or not one of a smart process.
+    """
+    taken = [row["ENTITY_TYPE_ID"] for row in state.find("types")]
+    type_id = type_id or max([FIRST - 2, *(n for n in taken if n >= FIRST)]) + 2
+    if type_id in state.by_type or not (128 <= type_id < 200 or FIRST <= type_id < 10_000):
+        raise ValueError("entityTypeId")
+    now = state.timestamp()
+    state.add(
+        "types",
+        {
+            "TITLE": title, "CODE": "", "ENTITY_TYPE_ID": type_id, "CREATED_BY": actor,
+            "UPDATED_BY": actor, "CREATED_TIME": now, "UPDATED_TIME": now, "FLAGS": flags or {},
+        },
+    )  # fmt: skip
+    state.declare(smart_entity(f"items_{type_id}", type_id))
+    number = 1 + max((row["ID"] for row in state.find("categories")), default=0)
+    state.add(
+        "categories",
+        {"ID": number, "NAME": title, "SORT": 500, "ENTITY_TYPE_ID": type_id, "IS_DEFAULT": "Y"},
+    )
+    state.insert_many(
+        "statuses",
+        [
+            {
+                "ENTITY_ID": f"DYNAMIC_{type_id}_STAGE_{number}",
+                "STATUS_ID": f"DT{type_id}_{number}:{code}",
+                "NAME": code.capitalize(),
+                "SORT": 10 * (place + 1),
+                "SYSTEM": "Y",
+                "CATEGORY_ID": number,
+                "SEMANTICS": meaning,
+            }
+            for place, (code, meaning) in enumerate(STAGES)
+        ],
+    )
+    return type_id
+
+
+def _sent(row: Row) -> Row:
+    flags: dict[str, Any] = row.get("FLAGS") or {}
+    return {
+        "id": row["ID"],
+        "title": row["TITLE"],
+        "code": row["CODE"] or "",
+        "createdBy": row["CREATED_BY"],
+        "entityTypeId": row["ENTITY_TYPE_ID"],
+        "customSectionId": None,
+        **{name: flags.get(name, "Y") for name in FLAGS},
+        "createdTime": row["CREATED_TIME"],
+        "updatedTime": row["UPDATED_TIME"],
+        "updatedBy": row["UPDATED_BY"],
+    }
+
+
+@method("crm.type.list", scope="crm")
+def list_types(call: Call) -> Page:
+    """The smart processes."""
+    answer = page(call, [_sent(row) for row in call.state.find("types")])
+    answer.result = {"types": answer.result}
+    return answer
+
+
+def _one(call: Call, column: str, number: int | None) -> Row:
+    found = call.state.find("types", {column: number or 0}, limit=1)
+    if not found:
+        raise Refusal("NOT_FOUND", "Smart process not found")
+    return found[0]
+
+
+@method("crm.type.get", scope="crm")
+def get_type(call: Call) -> Row:
+    """One smart process by its id."""
+    return {"type": _sent(_one(call, "ID", call.number("id")))}
+
+
+@method("crm.type.getByEntityTypeId", scope="crm")
+def get_by_type(call: Call) -> Row:
+    """One smart process by its entityTypeId."""
+    return {"type": _sent(_one(call, "ENTITY_TYPE_ID", call.number("entityTypeId")))}
+
+
+def _administrator(call: Call) -> None:
+    if not rights.is_admin(call.state, call.caller.user_id):
+        raise Refusal("ACCESS_DENIED", "Access denied", 403)
+
+
+def _flags(fields: Row) -> Row:
+    yes = (True, 1, "1", "Y", "y", "true")
+    return {name: "Y" if fields[name] in yes else "N" for name in FLAGS if name in fields}
+
+
+@method("crm.type.add", scope="crm")
+def create_type(call: Call) -> Row:
+    """A new smart process."""
+    _administrator(call)
+    fields = call.mapping("fields", required=True)
+    title = str(fields.get("title") or "").strip()
+    if not title:
+        raise Refusal("CRM_FIELD_ERROR_REQUIRED", 'The field "title" is required.')
+    try:
+        wanted = int(fields["entityTypeId"]) if fields.get("entityTypeId") else None
+        number = add_type(
+            call.state, title, actor=call.caller.user_id, type_id=wanted, flags=_flags(fields)
+        )
+    except (ValueError, TypeError):
+        raise Refusal("BX_INVALID_VALUE", "Invalid value of entityTypeId") from None
+    return {"type": _sent(_one(call, "ENTITY_TYPE_ID", number))}
+
+
+@method("crm.type.update", scope="crm")
+def update_type(call: Call) -> Row:
+    """Change a smart process's title or flags."""
+    _administrator(call)
+    row = _one(call, "ID", call.number("id"))
+    fields = call.mapping("fields", required=True)
+    changes: Row = {"UPDATED_TIME": call.state.timestamp(), "UPDATED_BY": call.caller.user_id}
+    if fields.get("title"):
+        changes["TITLE"] = str(fields["title"])
+    changes["FLAGS"] = {**(row.get("FLAGS") or {}), **_flags(fields)}
+    call.state.update("types", row["ID"], changes)
+    return get_type(call)
+
+
+@method("crm.type.delete", scope="crm")
+def delete_type(call: Call) -> None:
+    """Delete a smart process that has no items."""
+    _administrator(call)
+    row = _one(call, "ID", call.number("id"))
+    type_id = row["ENTITY_TYPE_ID"]
+    if call.state.count(f"items_{type_id}"):
+        raise Refusal("ERROR_CRM_TYPE_IS_NOT_EMPTY", "The smart process has items")
+    call.state.delete("types", row["ID"])
+    call.state.delete_where("categories", {"ENTITY_TYPE_ID": type_id})
+    call.state.by_type.pop(type_id, None)
