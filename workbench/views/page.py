@@ -8,7 +8,8 @@ it is still and shows nothing by itself; `Page.html` holds it.
 CSS classes that the HTML uses, styled in ``static/workbench.css``:
 
     wb-header (h1, lead), wb-stamp, wb-filters, wb-filter, wb-slider,
-    wb-panel, wb-panel-chart|table|figures|text|answer|notice (live also wb-at-<name>), wb-title, wb-finding, wb-chart, wb-chart-live, wb-data, wb-note,
+    wb-panel, wb-panel-chart|table|figures|text|answer|notice (live also wb-at-<name>),
+    wb-title, wb-finding, wb-chart, wb-chart-live, wb-data, wb-note,
     wb-figures, wb-figure, wb-figure-title|value|change|n|absent, wb-good, wb-bad, wb-help, wb-tip,
     wb-table, wb-number, wb-missing, wb-text, wb-result,
     wb-notice, wb-notice-empty|not-loaded|denied|error|stale|address
