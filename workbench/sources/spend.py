@@ -22,10 +22,9 @@ from workbench.sources.declared import SpendSource
 
 SHOWN = 20  # problems listed of one file
 LARGEST = 20 * 1024 * 1024  # bytes; a few years of spend are some kilobytes
-MONTH = re.compile(r"^(\d{4})-(\d{2})(?:-(\d{2}))?$")
+MONTH = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
 REQUIRED = ("month", "channel", "spend")
 HIGHEST = Decimal(10) ** 15
-HIGHEST_COUNT = 10**15
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class SpendFile:
 
 def parse_month(text: str) -> date:
     """Return the first day of ``2026-03``, ``2026-03-01``; raises `ValueError`."""
-    match = MONTH.match(text)
+    match = MONTH.fullmatch(text)
     if not match or (match[3] or "01") != "01":
         raise ValueError(_("not a month like 2026-03"))
     try:
@@ -80,7 +79,7 @@ def parse_amount(text: str, decimal: str) -> Decimal:
     cleaned = re.sub(r"[\s\u00a0\u202f]", "", text)
     if decimal == ",":
         cleaned = cleaned.replace(",", ".")
-    if not re.fullmatch(r"[+-]?\d+(\.\d*)?", cleaned):
+    if not re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?", cleaned):
         raise ValueError(_("not an amount"))
     try:
         amount = Decimal(cleaned)
@@ -98,7 +97,7 @@ def parse_count(text: str) -> int | None:
     cleaned = re.sub(r"[\s\u00a0\u202f]", "", text)
     if not cleaned:
         return None
-    if not re.fullmatch(r"\d{1,15}", cleaned):
+    if not re.fullmatch(r"[0-9]{1,15}", cleaned):
         raise ValueError(_("not a whole number"))
     return int(cleaned)
 

@@ -1,0 +1,269 @@
+"""Publishing and reading: immutable, whole, closed to everything else."""
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from handmade import fill, made_rows, make_snapshot
+
+from workbench.errors import NoSnapshot, QueryError, WarehouseError
+from workbench.warehouse import newest_snapshot, open_snapshot
+from workbench.warehouse.publish import KEPT, new_id, publish, snapshot_files
+from workbench.warehouse.statements import only_select
+from workbench.warehouse.store import Store
+from workbench.warehouse.sync import publish_if_changed
+
+AS_OF = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    make_snapshot(home, made_rows(deals=60)).close()
+    return home
+
+
+@pytest.fixture
+def published(made_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WORKBENCH_HOME", str(made_home))
+    return made_home
+
+
+def test_without_a_sync_there_is_no_snapshot_and_the_way_to_one_is_told(home):
+    with pytest.raises(NoSnapshot, match="sync"):
+        newest_snapshot()
+
+
+def test_the_facts_are_those_of_the_sync(published):
+    with newest_snapshot() as snapshot:
+        assert snapshot.portal == "atelier-lumen.example"
+        assert snapshot.portal_url == "https://atelier-lumen.example"
+        assert (snapshot.base_currency, snapshot.timezone) == ("EUR", "Europe/Paris")
+        assert snapshot.as_of == AS_OF and snapshot.as_of.tzinfo is not None
+        assert snapshot.path.stem == snapshot.id
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "COPY deals TO '{file}'",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM glob('/*')",
+        "ATTACH '{file}' AS other",
+        "CREATE TABLE x (a INT)",
+        "DELETE FROM deals",
+        "SET enable_external_access = true",
+        "SET threads = 8",
+        "RESET lock_configuration",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "PRAGMA database_list; DROP TABLE deals",
+        "CALL pragma_version(); COPY deals TO '{file}'",
+    ],
+)
+def test_a_snapshot_can_only_be_read(published, tmp_path, sql):
+    file = tmp_path / "out.csv"
+    with newest_snapshot() as snapshot:
+        before = snapshot.path.read_bytes()
+        with pytest.raises(QueryError):
+            snapshot.query(sql.format(file=file))
+        assert not file.exists()
+        assert snapshot.path.read_bytes() == before
+
+
+def test_variables_of_the_program_are_not_tables(published):
+    import pandas as pd
+
+    secret_frame = pd.DataFrame({"a": [1]})
+    with newest_snapshot() as snapshot, pytest.raises(QueryError):
+        snapshot.query("SELECT * FROM secret_frame")
+    assert len(secret_frame) == 1
+
+
+def test_values_are_bound_not_pasted(published):
+    with newest_snapshot() as snapshot:
+        text = "x' OR '1'='1"
+        assert snapshot.query("SELECT * FROM deals WHERE title = ?", [text]).empty
+        assert snapshot.query("SELECT $t AS t", {"t": text}).t[0] == text
+
+
+def test_moments_come_in_the_portals_time_zone(published):
+    with newest_snapshot() as snapshot:
+        found = snapshot.query("SELECT created_at FROM deals LIMIT 1")
+        assert str(found.created_at.dt.tz) == "Europe/Paris"
+
+
+def test_a_pinned_snapshot_is_the_one_that_is_read(published, monkeypatch):
+    first = newest_snapshot().id
+    with Store.open(published / "warehouse") as store:
+        second = publish(store, AS_OF)
+    assert newest_snapshot().id == second > first
+    monkeypatch.setenv("WORKBENCH_SNAPSHOT", first)
+    assert newest_snapshot().id == first
+    monkeypatch.setenv("WORKBENCH_SNAPSHOT", "20200101T000000Z-ffffff")
+    with pytest.raises(NoSnapshot, match=first):
+        newest_snapshot()
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "", "x", ".building"])
+def test_only_published_snapshots_can_be_opened(published, name):
+    with pytest.raises(NoSnapshot):
+        open_snapshot(name)
+
+
+def test_a_damaged_file_is_told(published):
+    broken = published / "warehouse" / "snapshots" / "29990101T000000Z-aaaaaa.duckdb"
+    broken.write_bytes(b"not a database")
+    try:
+        with pytest.raises(WarehouseError, match="29990101"):
+            newest_snapshot()
+    finally:
+        broken.unlink()
+
+
+def test_the_newest_five_are_kept_and_readers_keep_theirs(tmp_path):
+    with Store.open(tmp_path / "warehouse") as store:
+        fill(store, made_rows(deals=20))
+        ids = [publish(store, AS_OF)]
+        from workbench.warehouse.snapshots import Snapshot
+
+        folder = tmp_path / "warehouse" / "snapshots"
+        reader = Snapshot(folder / f"{ids[0]}.duckdb")
+        for _ in range(KEPT + 1):
+            ids.append(publish(store, AS_OF))
+        assert ids == sorted(ids) and len(set(ids)) == len(ids)
+        assert [file.stem for file in snapshot_files(folder)] == ids[-KEPT:]
+        assert reader.query("SELECT count(*) AS n FROM deals").n[0] == 20  # its file is gone
+        assert not list(folder.glob(".*"))
+
+
+def test_ids_go_up_even_when_the_clock_goes_back(tmp_path):
+    noon = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+    first = new_id(tmp_path, noon)
+    (tmp_path / f"{first}.duckdb").touch()
+    assert first[:16] == "20261124T120000Z"
+    assert new_id(tmp_path, noon) > first
+    assert new_id(tmp_path, noon.replace(hour=3)) > first
+
+
+def test_what_an_interrupted_publishing_left_is_cleared_away(tmp_path):
+    folder = tmp_path / "warehouse" / "snapshots"
+    folder.mkdir(parents=True)
+    (folder / ".20260101T000000Z-abcdef.building").write_bytes(b"half")
+    (folder / ".20260101T000000Z-abcdef.building.wal").write_bytes(b"half")
+    assert snapshot_files(folder) == []
+    make_snapshot(tmp_path, made_rows(deals=10)).close()
+    assert [file.suffix for file in folder.iterdir()] == [".duckdb"]
+
+
+def test_nothing_is_published_when_nothing_has_changed(tmp_path):
+    with Store.open(tmp_path / "warehouse") as store:
+        fill(store, made_rows(deals=10))
+        assert publish_if_changed(store, AS_OF)
+        assert publish_if_changed(store, AS_OF) is None
+        store.set_info("unpublished", "Y")
+        assert publish_if_changed(store, AS_OF)
+        store.set_info("published_models", "older SQL")
+        assert publish_if_changed(store, AS_OF)
+
+
+def test_readers_see_whole_snapshots_while_new_ones_are_published(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    make_snapshot(tmp_path, made_rows(deals=40)).close()
+    seen: list[tuple[str, int]] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            with newest_snapshot() as snapshot:
+                count = snapshot.execute("SELECT count(*) FROM deals").fetchone()
+                seen.append((snapshot.id, count[0]))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        with Store.open(tmp_path / "warehouse") as store:
+            for _ in range(8):
+                publish(store, AS_OF)
+    finally:
+        stop.set()
+        reader.join()
+    assert {count for _id, count in seen} == {40}
+    assert len({snapshot for snapshot, _count in seen}) > 1
+
+
+def test_reading_from_many_threads_is_safe(published):
+    with newest_snapshot() as snapshot:
+        results: list[int] = []
+        threads = [
+            threading.Thread(
+                target=lambda: results.append(
+                    int(snapshot.query("SELECT count(*) AS n FROM activities").n[0])
+                )
+            )
+            for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(results) == 8 and len(set(results)) == 1
+
+
+# Analysts' SQL
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select count(*) from deals",
+        "with a as (select 1 as x) select * from a",
+        "select 1 union all select 2",
+        "from deals select deal_id limit 3",
+        "select * from range(3)",
+        "select unnest([1, 2])",
+        "select deal_id, sum(amount_base) over (partition by manager) from deals limit 1",
+        "select * from (values (1), (2)) as t(x);",
+        "select 'delete from deals' as text -- drop",
+    ],
+)
+def test_a_select_may_run(published, sql):
+    with newest_snapshot() as snapshot:
+        assert len(snapshot.query(only_select(sql))) >= 1
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "",
+        ";",
+        "drop table deals",
+        "select 1; select 2",
+        "select 1; drop table deals",
+        "insert into deals select * from deals",
+        "with x as (select 1) delete from deals",
+        "create table x as select 1",
+        "copy deals to 'x.csv'",
+        "attach 'x.db'",
+        "set threads = 1",
+        "pragma database_list",
+        "explain select 1",
+        "select * from read_csv('/etc/passwd')",
+        "select * from read_parquet(['a'])",
+        "select * from '/etc/passwd'",
+        "select * from 'x.csv'",
+        "select * from glob('*')",
+        "select (select * from read_text('/etc/passwd'))",
+        "call pragma_version()",
+        "selekt 1",
+        "select (",
+        "select 1 into x",
+        "install httpfs",
+    ],
+)
+def test_anything_else_may_not(sql):
+    with pytest.raises(QueryError):
+        only_select(sql)
