@@ -18,12 +18,7 @@ import pytest
 import yaml
 
 SECRET = "v3rys3cretc0de"
-SERVE = [
-    sys.executable,
-    "-c",
-    "import typer; from workbench.cli.serve import serve; typer.run(serve)",
-    "--no-browser",
-]
+SERVE = [sys.executable, "-m", "workbench", "serve", "--no-browser"]
 READY = 60  # seconds
 
 CHART = """

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import nbformat
@@ -21,6 +23,8 @@ from workbench.dashboards.published import Dashboard
 from workbench.i18n import use_language
 
 log = logging.getLogger("workbench.dashboards")
+
+STEP = 0.25  # seconds between two looks for a kernel's reply
 
 # Tags of cells that only analysts need.
 HIDDEN_TAGS = frozenset({"parameters", "injected-parameters", "analyst"})
@@ -83,6 +87,8 @@ async def run_cells(dashboard: Dashboard, kernel: Any, *, language: str) -> Asyn
         notebook, km=kernel, timeout=dashboard.timeout, page=dashboard.name, speaks=language
     )
     executor.kc = await executor.async_start_new_kernel_client()
+    shell = executor.kc.shell_channel
+    shell.get_msg = looking_again(shell.get_msg)
     total = len(notebook.cells)
     try:
         for index, cell in enumerate(notebook.cells):
@@ -105,6 +111,26 @@ async def run_cells(dashboard: Dashboard, kernel: Any, *, language: str) -> Asyn
                 return
     finally:
         await ensure_async(executor.kc.stop_channels())
+
+
+def looking_again(get_msg: Callable[..., Awaitable[dict]]) -> Callable[..., Awaitable[dict]]:
+    """Wait for a reply in short steps.
+
+    The executor answers for Output widgets on the socket that it waits on, and jupyter_client
+    sends there behind asyncio's back; the send can swallow the one signal that a reply has come.
+    """
+
+    async def wait(timeout: float | None = None) -> dict:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = STEP if deadline is None else min(STEP, deadline - time.monotonic())
+            try:
+                return await get_msg(timeout=max(left, 0))
+            except Empty:
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise
+
+    return wait
 
 
 def failed_output(executor: QuietExecutor, error: Exception) -> NotebookNode:
