@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from workbench.bitrix24.entities import ENTITIES
 from workbench.warehouse.models import models, staging, unparsed_query
 from workbench.warehouse.store import Store
 
@@ -60,7 +61,6 @@ def prepare_staging(store: Store, as_of: datetime) -> None:
 
 def sources_query() -> str:
     """Return the query for the snapshot's ``sources`` table (one row per source and entity)."""
-    from workbench.bitrix24.entities import ENTITIES
 
     loaded = [
         f"SELECT 'bitrix24' AS source, '{entity.name}' AS entity, count(*) AS rows, "
