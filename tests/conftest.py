@@ -59,7 +59,7 @@ def company_home(portal: SandboxPortal, tmp_path_factory: pytest.TempPathFactory
     """A home with one snapshot of the small company, marketing spend included; read only."""
     folder = tmp_path_factory.mktemp("company")
     subprocess.run(
-        [sys.executable, "-m", "workbench", "sandbox", "spend"]
+        [sys.executable, "-m", "workbench", "sandbox", "spend", "--company", "small"]
         + ["--seed", SEED, "--today", TODAY, str(folder / "imports" / "marketing_spend.csv")],
         check=True,
     )
