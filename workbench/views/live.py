@@ -45,6 +45,17 @@ function initialize({ model }) {
     }
   };
   model.on("change:query", follow);
+
+  // ipywidgets shows a slider's label without tying it to the handle that takes the keyboard.
+  const label = () => {
+    const handles = ".widget-slider [role=slider]:not([aria-label])";
+    for (const handle of document.querySelectorAll(handles)) {
+      const text = handle.closest(".widget-slider")?.querySelector(".widget-label")?.textContent;
+      if (text) handle.setAttribute("aria-label", text);
+    }
+  };
+  label();
+  new MutationObserver(label).observe(document.body, { childList: true, subtree: true });
 }
 export default { initialize, render() {} };
 """
@@ -58,6 +69,9 @@ const vegaEmbed = async (el, spec, options) => {
   el.classList.add("wb-chart-live");
   const fluid = typeof spec.width === "number";
   if (fluid && widthOf(el) > 200) spec.width = widthOf(el);
+  if (fluid && widthOf(el) < 520) {
+    spec.config = { ...spec.config, legend: { ...spec.config?.legend, columns: 2 } };
+  }
   const result = await charts.vegaEmbed(el, spec, options);
   if (fluid) {
     let shown = spec.width;

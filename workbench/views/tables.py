@@ -24,7 +24,7 @@ class Column:
     """A column to show: its ``name`` in the frame, its ``title`` for the reader and its unit.
 
     ``unit`` is one of `values`' or ``month`` (a first day, shown as its month). ``link``: a
-    column that holds an ``https`` address for the cell.
+    column that holds the web address of the cell.
     """
 
     name: str
@@ -143,6 +143,6 @@ def _cell(record: dict[Any, Any], column: Column, currency: str, timezone: str |
     else:
         text = values.text_of(value, column.unit, currency, timezone)
     address = record.get(column.link) if column.link else None
-    if isinstance(address, str) and address.startswith("https://"):
+    if isinstance(address, str) and address.startswith(("https://", "http://")):
         return f'<a href="{attribute(address)}" rel="noreferrer">{attribute(text)}</a>'
     return attribute(text)

@@ -66,7 +66,8 @@ def month_axis(periods: Iterable[Any]) -> alt.X:
             values=list(texts),
             labelExpr=f"({json.dumps(texts)})[datum.value]",
             labelAngle=0,
-            labelOverlap=False,
+            labelOverlap="parity",  # on a phone, every other one
+            labelSeparation=2,
             ticks=False,
         ),
     )

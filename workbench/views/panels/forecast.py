@@ -192,7 +192,7 @@ def scenario(selection: Selection) -> Content:
     expected = {}
     for name, rate in ((_("Present win rate"), now), (_("Scenario"), assumed)):
         table = expected_quarter(open_deals, rate, quarter, won, LEVEL)
-        expected[f"{name} ({format_percent(rate, 0)})"] = (rate, table)
+        expected[f"{name} ({format_percent(rate)})"] = (rate, table)
     data = pd.DataFrame(
         [
             {"scenario": name, "win_rate": rate, **table.attrs["total"]}
