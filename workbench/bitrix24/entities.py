@@ -365,7 +365,7 @@ def entity(name: str) -> Entity:
 
 
 def title(name: str) -> str:
-    """Return an entity's name in the reader's language."""
+    """Return an entity's (or file source's) name in the reader's language."""
     titles = {
         "statuses": _("Stages and directories"),
         "categories": _("Pipelines"),
@@ -384,5 +384,6 @@ def title(name: str) -> str:
         "deal_history": _("Deal stage history"),
         "lead_history": _("Lead status history"),
         "activities": _("Activities"),
+        "marketing_spend": _("Marketing spend"),
     }
     return titles.get(name, name)

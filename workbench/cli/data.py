@@ -29,6 +29,7 @@ def sync(
     from rich.console import Console
     from rich.markup import escape
 
+    from workbench.bitrix24.entities import title
     from workbench.i18n import _, format_number
 
     result = run_sync(source or [], full, quiet=as_json)
@@ -49,7 +50,8 @@ def sync(
             else _("Nothing has changed; the last snapshot stands.")
         )
         for name, problem in result.problems.items():
-            console.print(f"{escape(name)}: {escape(problem)}", style="red", soft_wrap=True)
+            line = _("{name}: {problem}").format(name=title(name), problem=problem)
+            console.print(escape(line), style="red", soft_wrap=True)
         for remark in result.remarks:
             console.print(escape(remark), style="yellow", soft_wrap=True)
     if result.problems:
@@ -61,6 +63,7 @@ def run_sync(names: list[str], full: bool = False, *, quiet: bool = False) -> Sy
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    from workbench.bitrix24.entities import title
     from workbench.i18n import _, format_number
     from workbench.warehouse.sync import sync as synchronise
 
@@ -73,7 +76,7 @@ def run_sync(names: list[str], full: bool = False, *, quiet: bool = False) -> Sy
         def report(entity: str, count: int) -> None:
             rows[entity] = count
             text = _("Sync: {rows} rows, now {entity}").format(
-                rows=format_number(sum(rows.values())), entity=entity
+                rows=format_number(sum(rows.values())), entity=title(entity)
             )
             progress.update(task, description=text)
 
@@ -86,6 +89,7 @@ def sources(as_json: AsJson = False) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from workbench.bitrix24.entities import title
     from workbench.i18n import _, format_date, format_datetime, format_number
     from workbench.warehouse import newest_snapshot
 
@@ -95,16 +99,17 @@ def sources(as_json: AsJson = False) -> None:
         print(frame.to_json(orient="records", date_format="iso", force_ascii=False, indent=2))
         return
     table = Table(box=None, header_style="bold")
-    for title in (_("Source"), _("Entity"), _("Status")):
-        table.add_column(title)
-    table.add_column(_("Rows"), justify="right")
-    for title in (_("From"), _("To"), _("Last sync"), _("Missing")):
-        table.add_column(title)
+    for heading in (_("Source"), _("Entity"), _("Status")):
+        table.add_column(heading, no_wrap=True)
+    table.add_column(_("Rows"), justify="right", no_wrap=True)
+    for heading in (_("First day"), _("Last day"), _("Last sync")):
+        table.add_column(heading, no_wrap=True)
+    table.add_column(_("Missing"))
     here = frame.astype(object).where(frame.notna(), None)
     for row in here.itertuples(index=False):
         table.add_row(
             escape(row.source),
-            escape(row.entity),
+            escape(title(row.entity)),
             _status(row.status),
             "" if row.rows is None else format_number(row.rows),
             format_date(row.loaded_from) if row.loaded_from else "",
@@ -112,7 +117,10 @@ def sources(as_json: AsJson = False) -> None:
             format_datetime(row.last_sync, zone) if row.last_sync else "",
             escape(row.missing or ""),
         )
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160  # nothing is cut in a file or a pipe
+    console.print(table)
 
 
 def _status(status: str) -> str:

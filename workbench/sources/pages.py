@@ -7,11 +7,12 @@ Nothing is cast here: types are the business of ``warehouse/staging``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Row = dict[str, Any]
 
@@ -29,9 +30,27 @@ def as_text(value: Any) -> str | None:
     return str(value)
 
 
-def column(rows: Sequence[Row], name: str) -> pa.Array:
-    """Return one field of all rows as a string array."""
-    return pa.array([as_text(row.get(name)) for row in rows], pa.string())
+def column(values: Sequence[Any]) -> pa.Array:
+    """Return one field's values as a string array."""
+    try:
+        array = pa.array(values, pa.string())  # the usual case: strings and null
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([as_text(value) for value in values], pa.string())
+    empty = pc.equal(array, "")
+    return pc.if_else(empty, None, array) if pc.any(empty).as_py() else array
+
+
+def columns(rows: Sequence[Row]) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Yield each field with its values; rows of one shape (a list's pages) are turned at once."""
+    shape = tuple(rows[0]) if rows else ()
+    if len({name.lower() for name in shape}) == len(shape) and all(
+        tuple(row) == shape for row in rows
+    ):
+        pairs = zip(shape, zip(*(row.values() for row in rows), strict=True), strict=True)
+        yield from ((name, values) for name, values in pairs if not name.startswith("_"))
+        return
+    for name in fields_of(rows):
+        yield name, [row.get(name) for row in rows]
 
 
 def record_id(row: Row, key: str) -> int | None:
@@ -69,6 +88,6 @@ def to_arrow(rows: Sequence[Row], key: str) -> pa.Table:
         number = record_id(row, key)
         by_id[-position - 1 if number is None else number] = row
     unique = list(by_id.values())
-    columns = {"_id": pa.array(list(by_id), pa.int64())}
-    columns |= {name: column(unique, name) for name in fields_of(unique)}
-    return pa.table(columns)
+    arrays = {"_id": pa.array(list(by_id), pa.int64())}
+    arrays |= {name: column(values) for name, values in columns(unique)}
+    return pa.table(arrays)

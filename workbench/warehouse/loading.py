@@ -279,9 +279,13 @@ class Loading:
             return
         table = to_arrow(chunk.rows, entity.key)
         with self.store.transaction():
-            changed = self.store.merge(entity.name, table)
+            if frontier and self.store.is_empty(entity.name, chunk.low, chunk.high):
+                changed = self.store.insert(entity.name, table)  # a first load, mostly
+            else:
+                changed = self.store.merge(entity.name, table)
+                if frontier:
+                    changed += self._keep(entity, table.column("_id"), chunk.low, chunk.high)
             if frontier:
-                changed += self._keep(entity, table.column("_id"), chunk.low, chunk.high)
                 progress = self.store.progress(entity.name)
                 progress.frontier = chunk.high
                 self.store.save(entity.name, progress)

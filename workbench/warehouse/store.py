@@ -96,6 +96,7 @@ class Store:
                     file=folder / "sync.duckdb"
                 ),
             ) from error
+        self._columns: dict[str, list[str]] = {}
         self.connection.execute("SET preserve_insertion_order = false")
         self.connection.execute(STATE)
         for entity in ENTITIES:
@@ -144,6 +145,7 @@ class Store:
             yield
         except BaseException:
             self.connection.execute("ROLLBACK")
+            self._columns.clear()  # columns added in the block are gone
             raise
         self.connection.execute("COMMIT")
 
@@ -151,25 +153,30 @@ class Store:
 
     def columns(self, entity: str) -> list[str]:
         """Return the fields of a raw table, without ``_id``."""
-        rows = self.connection.execute(
-            "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'raw'"
-            " AND table_name = ? AND database_name = current_database() ORDER BY column_index",
-            [entity],
-        ).fetchall()
-        return [name for (name,) in rows if name != "_id"]
+        if entity not in self._columns:
+            rows = self.connection.execute(
+                "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'raw'"
+                " AND table_name = ? AND database_name = current_database()"
+                " ORDER BY column_index",
+                [entity],
+            ).fetchall()
+            self._columns[entity] = [name for (name,) in rows if name != "_id"]
+        return self._columns[entity]
 
     def ensure(self, entity: str, fields: Sequence[str]) -> None:
         """Create the raw table, or add the columns that it lacks."""
         have = {name.lower() for name in self.columns(entity)}
+        lacking = [name for name in fields if name.lower() not in have]
         if not have:
-            columns = "".join(f", {quoted(name)} VARCHAR" for name in fields)
-            self.connection.execute(f"CREATE TABLE raw.{quoted(entity)} (_id BIGINT{columns})")
-            return
-        for name in fields:
-            if name.lower() not in have:
+            listed = "".join(f", {quoted(name)} VARCHAR" for name in fields)
+            self.connection.execute(f"CREATE TABLE raw.{quoted(entity)} (_id BIGINT{listed})")
+        else:
+            for name in lacking:
                 self.connection.execute(
                     f"ALTER TABLE raw.{quoted(entity)} ADD COLUMN {quoted(name)} VARCHAR"
                 )
+        if lacking:
+            self._columns.pop(entity, None)
 
     @contextmanager
     def _staged(self, entity: str, rows: pa.Table) -> Iterator[tuple[list[str], str]]:
@@ -203,6 +210,20 @@ class Store:
                 f" WHEN NOT MATCHED THEN INSERT (_id, {columns}) VALUES (s._id, {values})"
             ).fetchone()
         return int(result[0]) if result else 0
+
+    def is_empty(self, entity: str, low: int, high: int) -> bool:
+        """Whether no row is stored in ``(low, high]``."""
+        return not self.connection.execute(
+            f"SELECT 1 FROM raw.{quoted(entity)} WHERE _id > ? AND _id <= ? LIMIT 1", [low, high]
+        ).fetchone()
+
+    def insert(self, entity: str, rows: pa.Table) -> int:
+        """Insert rows of which none is stored yet; returns how many."""
+        if rows.num_rows:
+            with self._staged(entity, rows) as (names, query):
+                listed = ", ".join(quoted(name) for name in names)
+                self.connection.execute(f"INSERT INTO raw.{quoted(entity)} (_id, {listed}) {query}")
+        return int(rows.num_rows)
 
     def replace(self, entity: str, rows: pa.Table) -> int:
         """Make the table hold exactly ``rows``; returns how many were new, different or gone."""
