@@ -145,7 +145,8 @@ def refresh(member_id: str, expired: str) -> str:
                 hint=_("Install it with `workbench app install`."),
             )
         current = installation.access_token.get_secret_value()
-        if not secrets.compare_digest(current.encode(), expired.encode()):
+        replaced = not secrets.compare_digest(current.encode(), expired.encode())
+        if replaced and installation.expires > time.time():
             return current
         if installation.spent:
             raise BadCredentials(
@@ -250,11 +251,14 @@ def _unreachable() -> PortalError:
 def portal(installation: Installation) -> Portal:
     """Return a client that acts for the application and refreshes its token when it expires."""
     member_id = installation.member_id
-    held = installation.access_token.get_secret_value()
+    newest = load(member_id) or installation  # another process may have renewed it since
+    held = newest.access_token.get_secret_value()
 
     def renewed() -> str:
         nonlocal held
         held = refresh(member_id, held)
         return held
 
-    return Portal.with_token(installation.client_endpoint, held, refresh=renewed)
+    return Portal.with_token(
+        newest.client_endpoint, held, refresh=renewed, plan=settings().plan
+    )

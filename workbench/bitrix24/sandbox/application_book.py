@@ -194,7 +194,7 @@ class Applications:
             *("event_handlers", "offline_events", "placements"),
         ):
             self._state.connection.execute(
-                f"DELETE FROM {table} WHERE client_id = ?",  # noqa: S608 - our own names
+                f"DELETE FROM {table} WHERE client_id = ?",
                 (client_id,),
             )
 
