@@ -137,6 +137,15 @@ def _flat(entry: dict[str, Any]) -> dict[str, Any]:
     )
 
 
+def _number(text: str, digits: int) -> str:
+    from workbench.i18n import format_number
+
+    try:
+        return format_number(float(text), digits)
+    except ValueError:
+        return text
+
+
 def table(runs: list[ProcessRun]) -> Any:
     """Return the runs as a rich table."""
     from rich.markup import escape
@@ -151,8 +160,8 @@ def table(runs: list[ProcessRun]) -> Any:
         shown.add_row(
             f"#{run.deal} {escape(run.title)}",
             run.status or run.state,
-            run.value,
-            run.change_percent,
+            _number(run.value, 0),
+            _number(run.change_percent, 1),
             run.branch,
             f"{run.stage_before} → {run.stage_after}",
         )

@@ -98,12 +98,12 @@ class Channel:
 
 
 CHANNELS = (
-    Channel("ADVERTISING", "Google Ads", .25, .06, .26, 84.0, 28.0, -.1, True, "google", "cpc",
+    Channel("ADVERTISING", "Google Ads", .25, .06, .26, 504.0, 28.0, -.1, True, "google", "cpc",
             ("bureaux-idf", "eclairage-led", "mobilier-acoustique")),
-    Channel("UC_LINKEDIN", "LinkedIn Ads", .19, .05, .24, 112.0, 17.0, -.05, True, "linkedin",
+    Channel("UC_LINKEDIN", "LinkedIn Ads", .19, .05, .24, 672.0, 17.0, -.05, True, "linkedin",
             "paid_social", ("directeurs-immobilier", "office-managers")),
-    Channel("TRADE_SHOW", "Salons professionnels", .08, .06, .3, 235.0, 0.0, .1),
-    Channel("EMAIL", "Newsletter", .1, .04, .17, 31.0, 9.0, -.1, True, "newsletter", "email",
+    Channel("TRADE_SHOW", "Salons professionnels", .08, .06, .3, 1410.0, 0.0, .1),
+    Channel("EMAIL", "Newsletter", .1, .04, .17, 186.0, 9.0, -.1, True, "newsletter", "email",
             ("lettre-mensuelle", "nouveautes-printemps")),
     Channel("WEB", "Site web", .19, .19, .22, logit=0.0, online=True, utm_source="site",
             utm_medium="organic", campaigns=("",)),
