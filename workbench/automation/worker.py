@@ -42,7 +42,7 @@ from workbench.settings import settings
 
 VERSION = "1"  # of what jobs look like in the queue: a job outlives an upgrade of the package
 POLLING = 0.1  # seconds between two looks at a queue
-CONCURRENCY = {"report": 2, "action": 2}  # jobs of a kind at once: a run takes a core
+CONCURRENCY = {"reports": 2, "actions": 2}  # jobs of a queue at once: a run takes a core
 ATTEMPTS, FIRST_WAIT, GROWTH = 6, 1.0, 3.0  # waits of 1, 3, 9, 27, 81 s for what may pass
 RECOVERIES = 20  # starts of a job before it is given up: it may be what kills the worker
 
@@ -109,13 +109,8 @@ def _perform(kind: str, payload: dict[str, Any], job_id: str, queued_at: str) ->
 
 
 @DBOS.workflow(name=JOB, max_recovery_attempts=RECOVERIES)
-def _job(kind: str, content: str) -> dict[str, Any]:
-    job_id = str(DBOS.workflow_id)
-    status = DBOS.get_workflow_status(job_id)
-    created = status.created_at if status and status.created_at else time.time() * 1000
-    return _perform(
-        kind, json.loads(content), job_id, datetime.fromtimestamp(created / 1000, UTC).isoformat()
-    )
+def _job(kind: str, content: str, queued_at: str) -> dict[str, Any]:
+    return _perform(kind, json.loads(content), str(DBOS.workflow_id), queued_at)
 
 
 @DBOS.workflow(name=SLOT, max_recovery_attempts=RECOVERIES)
@@ -227,10 +222,8 @@ def _launch() -> None:
     }
     DBOS(config=config)
     DBOS.launch()
-    for kind, queue in QUEUES.items():
-        DBOS.register_queue(
-            queue, worker_concurrency=CONCURRENCY[kind], polling_interval_sec=POLLING
-        )
+    for queue, at_once in CONCURRENCY.items():
+        DBOS.register_queue(queue, worker_concurrency=at_once, polling_interval_sec=POLLING)
 
 
 @contextmanager
