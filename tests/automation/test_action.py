@@ -1,0 +1,273 @@
+"""From a call's settings to the answer: validation, results, sending."""
+
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from listener import Listener, listening, wait_until
+from portal_application import Application, add_application, webhook_call
+from sandbox_portal import SMALL_COMPANY, running_portal
+
+from workbench.automation import action
+from workbench.bitrix24 import activity, oauth
+from workbench.i18n import use_language
+
+pytestmark = pytest.mark.timeout(120)
+DEAL = ["crm", "CCrmDocumentDeal", "DEAL_7"]
+
+
+def test_settings_become_a_report_and_its_parameters():
+    given = {"report": "deal", "metric": "won_revenue", "period": "last_quarter", "scope": ""}
+    name, parameters = action.request(DEAL, given)
+    assert name == "deal"
+    assert parameters == {"deal_id": 7, "period": "last_quarter", "metric": "won_revenue"}
+
+
+def test_what_is_not_set_has_a_default():
+    assert action.request(DEAL, {}) == ("deal", {"deal_id": 7, "period": "last_12_months"})
+
+
+HOSTILE = [
+    "'; DROP TABLE deals; --",
+    "<script>alert(1)</script>",
+    "[url=http://x]y[/url]",
+    "a\nb\x00c",
+    "9" * 500,
+    "../../etc/passwd",
+    "é" * 200,
+]
+
+
+@pytest.mark.parametrize("key", ["report", "metric", "period", "scope"])
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_wrong_setting_is_named_with_what_is_possible(key, value):
+    with use_language("en"), pytest.raises(action.Invalid) as refused:
+        action.request(DEAL, {key: value})
+    text = str(refused.value)
+    assert key in text
+    assert text.isprintable()
+    assert len(text) < 2_000
+
+
+@given(st.dictionaries(st.sampled_from(["report", "metric", "period", "scope"]), st.text()))
+def test_any_setting_is_used_or_refused(settings):
+    try:
+        name, parameters = action.request(DEAL, settings)
+    except action.Invalid:
+        return
+    assert name in action.action_reports()
+    assert parameters["period"] in activity.PERIODS
+
+
+@pytest.mark.parametrize("value", [["a"], {"a": "b"}])
+def test_a_setting_is_one_text(value):
+    with pytest.raises(action.Invalid):
+        action.request(DEAL, {"metric": value})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        ["crm", "CCrmDocumentLead", "LEAD_7"],
+        ["crm", "CCrmDocumentDeal", "DEAL_0"],
+        ["crm", "CCrmDocumentDeal", "DEAL_7; x"],
+        ["crm", "CCrmDocumentDeal", "DEAL_" + "9" * 30],
+        ["x", "y", "z"],
+    ],
+)
+def test_only_deals_are_analysed(document):
+    with pytest.raises(action.Invalid):
+        action.request(document, {})
+
+
+def test_results_become_a_typed_answer():
+    answer = action.of_result({"status": "ok", "value": 12, "change_percent": -3.5, "rows": 9})
+    assert answer.value == 12.0
+    values = answer.return_values()
+    assert values["value"] == "12"
+    assert values["change_percent"] == "-3.5"
+    assert values["forecast"] == ""
+    assert set(values) == set(activity.return_properties())
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_is_none_is_sent_empty(number):
+    assert action.of_result({"value": number}).return_values()["value"] == ""
+
+
+def test_no_data_is_its_own_status():
+    assert action.of_result({"status": "no data"}).status == "empty"
+
+
+@pytest.mark.parametrize("result", [{"value": "many"}, {"status": "fine"}, {"as_of": "soon"}])
+def test_results_of_a_wrong_type_are_an_error(result):
+    assert action.of_result(result).status == "error"
+
+
+def test_every_result_and_setting_is_named_in_every_language_of_a_portal():
+    form = activity.properties({"deal": "x"}, {"m": "y"}, ["document"])
+    payload = activity.registration("https://a.example/x", form, "1")
+    named = [payload["NAME"], payload["DESCRIPTION"]]
+    named += [p["Name"] for p in payload["PROPERTIES"].values()]
+    named += [p["Name"] for p in payload["RETURN_PROPERTIES"].values()]
+    for texts in named:
+        assert set(texts) == set(activity.PORTAL_LANGUAGES)
+        assert all(texts.values())
+    assert payload["NAME"]["fr"] == "Analyse Commerciale"
+    assert payload["NAME"]["de"] == payload["NAME"]["en"] == "Business Analytics"
+    json.dumps(payload)
+
+
+def test_a_call_that_cannot_run_is_answered_with_the_reason(home):
+    given = payload(Application("", "", ""), "x", properties={"period": "sometimes"})
+    with use_language("en"):
+        assert action.analyse(given).status == "invalid"
+        answer = action.analyse(payload(Application("", "", ""), "x"))
+    assert answer.status == "error"  # nothing has been synced
+    assert answer.error
+
+
+# -- sending ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory) -> Iterator:
+    with running_portal(tmp_path_factory.mktemp("p"), *SMALL_COMPANY, "--control") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def listener() -> Iterator[Listener]:
+    with listening() as running:
+        yield running
+
+
+@pytest.fixture
+def application(portal, listener, home, monkeypatch) -> Application:
+    """An application with the registered action, known to this installation."""
+    made = add_application(portal, listener)
+    monkeypatch.setenv("WORKBENCH_APP_CLIENT_ID", made.client_id)
+    monkeypatch.setenv("WORKBENCH_APP_CLIENT_SECRET", made.client_secret)
+    monkeypatch.setenv("WORKBENCH_OAUTH_SERVER", portal.base)
+    monkeypatch.setenv("WORKBENCH_PLAN", "unlimited")
+    form = activity.properties({"deal": "x"}, {"m": "y"}, ["document"])
+    given = activity.registration(f"{listener.url}/action", form, "1")
+    given["CODE"] = f"action_{made.client_id[6:12]}"
+    assert made.call("bizproc.activity.add", given)[1]["result"] is True
+    made.extra["code"] = given["CODE"]
+    oauth.save(
+        oauth.Installation(
+            member_id=made.member_id,
+            domain=portal.base.split("://")[1],
+            client_endpoint=f"{portal.base}/rest/",
+            access_token=made.access_token,
+            refresh_token=made.refresh_token,
+            application_token=made.application_token,
+        )
+    )
+    return made
+
+
+def waiting_process(portal, listener, application, wait: str = "true") -> dict[str, str]:
+    """Start a process that calls the action; returns the POST that it got."""
+    template = f"""
+name: caller_{application.extra["code"]}
+title: {{fr: a, en: b}}
+steps:
+  - activity: {application.extra["code"]}
+    name: analysis
+    wait: {wait}
+"""
+    number = webhook_call(portal.url, "sandbox.process.add", {"TEMPLATE": template})[1]["result"]
+    deal = webhook_call(portal.url, "crm.deal.add", {"fields": {"TITLE": "x"}})[1]["result"]
+    started = webhook_call(
+        portal.url,
+        "bizproc.workflow.start",
+        {"TEMPLATE_ID": number, "DOCUMENT_ID": ["crm", "CCrmDocumentDeal", f"DEAL_{deal}"]},
+    )[1]["result"]
+    return wait_until(
+        lambda: next((p for p in listener.posts if p.get("workflow_id") == started), None)
+    )
+
+
+def payload(application: Application, token: str, **more) -> dict:
+    return {
+        "key": "action-" + "a" * 32,
+        "member_id": application.member_id,
+        "event_token": token,
+        "workflow_id": "w",
+        "document_id": DEAL,
+        "properties": {},
+        "waits": True,
+        "timeout_duration": 0,
+        "received": "2026-11-02T10:00:00+00:00",
+        "language": "en",
+        **more,
+    }
+
+
+def test_an_answer_is_accepted_once(portal, listener, application):
+    post = waiting_process(portal, listener, application)
+    given = payload(application, post["event_token"])
+    answer = activity.Answer(status="ok", value=5, summary="« ça » & <b>")
+    assert action.send(given, answer) == "accepted"
+    assert action.send(given, answer) == "gone"
+    found = webhook_call(portal.url, "sandbox.process.get", {"ID": post["workflow_id"]})[1]
+    results = found["result"]["RESULTS"]["analysis"]
+    assert (results["status"], results["value"]) == ("ok", "5")
+    assert results["summary"] == "« ça » & <b>"
+
+
+@pytest.fixture
+def faults(portal) -> Iterator:
+    def strike(**rule) -> None:
+        given = {"method": "bizproc.event.send", **rule}
+        httpx.post(f"{portal.base}/control/faults", json=given).raise_for_status()
+
+    yield strike
+    httpx.delete(f"{portal.base}/control/faults").raise_for_status()
+
+
+@pytest.mark.parametrize("fault", ["503", "500", "expired"])
+def test_sending_goes_on_until_the_portal_takes_it(portal, listener, application, faults, fault):
+    post = waiting_process(portal, listener, application)
+    faults(fault=fault, times=2 if fault != "expired" else 1)
+    given = payload(application, post["event_token"])
+    assert action.send(given, activity.Answer(status="ok")) == "accepted"
+
+
+def test_an_answer_whose_receipt_was_lost_arrived_once(portal, listener, application, faults):
+    post = waiting_process(portal, listener, application)
+    faults(fault="cut", times=1, after=True)
+    given = payload(application, post["event_token"])
+    assert action.send(given, activity.Answer(status="ok", value=3)) == "gone"
+    found = webhook_call(portal.url, "sandbox.process.get", {"ID": post["workflow_id"]})[1]
+    assert found["result"]["RESULTS"]["analysis"]["value"] == "3"
+
+
+def test_an_answer_to_a_removed_application_is_given_up(portal, home):
+    gone = Application(portal.base, "", "", member_id="f" * 32)
+    assert action.send(payload(gone, "x"), activity.Answer(status="ok")) == "gone"
+
+
+def test_a_wrong_setting_reaches_the_process_as_invalid(portal, listener, application):
+    post = waiting_process(portal, listener, application)
+    given = payload(application, post["event_token"], properties={"period": "sometimes"})
+    done = action.answer(given)
+    assert done["sent"] == "accepted"
+    found = webhook_call(portal.url, "sandbox.process.get", {"ID": post["workflow_id"]})[1]
+    results = found["result"]["RESULTS"]["analysis"]
+    assert results["status"] == "invalid"
+    assert "sometimes" in results["error"]
+
+
+def test_a_process_that_does_not_wait_is_sent_nothing(portal, listener, application):
+    post = waiting_process(portal, listener, application, wait="false")
+    assert post["use_subscription"] == "N"
+    given = payload(
+        application, post["event_token"], waits=False, properties={"period": "sometimes"}
+    )
+    assert action.answer(given)["sent"] == "not waited for"
