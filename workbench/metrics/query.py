@@ -217,7 +217,8 @@ class _Board:
             columns["period"] = pd.to_datetime(keys["period"])
         for name in cut.by:
             shown = _distinct(found.labels[name])
-            columns[name] = keys[f"key:{name}"].map(shown).astype(object)
+            texts = [shown[key] for key in keys[f"key:{name}"]]
+            columns[name] = pd.Series(texts, dtype=object)
         for metric in self.asked:
             columns[metric.id] = _typed(metric, found.values[metric.id])
         columns["n"] = found.counts[self.asked[0].id].to_numpy()

@@ -1,0 +1,110 @@
+"""The definitions themselves: complete, consistent, and readable in both languages."""
+
+import re
+
+import pytest
+import sqlglot
+import yaml
+from hand_company import TABLES, hand_snapshot
+from sqlglot import exp
+
+from workbench.errors import QueryError
+from workbench.metrics import catalogue, definition, describe, dimension_titles, dimensions, query
+from workbench.metrics.catalogue import DEFINITIONS, leaves, maturity, models, parts
+
+DEMANDED = (
+    *("deals", "deals_won", "deals_lost", "open_deals", "open_amount", "stalled_deals"),
+    *("closed_win_rate", "created_win_rate", "won_revenue", "average_won_deal"),
+    *("won_cycle_mean", "won_cycle_median", "won_cycle_p90", "sales_velocity"),
+    *("leads", "leads_converted", "lead_conversion", "junk_rate", "invoiced_amount"),
+    *("marketing_spend", "cost_per_lead", "romi", "roas", "new_customers", "cac"),
+)
+
+
+def test_every_metric_that_the_product_promises_is_defined():
+    assert set(DEMANDED) <= catalogue().keys()
+
+
+@pytest.mark.parametrize("metric", catalogue())
+def test_a_definition_says_everything_a_reader_asks(metric):
+    told = describe(definition(metric))
+    for text in ("title", "help", "owner", "grain"):
+        assert told[text]["fr"].strip() and told[text]["en"].strip()
+    assert told["help"]["fr"] != told["help"]["en"]
+    assert told["date_basis"] and told["unit"] and told["sources"] and told["dimensions"]
+    assert told["formula"] or told["expression"]
+    assert not re.search(r"\w [;:!?]", told["help"]["fr"] + told["title"]["fr"]), "French spacing"
+
+
+@pytest.mark.parametrize("metric", catalogue())
+def test_a_ratio_is_made_of_named_metrics_and_nothing_is_counted_twice(metric):
+    one = definition(metric)
+    if one.formula:
+        assert all(part.id in catalogue() for part in parts(one))
+        assert "(" not in re.sub(r"\(([^()]|\([^()]*\))*\)", "", one.formula)
+        assert one.unit == "count" or one.n_of, "says which rows are behind it"
+    else:
+        assert "/" not in one.expression
+
+
+@pytest.mark.parametrize(
+    "metric", [m for m in catalogue().values() if m.expression], ids=lambda m: m.id
+)
+def test_an_expression_is_one_aggregate_over_columns_of_its_model(metric):
+    model = models()[metric.model]
+    known = set(model.fields) | {"moment", "entered_at", "limit_days"}
+    known |= {column for join in metric.joins for column in model.joins[join].columns}
+    for text in (metric.expression, metric.rows):
+        if text:
+            tree = sqlglot.parse_one(text, read="duckdb")
+            assert {column.name for column in tree.find_all(exp.Column)} <= known
+
+
+@pytest.mark.parametrize("name", models())
+def test_every_dimension_and_field_of_a_model_is_a_column(name, tmp_path):
+    model = models()[name]
+    snapshot = hand_snapshot(tmp_path)
+    metric = next(m for m in catalogue().values() if m.model == name)
+    for dimension in model.dimensions:
+        assert dimension in query(metric.id, by=dimension, snapshot=snapshot).columns
+    for field in model.fields:
+        query(metric.id, where=f"{field} is null", snapshot=snapshot)
+
+
+def test_every_dimension_has_a_title_and_every_title_a_dimension():
+    used = {name for model in models().values() for name in model.dimensions}
+    assert used == dimension_titles().keys()
+
+
+def test_a_formula_can_be_cut_only_by_what_all_its_parts_have():
+    assert dimensions(definition("cost_per_lead")) == ["source"]
+    assert "manager" in dimensions(definition("closed_win_rate"))
+    assert {leaf.id for leaf in leaves(definition("sales_velocity"))} == {
+        "open_deals",
+        "deals_won",
+        "deals_lost",
+        "won_revenue",
+        "won_cycle_mean",
+    }
+
+
+def test_maturity_passes_from_the_part_to_the_ratio():
+    assert maturity(definition("created_win_rate")) == "cycle_p90"
+    assert maturity(definition("closed_win_rate")) is None
+
+
+def test_an_unknown_metric_names_the_closest_ones():
+    with pytest.raises(QueryError) as error:
+        definition("won_revenu")
+    assert "won_revenue" in error.value.hint and error.value.exit_code == 2
+
+
+def test_one_file_per_metric():
+    files = {file.stem: yaml.safe_load(file.read_text()) for file in DEFINITIONS.glob("*.yml")}
+    assert {name: raw["id"] for name, raw in files.items()} == {name: name for name in files}
+
+
+def test_hand_company_has_the_columns_that_the_models_read():
+    assert {
+        model.table for model in models().values() if model.table.isidentifier()
+    } <= TABLES.keys()
