@@ -247,7 +247,8 @@ def test_a_worker_killed_in_the_middle_still_answers_once(company):
     outputs = company.folder / "outputs"
     before = set(outputs.iterdir())
     number = company.start_process(template, deal)
-    wait_until(lambda: set(outputs.iterdir()) - before, 30)
+    # Its record is written just before the run's process starts.
+    wait_until(lambda: [f for f in outputs.glob("*/run.json") if f.parent not in before], 30)
     company.running["worker"].kill()
     company.running["worker"].wait()
     assert company.call("sandbox.process.get", {"ID": number})["STATE"] == "waiting"
