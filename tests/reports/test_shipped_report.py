@@ -1,0 +1,47 @@
+"""The sales report on the small company: what it returns is what the tables say."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from workbench.reports import read_record, run_report
+from workbench.reports.process import run_environment
+from workbench.warehouse import open_snapshot
+from workbench.warehouse.snapshots import snapshots_dir
+
+
+def test_sales_of_the_last_quarter(company: Path, monkeypatch: pytest.MonkeyPatch):
+    record = run_report("sales", {"period": "last_quarter"})
+    assert record.outcome == "succeeded", record.error
+
+    newest = max(path.stem for path in snapshots_dir().glob("*.duckdb"))
+    assert record.snapshot == newest
+    assert run_environment(record)["WORKBENCH_SNAPSHOT"] == newest
+    # The company's last day is 2 November 2026, whatever day it is today.
+    assert (record.periods["period"]["start"], record.periods["period"]["end"]) == (
+        "2026-07-01", "2026-10-01",
+    )  # fmt: skip
+    with open_snapshot(newest) as snapshot:
+        assert (record.as_of, record.timezone) == (snapshot.as_of, "Europe/Paris")
+        (won,) = snapshot.execute(
+            "SELECT sum(amount_base) FROM deals WHERE is_won AND closed_on >= ? AND closed_on < ?",
+            [date(2026, 7, 1), date(2026, 10, 1)],
+        ).fetchone()
+    assert record.result["value"] == pytest.approx(float(won))
+    assert json.loads((record.folder / "result.json").read_text()) == record.result
+    assert record.rows == record.result["rows"] > 0
+
+    names = {file.path for file in record.files}
+    charts = {name.rsplit(".", 1)[0] for name in names if name.startswith("charts/")}
+    assert len(charts) >= 5
+    for chart in charts:
+        assert {f"{chart}.svg", f"{chart}.png"} <= names
+    assert any(name.startswith("tables/") and name.endswith(".csv") for name in names)
+
+    page = (record.folder / "report.html").read_text()
+    assert '<html lang="fr">' in page and page.count("<h1") == 1
+    assert "<svg" in page and "wb-figure" in page
+    assert "page.figures(" not in page and "import workbench" not in page
+    assert read_record(record.id) == record
