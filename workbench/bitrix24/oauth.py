@@ -259,6 +259,4 @@ def portal(installation: Installation) -> Portal:
         held = refresh(member_id, held)
         return held
 
-    return Portal.with_token(
-        newest.client_endpoint, held, refresh=renewed, plan=settings().plan
-    )
+    return Portal.with_token(newest.client_endpoint, held, refresh=renewed, plan=settings().plan)

@@ -113,9 +113,15 @@ def run_on_deals(
 def _run(
     deal: int, workflow: dict[str, Any], before: dict[str, Any], after: dict[str, Any]
 ) -> ProcessRun:
+    from workbench.i18n import language
+
     results = workflow["RESULTS"] if isinstance(workflow["RESULTS"], dict) else {}
     returned: dict[str, str] = next(iter(results.values()), {})
-    branches = [str(e.get("case")) for e in map(_flat, workflow["LOG"]) if e.get("case")]
+    branches = [
+        str((entry.get("title") or {}).get(language()) or entry["case"])
+        for entry in map(_flat, workflow["LOG"])
+        if entry["kind"] == "case"
+    ]
     return ProcessRun(
         deal=deal,
         title=str(before["TITLE"]),

@@ -204,7 +204,7 @@ class Processes:
                 for case in step["cases"]:
                     if holds(case["when"], values):
                         position = case["to"]
-                        self.book.write(instance.id, "case", case=case["case"])
+                        self.book.write(instance.id, "case", case=case["case"], title=case["title"])
                         break
                 else:
                     self.book.write(instance.id, "no case")

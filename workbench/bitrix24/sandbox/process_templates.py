@@ -103,6 +103,7 @@ class Case(_Strict):
     """One branch; without conditions it always holds."""
 
     case: str
+    title: Titles | None = None
     when: list[Condition] = []
     steps: list[Step] = []
 
@@ -213,7 +214,10 @@ def _compile(steps: list[Step], out: list[dict[str, Any]]) -> None:
             jumps = []
             for case in step.choose:
                 when = [c.model_dump(by_alias=True, exclude_none=True) for c in case.when]
-                branch["cases"].append({"case": case.case, "when": when, "to": len(out)})
+                title = case.title.model_dump() if case.title else {}
+                branch["cases"].append(
+                    {"case": case.case, "title": title, "when": when, "to": len(out)}
+                )
                 _compile(case.steps, out)
                 jump: dict[str, Any] = {"do": "jump", "to": 0}
                 jumps.append(jump)

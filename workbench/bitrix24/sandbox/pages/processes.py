@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -184,7 +185,7 @@ def worded(portal: Portal, instance: Instance, entry: Entry) -> tuple[str, list[
     data = entry.data
     match entry.kind:
         case "started" if data["user"]:
-            return _("Started by user {id}").format(id=data["user"]), []
+            return _("Started by {user}").format(user=_user(portal, data["user"])), []
         case "started":
             return _("Started by a change of stage"), []
         case "called":
@@ -204,7 +205,8 @@ def worded(portal: Portal, instance: Instance, entry: Entry) -> tuple[str, list[
         case "not delivered":
             return _("The action’s handler did not accept the call ({note})").format(**data), []
         case "case":
-            return _("Goes on with the case “{case}”").format(case=data["case"]), []
+            case = localised(data.get("title") or data["case"], language())
+            return _("Goes on with the case “{case}”").format(case=case), []
         case "no case":
             return _("No case applies"), []
         case "stage":
@@ -215,8 +217,8 @@ def worded(portal: Portal, instance: Instance, entry: Entry) -> tuple[str, list[
                 before=before, after=after
             ), []
         case "notified":
-            text = _("Notifies user {id}: {message}")
-            return text.format(id=data["user"], message=data["message"]), []
+            text, user = _("Notifies {user}: {message}"), _user(portal, data["user"])
+            return text.format(user=user, message=data["message"]), []
         case "waits":
             return _("Waits {seconds} s").format(seconds=format_number(data["seconds"], 1)), []
         case "message":
@@ -239,8 +241,24 @@ def _named(values: dict[str, Any], properties: dict[str, Any]) -> list[tuple[str
         options = options if isinstance(options, dict) else {}
         title = localised(declared.get("Name"), language()) or key
         shown = options.get(value, value) if isinstance(value, str) else value
+        if declared.get("Type") in ("double", "int"):
+            shown = _number(str(value))
         named.append((title, ", ".join(map(str, shown)) if isinstance(shown, list) else str(shown)))
     return named
+
+
+def _number(text: str) -> str:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return text
+    return format_number(value, 2) if value.is_finite() and abs(value) < 10**15 else text
+
+
+def _user(portal: Portal, number: object) -> str:
+    row = portal.state.get("users", int(str(number))) or {}
+    name = " ".join(str(row[key]) for key in ("NAME", "LAST_NAME") if row.get(key))
+    return name or f"#{number}"
 
 
 def _record(portal: Portal, document: Document) -> str:
