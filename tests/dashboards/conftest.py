@@ -36,14 +36,16 @@ sales = pd.DataFrame({
 
 def chart(team):
     rows = sales[sales.team == team]
-    return alt.Chart(rows, description=team).mark_bar().encode(x="month:O", y="amount:Q").properties(width=600)
+    bars = alt.Chart(rows, description=team).mark_bar().encode(x="month:O", y="amount:Q")
+    return bars.properties(width=600)
 
 def total(team):
     return format_number(sales[sales.team == team].amount.sum(), 1)
 """
 WIDGETS = """
 runtime = Runtime()
-team = ipywidgets.Dropdown(options=["North", "South"], description="Team" if language() == "en" else "Équipe")
+label = "Team" if language() == "en" else "Équipe"
+team = ipywidgets.Dropdown(options=["North", "South"], description=label)
 shown = LiveChart(chart("North"))
 figure = ipywidgets.HTML(f"<output>{total('North')}</output>")
 
@@ -120,6 +122,7 @@ class Server:
     address: str
     process: subprocess.Popen
     home: Path
+    said: str = ""
 
     def get(self, path: str, **options) -> httpx.Response:
         return httpx.get(self.address + path, timeout=60, **options)
@@ -160,7 +163,7 @@ def serving(project: Path, home: Path, *options: str, **environ: str) -> Iterato
             if not line:
                 raise RuntimeError(lines)
             lines += line
-        yield Server(found.group(), process, home)
+        yield Server(found.group(), process, home, lines)
     finally:
         end(process)
 

@@ -7,7 +7,7 @@ error and no traceback; an error becomes a short text with an id.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from jupyter_server.services.kernels.connection.base import (
     deserialize_binary_message,
@@ -38,6 +38,7 @@ ALLOWED_OUT = frozenset(
         "error",
     }
 )
+MOST_PARTS = 64  # the five of each message and its buffers
 # The only channel that a page may open by itself: it asks for the state of the widgets.
 COMM_TARGET = "jupyter.widget.control"
 
@@ -65,11 +66,13 @@ class WidgetChannels(ZMQChannelsWebsocketConnection):
     def describe_incoming(self, message: str | bytes) -> tuple[str, str]:
         """Return a message's type and, for ``comm_open``, its target; raise if it has none."""
         if self.subprotocol == "v1.kernel.websocket.jupyter.org":
+            check_count(message[:8], "little")
             channel, parts = deserialize_msg_from_ws_v1(message)
             header = self.session.unpack(parts[0])
             content = self.session.unpack(parts[3])
         else:
             if isinstance(message, bytes):
+                check_count(message[:4], "big")
                 whole = deserialize_binary_message(message)
             else:
                 whole = self.session.unpack(message.encode())
@@ -113,3 +116,12 @@ class WidgetChannels(ZMQChannelsWebsocketConnection):
             metadata=shown["metadata"],
         )
         return self.session.serialize(message)
+
+
+def check_count(field: bytes, order: Literal["little", "big"]) -> None:
+    """Raise unless a message's first number, that of its parts, is a plausible one.
+
+    jupyter_server believes it: a message that claims 2**64 parts would stop the whole server.
+    """
+    if not 0 < int.from_bytes(field, order) <= MOST_PARTS:
+        raise ValueError(field)

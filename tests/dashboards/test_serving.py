@@ -1,0 +1,141 @@
+"""Starting, being full, and ending: nothing is left behind."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from test_pages import close
+
+from conftest import READY, SERVE, end, serving, write_project
+from workbench.dashboards.kernels import Visit, VisitorKernels, kernel_environment
+from workbench.settings import settings
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return write_project(tmp_path / "project", tmp_path / "home", ["environ", "slow"])
+
+
+def refused(project: Path, *options: str, **environ: str) -> subprocess.CompletedProcess:
+    """Run a server that should not start."""
+    given = {**os.environ, "WORKBENCH_PROJECT": str(project), **environ}
+    given["WORKBENCH_HOME"] = str(project.parent / "home")
+    return subprocess.run(
+        [*SERVE, *options], env=given, capture_output=True, text=True, timeout=READY, check=False
+    )
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_kernels_of_open_and_of_loading_pages(
+    project: Path, tmp_path: Path, how: signal.Signals
+):
+    with serving(project, tmp_path / "home") as running:
+        running.get("dashboards/environ")
+        with httpx.stream("GET", f"{running.address}dashboards/slow", timeout=READY) as answer:
+            pieces = answer.iter_text()
+            while "started" not in next(pieces):
+                pass
+            assert running.health()["kernels"] == 2
+            family = psutil.Process(running.process.pid).children(recursive=True)
+            assert len(family) >= 2
+            seconds = end(running.process, how)  # fails if one of the family is left
+        assert running.process.returncode == 0
+        assert seconds < 15
+        assert not list(Path("/tmp").glob(f"workbench-kernels-*/*{running.process.pid}*"))
+
+
+def test_kernels_end_by_themselves_if_the_server_is_killed(project: Path, tmp_path: Path):
+    with serving(project, tmp_path / "home") as running:
+        running.get("dashboards/environ")
+        family = psutil.Process(running.process.pid).children(recursive=True)
+        running.process.kill()
+        _gone, left = psutil.wait_procs(family, timeout=15)
+        assert not left
+
+
+def test_a_full_server_asks_to_wait_and_has_room_again_after_a_page_is_closed(
+    project: Path, tmp_path: Path
+):
+    with serving(project, tmp_path / "home", "--visitors", "1") as running:
+        first = running.get("dashboards/environ")
+        second = running.get("dashboards/environ?lang=en")
+        assert second.status_code == 503
+        assert second.headers["retry-after"] == "20"
+        assert "All places are taken" in second.text
+        assert 'http-equiv="refresh" content="20"' in second.text
+        assert running.health() | {"kernels": 1, "room": False} == running.health()
+        close(running, first.text)
+        third = running.get("dashboards/environ")
+        assert third.status_code == 200
+
+
+def test_only_so_many_kernels_start_when_many_come_at_once(project: Path, tmp_path: Path):
+    async def come(address: str) -> list[int]:
+        async with httpx.AsyncClient(timeout=READY) as client:
+            answers = [client.get(f"{address}dashboards/environ") for _visitor in range(6)]
+            return [answer.status_code for answer in await asyncio.gather(*answers)]
+
+    with serving(project, tmp_path / "home", "--visitors", "2") as running:
+        assert sorted(asyncio.run(come(running.address))) == [200, 200, 503, 503, 503, 503]
+        assert running.health()["kernels"] == 2
+
+
+def test_kernels_without_a_page_and_unused_ones_are_ended(home: Path, tmp_path: Path):
+    async def wait() -> list[int]:
+        kernels = VisitorKernels(connection_dir=str(tmp_path), root_dir=str(tmp_path))
+        kernels.seconds_between_checks = 3600
+        environment = kernel_environment(settings(), {})
+        watched = await kernels.start_visit(Visit("a", "fr"), environment, tmp_path)
+        await kernels.start_visit(Visit("b", "fr"), environment, tmp_path)
+        kernels.notify_connect(watched)
+        counted = [len(kernels)]
+        kernels.seconds_unwatched = 0
+        await asyncio.sleep(0.1)
+        await kernels.end_unused()
+        counted.append(len(kernels))
+        assert watched in kernels
+        kernels.seconds_idle = 0
+        await kernels.end_unused()
+        counted.append(len(kernels))
+        await kernels.shutdown_all(now=True)
+        return counted
+
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    assert asyncio.run(wait()) == [2, 1, 0]
+    assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
+
+
+def test_a_taken_port_is_one_clear_line(project: Path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        answer = refused(project, "--port", str(port), WORKBENCH_LANGUAGE="en")
+    assert answer.returncode == 2
+    assert f"Port {port} of 127.0.0.1 cannot be used." in answer.stderr
+    assert "--port" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_project_without_a_dashboard_is_one_clear_line(tmp_path: Path):
+    project = write_project(tmp_path / "project", tmp_path / "home", ["unlisted"])
+    answer = refused(project, "--port", "0", WORKBENCH_LANGUAGE="en")
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("No report has a dashboard.")
+    assert "Traceback" not in answer.stderr
+
+
+def test_another_host_is_served_with_a_warning_and_checks_names_too(project: Path, tmp_path: Path):
+    options = ("--host", "0.0.0.0")
+    with serving(project, tmp_path / "home", *options, WORKBENCH_LANGUAGE="en") as running:
+        local = running.address
+        assert httpx.get(f"{local}healthz").status_code == 200
+        evil = httpx.get(f"{local}healthz", headers={"Host": "evil.example"})
+        assert evil.status_code == 404
+        assert "no sign-in" in running.said
