@@ -14,6 +14,7 @@ import pytest
 from answering import Answering, answering, fine, refused
 from hypothesis import given
 from hypothesis import strategies as st
+from sandbox_portal import running_portal
 
 from workbench import errors
 from workbench.bitrix24.budget import PLANS, Budget, Plan
@@ -76,8 +77,6 @@ def test_filters_and_unicode_survive_the_way_through_a_batch(fresh_portal):
 
 
 def test_the_standard_plan_is_never_refused_by_a_portal_that_keeps_it(tmp_path):
-    from sandbox_portal import running_portal
-
     with (
         running_portal(tmp_path, "--company", "small", "--plan", "standard") as standard,
         Portal(standard.url, "standard") as bitrix,

@@ -10,6 +10,7 @@ from handmade import fill, made_rows, make_snapshot
 from workbench.errors import NoSnapshot, QueryError, WarehouseError
 from workbench.warehouse import newest_snapshot, open_snapshot
 from workbench.warehouse.publish import KEPT, new_id, publish, snapshot_files
+from workbench.warehouse.snapshots import Snapshot
 from workbench.warehouse.statements import only_select
 from workbench.warehouse.store import Store
 from workbench.warehouse.sync import publish_if_changed
@@ -128,8 +129,6 @@ def test_the_newest_five_are_kept_and_readers_keep_theirs(tmp_path):
     with Store.open(tmp_path / "warehouse") as store:
         fill(store, made_rows(deals=20))
         ids = [publish(store, AS_OF)]
-        from workbench.warehouse.snapshots import Snapshot
-
         folder = tmp_path / "warehouse" / "snapshots"
         reader = Snapshot(folder / f"{ids[0]}.duckdb")
         for _ in range(KEPT + 1):
@@ -267,3 +266,18 @@ def test_a_select_may_run(published, sql):
 def test_anything_else_may_not(sql):
     with pytest.raises(QueryError):
         only_select(sql)
+
+
+def test_a_sync_that_finds_nothing_new_moves_only_the_moment_of_the_check(tmp_path):
+    with Store.open(tmp_path / "warehouse") as store:
+        fill(store, made_rows(deals=10))
+        snapshot_id = publish_if_changed(store, AS_OF)
+        later = AS_OF.replace(hour=21)
+        assert publish_if_changed(store, later) is None
+    file = tmp_path / "warehouse" / "snapshots" / f"{snapshot_id}.duckdb"
+    with Snapshot(file) as snapshot:
+        assert snapshot.as_of == AS_OF
+        assert snapshot.checked_at == later
+    file.with_suffix(".checked").write_text("nonsense")
+    with Snapshot(file) as snapshot:
+        assert snapshot.checked_at == AS_OF

@@ -174,30 +174,39 @@ def sql(
 
 
 def check(as_json: AsJson = False) -> None:
-    """Run the tests that the models declare; exit code 1 if one fails."""
+    """Run the tests that the models declare; exit code 1 if one fails.
+
+    Values that could not be read as what they should be are listed with their counts.
+    """
     import json
 
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    from workbench.i18n import _, format_number
+    from workbench.bitrix24.entities import title
+    from workbench.i18n import _, format_number, ngettext
     from workbench.warehouse import newest_snapshot
-    from workbench.warehouse.checks import run_checks
+    from workbench.warehouse.checks import run_checks, unparsed_counts
 
     with newest_snapshot() as snapshot:
         outcomes = run_checks(snapshot)
+        unparsed = unparsed_counts(snapshot)
     if as_json:
         rows = [
             {"table": o.check.table, "rule": o.check.rule, "subject": o.check.subject}
             | {"broken": o.broken, "passed": o.passed}
             for o in outcomes
         ]
-        print(json.dumps(rows, indent=2))
+        values = [
+            {"entity": entity, "field": field, "count": count, "example": example}
+            for entity, field, count, example in unparsed
+        ]
+        print(json.dumps({"checks": rows, "unparsed": values}, indent=2, ensure_ascii=False))
     else:
         table = Table(box=None, header_style="bold")
-        for title in (_("Table"), _("What must hold"), _("Rows that break it")):
-            table.add_column(title)
+        for heading in (_("Table"), _("What must hold"), _("Rows that break it")):
+            table.add_column(heading)
         for outcome in outcomes:
             if not outcome.passed:
                 table.add_row(
@@ -210,5 +219,12 @@ def check(as_json: AsJson = False) -> None:
         console.print(_("{n} of {all} checks passed.").format(n=passed, all=len(outcomes)))
         if passed < len(outcomes):
             console.print(table)
+        for entity, field, count, example in unparsed:
+            line = ngettext(
+                "{entity}, {field}: {n} value cannot be read, such as “{example}”.",
+                "{entity}, {field}: {n} values cannot be read, such as “{example}”.",
+                count,
+            ).format(entity=title(entity), field=field, n=format_number(count), example=example)
+            console.print(escape(line), style="yellow", soft_wrap=True)
     if not all(o.passed for o in outcomes):
         raise typer.Exit(1)

@@ -299,16 +299,15 @@ def read_whole(
 ) -> tuple[list[Row], PortalError | None]:
     """Return all rows of a small list, given the answers to `whole_calls`.
 
-    Where some of several calls fail, the rows of the others count; if all fail, the error does.
+    The first call decides; of the others one that is refused (an entity that the portal does not
+    have) only lacks its rows.
     """
     rows: list[Row] = []
-    error: PortalError | None = None
-    answered = False
-    for call, answer in zip(entity.calls, first, strict=True):
+    for number, (call, answer) in enumerate(zip(entity.calls, first, strict=True)):
         if answer.error is not None:
-            error = answer.error
+            if number == 0 or answer.error.may_pass:
+                return rows, answer.error
             continue
-        answered = True
         pages = [answer]
         if answer.next:
             last = answer.total or answer.next + 1
@@ -321,4 +320,4 @@ def read_whole(
             if page.error is not None:
                 return rows, page.error
             rows += [row | call.constants for row in entity.unwrap(page.result)]
-    return rows, None if answered else error
+    return rows, None

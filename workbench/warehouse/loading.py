@@ -26,10 +26,12 @@ from workbench.bitrix24.entities import (
 from workbench.errors import (
     AccessDenied,
     BadCredentials,
+    ConfigurationError,
     PortalError,
     PortalUnreachable,
     QueryLimitExceeded,
 )
+from workbench.i18n import _
 from workbench.sources.pages import record_id, to_arrow
 from workbench.sources.portal import (
     PAGE,
@@ -47,7 +49,7 @@ from workbench.sources.portal import (
     whole_calls,
 )
 from workbench.warehouse.store import Progress, Store
-from workbench.warehouse.zones import written_moments, zone_of
+from workbench.warehouse.zones import fits, written_moments, zone_of
 
 OVERLAP = timedelta(minutes=2)  # changes are read again from so long before the last sync
 APPENDED_OVERLAP = 25  # ids that are read again: transactions may commit out of order
@@ -140,6 +142,11 @@ class Loading:
 
     def _settle_zone(self, timezone: str | None) -> None:
         """Store the portal's time zone: the one set, else the one that its moments fit."""
+        if timezone and not fits(timezone, []):
+            raise ConfigurationError(
+                _("WORKBENCH_TIMEZONE: there is no time zone {name}.").format(name=timezone),
+                hint=_("Name one like Europe/Paris."),
+            )
         known = [zone for zone in (self.store.info("timezone"), self._user_zone) if zone]
         moments = [*written_moments(self.store), self._clock]
         self._know("timezone", timezone or zone_of(moments, known))

@@ -85,6 +85,19 @@ def sources_query() -> str:
     )
 
 
+def checked_file(snapshot: Path) -> Path:
+    """Return the file beside a snapshot that says when it was last found to be up to date."""
+    return snapshot.with_suffix(".checked")
+
+
+def mark_checked(snapshot: Path, moment: datetime) -> None:
+    """Note that nothing has changed at the sources up to ``moment`` (aware)."""
+    file = checked_file(snapshot)
+    partial = file.with_name(f".{file.name}")
+    partial.write_text(moment.astimezone(UTC).isoformat(), "utf-8")
+    partial.replace(file)
+
+
 def publish(store: Store, as_of: datetime, *, version: str = "1") -> str:
     """Build a snapshot of the store's present state and publish it; returns its id.
 
@@ -130,4 +143,5 @@ def publish(store: Store, as_of: datetime, *, version: str = "1") -> str:
     for old in snapshot_files(folder)[:-KEPT]:
         with suppress(FileNotFoundError):
             old.unlink()
+            checked_file(old).unlink(missing_ok=True)
     return snapshot_id

@@ -17,7 +17,7 @@ import duckdb
 from workbench.errors import NoSnapshot, QueryError, WarehouseError
 from workbench.i18n import _
 from workbench.settings import settings
-from workbench.warehouse.publish import snapshot_files
+from workbench.warehouse.publish import checked_file, snapshot_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +65,15 @@ class Snapshot:
                 self._connection.execute(f"SET GLOBAL TimeZone = '{self.timezone}'")
                 self._connection.execute("SET lock_configuration = true")
         self._read: set[str] = set()  # words of the statements that ran
+
+    @property
+    def checked_at(self) -> datetime:
+        """The last moment (aware, UTC) at which a sync found nothing newer; at least ``as_of``."""
+        try:
+            text = checked_file(self.path).read_text("utf-8")
+            return max(datetime.fromisoformat(text), self.as_of)
+        except (OSError, ValueError, TypeError):
+            return self.as_of
 
     def __repr__(self) -> str:
         return f"Snapshot({self.id!r})"
@@ -144,10 +153,17 @@ def newest_snapshot() -> Snapshot:
     pinned = settings().snapshot
     if pinned:
         return open_snapshot(pinned)
-    files = snapshot_files(snapshots_dir())
-    if not files:
-        raise NoSnapshot(
-            _("Nothing has been synced yet."),
-            hint=_("Run `workbench sync`, or `workbench demo` for a company to try it on."),
-        )
-    return Snapshot(files[-1])
+    for _attempt in range(3):
+        files = snapshot_files(snapshots_dir())
+        if not files:
+            break
+        try:
+            return Snapshot(files[-1])
+        except WarehouseError:
+            if files[-1].exists():
+                raise
+            # it was the oldest one kept when we looked, and is gone: look again
+    raise NoSnapshot(
+        _("Nothing has been synced yet."),
+        hint=_("Run `workbench sync`, or `workbench demo` for a company to try it on."),
+    )

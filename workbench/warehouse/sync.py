@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+import duckdb
+
 from workbench.bitrix24.client import PATIENCE_OF_SYNC, Portal
-from workbench.errors import PortalError, SourceError
+from workbench.errors import PortalError, SourceError, WarehouseError
 from workbench.i18n import _
 from workbench.settings import settings
 from workbench.sources.declared import PortalSource, SpendSource, pick, read_sources
 from workbench.sources.spend import read_spend
 from workbench.warehouse.loading import Loaded, Loading, Report
 from workbench.warehouse.models import models, staging
-from workbench.warehouse.publish import publish, snapshot_files
+from workbench.warehouse.publish import mark_checked, publish, snapshot_files
 from workbench.warehouse.store import Progress, Store
 
 
@@ -66,6 +70,11 @@ def load_spend(store: Store, name: str, source: SpendSource, home: Path) -> list
     else:
         known = store.connection.execute("SELECT CURRENCY FROM raw.currencies").fetchall()
         base = store.base_currency()
+        if not known:
+            raise SourceError(
+                _("{file}: the portal’s currencies are not known yet.").format(file=file.name),
+                hint=_("Run `workbench sync bitrix24` first."),
+            )
         currencies = {code for (code,) in known} | ({base} if base else set())
         try:
             content = read_spend(file, source, currencies, base)
@@ -106,6 +115,7 @@ def publish_if_changed(store: Store, as_of: datetime) -> str | None:
     there = bool(snapshot_files(store.folder / "snapshots"))
     current = store.info("published_models") == version
     if there and current and store.info("unpublished") != "Y":
+        mark_checked(snapshot_files(store.folder / "snapshots")[-1], as_of)
         return None
     snapshot = publish(store, as_of, version=version)
     with store.transaction():
@@ -113,6 +123,18 @@ def publish_if_changed(store: Store, as_of: datetime) -> str | None:
         store.set_info("published_models", version)
         store.set_info("as_of", as_of.isoformat())
     return snapshot
+
+
+@contextmanager
+def told_as_ours() -> Iterator[None]:
+    """Turn what DuckDB says (a full disk, a damaged file) into our error."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise WarehouseError(
+            _("The warehouse cannot be written: {reason}").format(reason=str(error).strip()),
+            hint=_("What was committed stays; the next sync goes on from there."),
+        ) from error
 
 
 def sync(
@@ -133,7 +155,7 @@ def sync(
     current = settings()
     chosen = pick(read_sources(), names or [])
     result = SyncResult()
-    with Store.open(current.home_dir / "warehouse") as store:
+    with Store.open(current.home_dir / "warehouse") as store, told_as_ours():
         as_of = datetime.now(UTC)
         if any(isinstance(source, PortalSource) for source in chosen.values()):
             loaded = _load_portal(store, portal, full, report, result)
