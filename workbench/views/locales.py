@@ -90,11 +90,14 @@ def money_labels(largest: float, currency: str) -> str:
     if symbol.isalpha():  # CHF: set apart from the number and its prefix
         symbol = f"\u00a0{symbol}" if language() == "fr" else f"{symbol}\u00a0"
     number = f"format(datum.value / {divisor:g}, ',~r')"
-    thousands = f"(datum.value == 0 ? '' : {json.dumps(prefix)})"  # 0 €, not 0 k€
     if language() == "fr":
-        space = "" if symbol.startswith("\u00a0") and not prefix else "\u00a0"
-        return f"{number} + {json.dumps(space)} + {thousands} + {json.dumps(symbol)}"
-    return f"{json.dumps(symbol)} + {number} + {thousands}"
+        unit = json.dumps(f"\u00a0{prefix}{symbol}" if prefix else _apart(symbol))
+        return f"{number} + (datum.value == 0 ? {json.dumps(_apart(symbol))} : {unit})"
+    return f"{json.dumps(symbol)} + {number} + (datum.value == 0 ? '' : {json.dumps(prefix)})"
+
+
+def _apart(symbol: str) -> str:
+    return symbol if symbol.startswith("\u00a0") else f"\u00a0{symbol}"
 
 
 def month_labels() -> str:

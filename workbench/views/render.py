@@ -1,6 +1,7 @@
 """Charts as pictures: SVG to read in a page, PNG to send, the specification to keep.
 
-vl-convert draws without a browser and may fetch nothing.
+vl-convert draws without a browser, and nothing is fetched: its own list of allowed addresses does
+not hold for images, so specifications that ask for any address are refused here.
 """
 
 from __future__ import annotations
@@ -21,8 +22,12 @@ NO_ADDRESS: list[str] = []
 
 
 def specification(chart: alt.TopLevelMixin, *, description: str = "") -> dict[str, Any]:
-    """Return the Vega-Lite specification with ``description`` as its text alternative."""
+    """Return the Vega-Lite specification with ``description`` as its text alternative.
+
+    Raises `ValueError` for a chart that would load data or images from an address.
+    """
     spec: dict[str, Any] = chart.to_dict()
+    _refuse_addresses(spec)
     if description:
         spec["description"] = description
     return spec
@@ -64,6 +69,21 @@ def save(
     paths["png"].write_bytes(png(spec, currency=currency))
     paths["json"].write_text(json.dumps(spec, ensure_ascii=False, indent=1), encoding="utf-8")
     return paths
+
+
+def _refuse_addresses(node: Any) -> None:
+    if isinstance(node, list):
+        for each in node:
+            _refuse_addresses(each)
+    elif isinstance(node, dict):
+        mark = node.get("mark")
+        kind = mark.get("type") if isinstance(mark, dict) else mark
+        data = node.get("data")
+        if kind == "image" or (isinstance(data, dict) and "url" in data):
+            raise ValueError("a chart must carry its data and draw no images")
+        for key, value in node.items():
+            if key not in ("datasets", "values"):
+                _refuse_addresses(value)
 
 
 def _described(picture: str, *, title: str, description: str, key: str) -> str:
