@@ -18,8 +18,10 @@ from sandbox_portal import running_portal
 
 from workbench import errors
 from workbench.bitrix24.budget import PLANS, Budget, Plan
-from workbench.bitrix24.client import Portal, only_reads, parse_webhook, query_string
+from workbench.bitrix24.client import Portal
+from workbench.bitrix24.commands import only_reads, query_string
 from workbench.bitrix24.redaction import redact
+from workbench.bitrix24.webhook import parse_webhook
 
 
 @pytest.fixture

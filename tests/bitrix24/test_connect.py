@@ -12,8 +12,8 @@ import pytest
 from answering import answering, fine, refused
 
 from workbench import errors
-from workbench.bitrix24.client import parse_webhook
 from workbench.bitrix24.connect import store_webhook, try_webhook
+from workbench.bitrix24.webhook import parse_webhook
 from workbench.i18n import use_language
 
 

@@ -9,22 +9,21 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from fast_bitrix24 import BitrixAsync
 
 from workbench.bitrix24.answers import EXPIRED, BatchAnswer, batch_answers, section
 from workbench.bitrix24.budget import PLANS, Budget
+from workbench.bitrix24.commands import Command, Params, command, only_reads
 from workbench.bitrix24.session import Interrupted, Moved, NotSent, open_session
+from workbench.bitrix24.webhook import LOOPBACK, parse_webhook
 from workbench.errors import (
     ConfigurationError,
     OperationTimeLimit,
@@ -42,114 +41,6 @@ BATCH = 50
 PATIENCE = 120.0  # seconds that one call may wait for limits to pass
 PATIENCE_OF_SYNC = 900.0
 RETRIES = 4  # of a read whose connection broke
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-READS = re.compile(
-    r"\.(list|get|getlist|fields|types|current|time|admin)$|^(profile|scope|methods|events)$"
-)
-TAKES = {"event.offline.get"}  # reads and removes
-WEBHOOK = re.compile(r"^/rest/(?P<user>\d+)/(?P<code>[A-Za-z0-9_-]+)(?:/[A-Za-z0-9_.]*)?/?$")
-
-Params = dict[str, Any]
-Command = tuple[str, Params]
-
-
-@dataclass(frozen=True, repr=False)
-class Webhook:
-    """An incoming webhook's address, taken apart; shows itself without the code."""
-
-    scheme: str
-    netloc: str
-    user: int
-    code: str
-
-    @property
-    def host(self) -> str:
-        """Host (and port) without user or code."""
-        return self.netloc
-
-    @property
-    def url(self) -> str:
-        """The address, with its secret: ``https://HOST/rest/USER/CODE/``."""
-        return urlunsplit((self.scheme, self.netloc, f"/rest/{self.user}/{self.code}/", "", ""))
-
-    @property
-    def portal_url(self) -> str:
-        """The portal's own address, for links."""
-        return f"{self.scheme}://{self.netloc}"
-
-    def __repr__(self) -> str:
-        return f"Webhook({self.netloc!r}, user={self.user})"
-
-
-def parse_webhook(text: str) -> Webhook:
-    """Read the address of an incoming webhook, as people paste it.
-
-    Quotes, spaces and a method at the end are forgiven. Raises `ConfigurationError`, whose text
-    never repeats the input.
-    """
-    cleaned = text.strip().strip("\"'<>").strip()
-    form = _("It looks like https://HOST/rest/USER/CODE/.")
-    try:
-        parts = urlsplit(cleaned)
-        port_is_valid = parts.port is None or parts.port > 0
-    except ValueError:
-        parts, port_is_valid = urlsplit(""), False
-    host = parts.hostname or ""
-    if not port_is_valid or parts.scheme not in ("http", "https") or not host:
-        raise ConfigurationError(_("This is not the address of a webhook."), hint=form)
-    if parts.username or parts.password or not re.fullmatch(r"[A-Za-z0-9.:-]+", host):
-        raise ConfigurationError(_("This is not the address of a webhook."), hint=form)
-    path = WEBHOOK.match(re.sub(r"/{2,}", "/", parts.path))
-    if not path:
-        raise ConfigurationError(
-            _("This address of {host} is not that of an incoming webhook.").format(host=host),
-            hint=form,
-        )
-    if parts.scheme == "http" and host not in LOOPBACK:
-        raise ConfigurationError(
-            _("The webhook of {host} must be called over https, not http.").format(host=host),
-            hint=_("Over http its code could be read on the way."),
-        )
-    return Webhook(parts.scheme, parts.netloc, int(path["user"]), path["code"])
-
-
-def query_string(params: Params, prefix: str = "") -> str:
-    """Encode nested parameters as Bitrix24 reads them: ``filter[>ID]=5&select[0]=ID``.
-
-    ``None`` and empty lists are sent as empty, booleans as 1 and 0.
-    """
-    parts = []
-    for name, value in params.items():
-        key = f"{prefix}[{name}]" if prefix else str(name)
-        if isinstance(value, list | tuple | set):
-            value = dict(enumerate(value))
-        if isinstance(value, dict) and value:
-            parts.append(query_string(value, key))
-            continue
-        if isinstance(value, dict) or value is None:
-            text = ""
-        elif isinstance(value, bool):
-            text = "1" if value else "0"
-        elif isinstance(value, datetime):
-            text = value.isoformat(timespec="seconds")
-        elif isinstance(value, float):
-            text = format(Decimal(str(value)), "f")
-        else:
-            text = str(value)
-        parts.append(f"{quote(key, safe='[]')}={quote(text, safe='')}")
-    return "&".join(parts)
-
-
-def command(method: str, params: Params) -> str:
-    """Return one command of a batch."""
-    query = query_string(params)
-    return f"{method}?{query}" if query else method
-
-
-def only_reads(method: str) -> bool:
-    """Whether calling a method twice does no harm."""
-    name = method.lower().removesuffix(".json")
-    return bool(READS.search(name)) and name not in TAKES
 
 
 class Portal:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.bitrix24.answers import BatchAnswer
-from workbench.bitrix24.client import Portal, Webhook, parse_webhook
+from workbench.bitrix24.client import Portal
+from workbench.bitrix24.webhook import Webhook, parse_webhook
 from workbench.errors import AccessDenied, BadCredentials, ConfigurationError
 from workbench.i18n import _
 

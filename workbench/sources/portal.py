@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.bitrix24.answers import BatchAnswer
-from workbench.bitrix24.client import BATCH, Command, Portal
+from workbench.bitrix24.client import BATCH, Portal
+from workbench.bitrix24.commands import Command
 from workbench.bitrix24.entities import Entity
 from workbench.errors import PortalError
 from workbench.sources.pages import Row, record_id

@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from workbench.bitrix24.answers import BatchAnswer
-from workbench.bitrix24.client import Command, Portal
+from workbench.bitrix24.client import Portal
+from workbench.bitrix24.commands import Command
 from workbench.bitrix24.entities import (
     DEAL_HISTORY,
     DEAL_PRODUCTS,
