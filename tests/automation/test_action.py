@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from listener import Listener, listening, wait_until
 from portal_application import Application, add_application, webhook_call
@@ -52,10 +52,11 @@ def test_a_wrong_setting_is_named_with_what_is_possible(key, value):
     assert len(text) < 2_000
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.dictionaries(st.sampled_from(["report", "metric", "period", "scope"]), st.text()))
-def test_any_setting_is_used_or_refused(settings):
+def test_any_setting_is_used_or_refused(chosen):
     try:
-        name, parameters = action.request(DEAL, settings)
+        name, parameters = action.request(DEAL, chosen)
     except action.Invalid:
         return
     assert name in action.action_reports()

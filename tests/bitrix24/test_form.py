@@ -4,7 +4,7 @@ import contextlib
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.bitrix24.form import MalformedForm, flatten, parse
@@ -26,6 +26,7 @@ def depth(value) -> int:
     return 1 + max(map(depth, value)) if isinstance(value, list) else 0
 
 
+@settings(deadline=None)
 @given(st.dictionaries(keys, values, max_size=4).filter(lambda v: not v or depth(v) < 8))
 def test_a_form_comes_back_as_it_was(given_values):
     assert parse(urlencode(flatten(given_values)).encode()) == given_values
@@ -70,6 +71,7 @@ def test_contradicting_deep_long_or_undecodable_bodies_are_refused(body):
         parse(body)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_body_is_parsed_or_refused(body):
     with contextlib.suppress(MalformedForm):
