@@ -150,7 +150,8 @@ def seasonal_naive(values: Array, horizon: int, level: float = 0.8, season: int 
     seasons_ahead = np.array([step // season + 1 for step in range(horizon)])
     half = _z(level) * np.sqrt(np.mean(changes**2) * seasons_ahead)
     middle = np.log(value) if back is np.exp else value
-    return value, _bounded(back(middle - half), values), back(middle + half)
+    low, high = _bounded(back(middle - half), values), back(middle + half)
+    return value, np.minimum(low, value), np.maximum(high, value)
 
 
 def ets(values: Array, horizon: int, level: float = 0.8) -> Path:

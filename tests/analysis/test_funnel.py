@@ -1,0 +1,81 @@
+"""Reach and conversion on deals that skip stages, come back, and change their pipeline."""
+
+import pandas as pd
+import pytest
+from hand_company import hand_snapshot
+
+from workbench.analysis import findings
+from workbench.analysis.funnel import reach, time_in_stage
+from workbench.i18n import use_language
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    snapshot = hand_snapshot(tmp_path_factory.mktemp("hand"))
+    names = ("deals", "stages", "deal_reach", "deal_stage_stays")
+    return {name: snapshot.query(f"SELECT * FROM {name}") for name in names}
+
+
+def counts(table: pd.DataFrame) -> dict[str, int]:
+    return dict(zip(table["stage_id"], table["reached"], strict=True))
+
+
+def test_the_funnel_of_all_deals(tables):
+    table = reach(tables["deal_reach"], tables["stages"])
+    # NEW: 1, 2, 3, 6, 7, 9; OFFER: 1, 2, 6, 9; WON: 1, 2, 9. C2:NEW: 4, 5, 8; C2:WON: 4.
+    assert counts(table) == {"NEW": 6, "OFFER": 4, "WON": 3, "C2:NEW": 3, "C2:WON": 1}
+    direct = table[table["pipeline_id"] == 1]
+    assert direct["step_conversion"].tolist()[1:] == pytest.approx([4 / 6, 3 / 4])
+    assert direct["cumulative_conversion"].tolist() == pytest.approx([1, 4 / 6, 3 / 6])
+    assert direct["step_conversion"].isna().tolist() == [True, False, False]
+
+
+def test_the_funnel_of_a_cohort(tables):
+    deals = tables["deals"]
+    january = deals[(deals["created_on"] >= "2026-01-01") & (deals["created_on"] < "2026-02-01")]
+    table = reach(tables["deal_reach"], tables["stages"], january)
+    assert counts(table) == {"NEW": 3, "OFFER": 2, "WON": 2, "C2:NEW": 0, "C2:WON": 0}
+    partners = table[table["pipeline_id"] == 2]
+    assert partners[["step_conversion", "cumulative_conversion"]].isna().all(axis=None)
+
+
+def test_a_stage_nobody_reached_ends_the_conversion(tables):
+    reached = tables["deal_reach"]
+    table = reach(reached[reached["stage_id"] == "NEW"], tables["stages"])
+    direct = table[table["pipeline_id"] == 1]
+    assert direct["cumulative_conversion"].tolist() == [1, 0, 0]
+    assert direct["step_conversion"].iloc[1] == 0 and pd.isna(direct["step_conversion"].iloc[2])
+
+
+def test_no_deal_is_an_empty_funnel(tables):
+    table = reach(tables["deal_reach"].iloc[:0], tables["stages"])
+    assert table["reached"].tolist() == [0] * 5
+    with use_language("en"):
+        assert findings.funnel(table) == "No deal has come past its first stage yet."
+
+
+def test_renaming_stages_changes_no_number(tables):
+    renamed = tables["stages"].assign(stage="x", pipeline="y")
+    numbers = ["reached", "step_conversion", "cumulative_conversion"]
+    pd.testing.assert_frame_equal(
+        reach(tables["deal_reach"], tables["stages"])[numbers],
+        reach(tables["deal_reach"], renamed)[numbers],
+    )
+
+
+def test_the_time_in_a_stage_is_the_sum_of_its_stays(tables):
+    stays = tables["deal_stage_stays"]
+    back = stays[(stays["deal_id"] == 1) & (stays["stage_id"] == "NEW")].assign(days=7.0)
+    table = time_in_stage(pd.concat([stays, back]), tables["stages"]).set_index("stage_id")
+    # NEW: 1 stays 5 + 7, 2 stays 10, 3 stays 24, 6 stays 10, 9 stays 15; 7 is still there.
+    assert table.loc["NEW", "deals"] == 5
+    assert table.loc["NEW", "median_days"] == 12
+    assert list(table.index) == ["NEW", "OFFER", "C2:NEW"]
+
+
+def test_the_finding_names_the_step_that_loses_most(tables):
+    table = reach(tables["deal_reach"], tables["stages"])
+    with use_language("en"):
+        assert findings.funnel(table) == (
+            "Direct: the largest loss is before “Offer”; 67% of the deals in “New” get there."
+        )

@@ -1,0 +1,123 @@
+"""Deals that stand still, and one deal among its peers, against figures worked by hand."""
+
+import json
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+from hand_company import AS_OF, hand_snapshot
+
+from workbench.analysis import findings
+from workbench.analysis.peers import deal_among_peers
+from workbench.analysis.stalled import stalled, usual_stays
+from workbench.errors import QueryError
+from workbench.i18n import use_language
+from workbench.metrics import query
+from workbench.warehouse import newest_snapshot
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory):
+    return hand_snapshot(tmp_path_factory.mktemp("hand"))
+
+
+@pytest.fixture(scope="module")
+def deals(snapshot):
+    return snapshot.query("SELECT * FROM deals")
+
+
+@pytest.fixture(scope="module")
+def stays(snapshot):
+    return snapshot.query("SELECT * FROM deal_stage_stays")
+
+
+def test_the_limit_is_what_four_of_five_won_deals_stayed_within(deals, stays):
+    limits = usual_stays(deals, stays).set_index("stage_id")
+    assert limits["limit_days"].to_dict() == pytest.approx({"NEW": 13, "OFFER": 57, "C2:NEW": 60})
+    assert limits["won_deals"].to_dict() == {"NEW": 3, "OFFER": 3, "C2:NEW": 1}
+
+
+def test_one_deal_stands_still(deals, stays):
+    table = stalled(deals, stays, AS_OF)
+    assert table["deal_id"].tolist() == [6]
+    assert table["age_days"].iloc[0] == 66.5  # 10 April, midnight, to 15 June, noon, in Paris
+    assert table["over_days"].iloc[0] == 9.5
+
+
+def test_the_metric_and_the_list_agree(snapshot, deals, stays):
+    counted = query("stalled_deals", snapshot=snapshot)["stalled_deals"].iloc[0]
+    assert counted == len(stalled(deals, stays, AS_OF))
+
+
+def test_the_metric_and_the_list_agree_on_the_small_company(company):
+    with newest_snapshot() as snapshot:
+        deals = snapshot.query("SELECT * FROM deals")
+        stays = snapshot.query("SELECT * FROM deal_stage_stays")
+        counted = query("stalled_deals", by="pipeline", snapshot=snapshot)
+        listed = stalled(deals, stays, snapshot.as_of)["pipeline"].value_counts()
+    assert counted.set_index("pipeline")["stalled_deals"].to_dict() == listed.to_dict()
+
+
+def test_nothing_stands_still_where_no_deal_was_ever_won(deals, stays):
+    lost = deals.assign(is_won=False, is_lost=~deals["is_open"])
+    assert stalled(lost, stays, AS_OF).empty
+    assert stalled(deals.iloc[:0], stays.iloc[:0], AS_OF).empty
+
+
+def test_time_makes_more_deals_stand_still(deals, stays):
+    later = stalled(deals, stays, AS_OF + timedelta(days=100))
+    assert later["deal_id"].tolist() == [6, 7, 8]
+    assert later["over_days"].is_monotonic_decreasing
+
+
+def test_a_deal_among_its_peers(deals, stays):
+    deal = deal_among_peers(6, deals, stays, AS_OF)
+    assert (deal.status, deal.pipeline, deal.stage) == ("stalled", "Direct", "Offer")
+    # 400 is the smallest of 1000, 3000, 500, 400, 600, 1000.10.
+    assert deal.amount_percentile == pytest.approx(0.5 / 6) and deal.peers == 6
+    assert (deal.age_days, deal.median_days, deal.limit_days) == (66.5, 30, 57)
+    assert deal.age_percentile == pytest.approx(2 / 3) and deal.won_peers == 3
+    # Closed in the 90 days to 15 June: 9 (31 March); in the 90 before: 1, 2 and 3.
+    assert (deal.win_rate, deal.win_rate_n) == (1, 1)
+    assert (deal.win_rate_before, deal.win_rate_before_n) == (pytest.approx(2 / 3), 3)
+    assert deal.change_percent == pytest.approx(50)
+    json.dumps(deal.as_dict())
+
+
+def test_a_deal_that_is_late_and_ones_that_are_closed(deals, stays):
+    # Deal 7: 12.5 days in NEW, where the median is 10 and the limit 13.
+    assert deal_among_peers(7, deals, stays, AS_OF).status == "late"
+    assert deal_among_peers(7, deals, stays, AS_OF - timedelta(days=10)).status == "on_time"
+    assert deal_among_peers(1, deals, stays, AS_OF).status == "won"
+    lost = deal_among_peers(3, deals, stays, AS_OF)
+    assert lost.status == "lost" and lost.age_days is None
+
+
+def test_a_deal_without_an_amount_or_peers_has_no_rank(deals, stays):
+    deal = deal_among_peers(8, deals, stays, AS_OF)
+    assert deal.amount is None and deal.amount_percentile is None
+    alone = deals[deals["deal_id"] == 8]
+    lonely = deal_among_peers(8, alone, stays.iloc[:0], AS_OF)
+    assert lonely.win_rate is None and lonely.limit_days is None and lonely.status == "on_time"
+    with use_language("en"):
+        assert findings.peer(lonely) == "“Deal 8”: nothing to compare it with yet."
+
+
+def test_an_unknown_deal_is_refused(deals, stays):
+    with pytest.raises(QueryError, match="4711"):
+        deal_among_peers(4711, deals, stays, AS_OF)
+
+
+def test_findings_say_the_same_numbers(deals, stays):
+    with use_language("en"):
+        assert findings.stalled(stalled(deals, stays, AS_OF), 3) == (
+            "1 of 3 open deals stands still (€400.00); most are in “Offer”."
+        )
+        assert "66.5 days in “Offer”" in findings.peer(deal_among_peers(6, deals, stays, AS_OF))
+        assert findings.stalled(pd.DataFrame(), 3) == "No open deal stands still."
+    with use_language("fr"):
+        told = findings.stalled(stalled(deals, stays, AS_OF), 3)
+        assert (
+            told
+            == "1 affaire ouverte sur 3 est à l’arrêt (400,00\u00a0€), dans «\u202fOffer\u202f»."
+        )

@@ -1,0 +1,169 @@
+"""`workbench metric`, `forecast` and `scenario` as a user runs them."""
+
+import json
+import os
+import subprocess
+import sys
+
+import duckdb
+import pytest
+from hand_company import hand_snapshot
+
+from workbench.warehouse import Snapshot
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hand")
+    hand_snapshot(folder).close()
+    return folder
+
+
+@pytest.fixture
+def workbench(home):
+    def run(*arguments: str, code: int = 0, language: str = "en", **environ: str):
+        done = subprocess.run(
+            [sys.executable, "-m", "workbench", *arguments],
+            env={
+                **os.environ,
+                "WORKBENCH_HOME": str(home),
+                "WORKBENCH_LANGUAGE": language,
+                "COLUMNS": "200",
+                **environ,
+            },
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+    return run
+
+
+def test_json_holds_rows_totals_and_what_is_known_about_them(workbench):
+    answer = json.loads(
+        workbench(
+            *("metric", "won_revenue", "closed_win_rate", "--by", "pipeline", "--grain", "quarter"),
+            *("--period", "2026", "--json"),
+        )
+    )
+    first = answer["rows"][0]
+    assert first == {
+        "period": "2026-01-01",
+        "pipeline": "Direct",
+        "won_revenue": 5000.1,
+        "closed_win_rate": 0.75,
+        "n": 3,
+        "n_closed_win_rate": 4,
+    }
+    assert answer["rows"][-1]["won_revenue"] is None  # the fourth quarter has not come
+    assert answer["total"] == {"won_revenue": 7000.1, "closed_win_rate": pytest.approx(4 / 6)}
+    assert answer["currency"] == "EUR" and answer["as_of"] == "2026-06-15T10:00:00+00:00"
+    assert answer["metrics"]["closed_win_rate"]["title"]["fr"] == "Taux de gain (closes)"
+
+
+def test_from_and_to_are_days_that_count(workbench):
+    # Deal 9 was won on 31 March, deal 5 lost on 1 April.
+    asked = ("metric", "deals_won", "deals_lost", "--json", "--from", "2026-03-31", "--to")
+    assert json.loads(workbench(*asked, "2026-03-31"))["rows"] == [
+        {"deals_won": 1, "deals_lost": 0, "n": 1, "n_deals_lost": 0}
+    ]
+    assert json.loads(workbench(*asked, "2026-04"))["rows"][0]["deals_lost"] == 1
+
+
+def test_a_table_speaks_the_readers_language(workbench):
+    asked = ("metric", "won_revenue", "--by", "source", "--period", "2026-Q1")
+    english, french = workbench(*asked), workbench(*asked, language="fr")
+    assert "Won revenue" in english and "€3,000" in english and "Total" in english
+    assert "Chiffre d’affaires gagné" in french and "3\u202f000\u00a0€" in french
+    assert "Données du 15 juin 2026 12:00" in french and "Data as of 15 Jun 2026 12:00" in english
+
+
+def test_a_value_that_looks_like_markup_is_printed_as_it_is(workbench, tmp_path):
+    snapshot = hand_snapshot(tmp_path)
+    path = snapshot.path
+    snapshot.close()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("UPDATE deals SET source = '[/red]<b>[bold]' WHERE deal_id = 2")
+    out = workbench("metric", "deals_won", "--by", "source", WORKBENCH_HOME=str(tmp_path))
+    assert "[/red]<b>[bold]" in out
+
+
+def test_what_is_not_loaded_is_said(workbench):
+    out = workbench("metric", "deals", "--period", "2020")
+    assert "not loaded for this period" in out and "–" in out
+    assert json.loads(workbench("metric", "deals", "--period", "2020", "--json"))["rows"] == [
+        {"deals": None, "n": 0}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["metric"], "--list"),
+        (["metric", "won_revenu"], "won_revenue"),
+        (["metric", "deals", "--by", "sauce"], "source"),
+        (["metric", "deals", "--grain", "fortnight"], "month"),
+        (["metric", "marketing_spend", "--grain", "day"], "month, quarter, year"),
+        (["metric", "deals", "--period", "someday"], "last_quarter"),
+        (["metric", "deals", "--period", "2026", "--from", "2026-01-01"], "--period"),
+        (["metric", "deals", "--from", "2026-02-01", "--to", "2026-01-01"], "2026-02-01"),
+        (["metric", "deals", "--from", "31/01/2026"], "2026-01-15"),
+        (["metric", "deals", "--where", "lower(source) = 'x'"], "source = 'Web'"),
+        (["metric", "deals", "--where", "1=1; drop table deals"], "second statement"),
+        (["metric", "deals", "--compare", "yesterday"], "previous"),
+        (["metric", "romi", "--explain", "nosuch"], "nosuch"),
+        (["scenario", "--win-rate", "35"], "between 0 and 1"),
+        (["scenario", "--quarter", "soon"], "2026-Q1"),
+        (["forecast", "nosuch"], "nosuch"),
+        (["forecast", "--horizon", "99"], "horizon"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_call_ends_with_2_and_says_what_is_right(workbench, arguments, told):
+    assert told in workbench(*arguments, code=2)
+
+
+def test_without_data_the_answer_is_1_and_what_to_do(workbench, tmp_path):
+    assert "workbench sync" in workbench("metric", "deals", code=1, WORKBENCH_HOME=str(tmp_path))
+
+
+def test_the_list_needs_no_data(workbench, tmp_path):
+    listed = json.loads(workbench("metric", "--list", "--json", WORKBENCH_HOME=str(tmp_path)))
+    assert {"deals", "romi", "sales_velocity"} <= {one["id"] for one in listed}
+    assert "won_cycle_median" in workbench("metric", "--list", WORKBENCH_HOME=str(tmp_path))
+
+
+def test_explain_shows_the_definition_and_sql_that_runs(workbench, home):
+    out = workbench("metric", "romi", "--explain")
+    assert "(marketing_revenue - marketing_spend) / marketing_spend" in out
+    assert "crm.deal.list" in out and "marketing_spend.csv" in out
+    (told,) = json.loads(workbench("metric", "won_revenue", "--explain", "--json"))
+    with Snapshot(next((home / "warehouse" / "snapshots").glob("*.duckdb"))) as snapshot:
+        assert snapshot.query(told["sql"][0]["sql"]).iloc[0, 0] == 7000.10
+
+
+def test_forecast_says_why_there_is_none(workbench):
+    answer = json.loads(workbench("forecast", "--json"))
+    assert answer["status"] == "ok" and len(answer["future"]) == 3
+    assert answer["errors"].keys() == {"ets", "seasonal_naive"}
+    assert answer["history"][-1]["period"] == "2026-05-01"  # June is not over
+    few = json.loads(workbench("forecast", "--where", "created_on > '2026-06-01'", "--json"))
+    assert few["status"] in ("too short", "constant")
+
+
+def test_scenario_by_hand(workbench):
+    answer = json.loads(
+        workbench("scenario", "--win-rate", "0.35", "--quarter", "2026-Q2", "--json")
+    )
+    assert answer["total"]["expected"] == 2140
+    assert "€2,140" in workbench("scenario", "--win-rate", "0.35", "--quarter", "2026-Q2")
+    own = json.loads(workbench("scenario", "--quarter", "2026-Q2", "--json"))
+    # Closed in the twelve months to May: Direct 3 of 4, Partners 1 of 2.
+    assert [row["win_rate"] for row in own["rows"]] == [0.75, 0.5]
+
+
+@pytest.mark.parametrize("command", ["metric", "forecast", "scenario"])
+def test_help_is_english(workbench, command):
+    assert "Usage" in workbench(command, "--help", language="fr")
