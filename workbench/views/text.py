@@ -24,8 +24,11 @@ def _markdown() -> MarkdownIt:
 
 
 def escape_markdown(value: Any) -> str:
-    """Return ``value`` on one line, with every character that Markdown could read escaped."""
-    return _PUNCTUATION.sub(r"\\\1", _SPACES.sub(" ", str(value)).strip())
+    """Return ``value`` on one line, with every character that Markdown could read escaped.
+
+    An empty one is a dash.
+    """
+    return _PUNCTUATION.sub(r"\\\1", _SPACES.sub(" ", str(value)).strip()) or "–"
 
 
 def markdown(text: str, **values: Any) -> str:

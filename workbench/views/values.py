@@ -35,7 +35,7 @@ def is_missing(value: Any) -> bool:
     if value is None:
         return True
     if isinstance(value, Decimal):
-        return value.is_nan()
+        return not value.is_finite()
     if isinstance(value, (str, bytes, bool)):
         return False
     try:
@@ -114,7 +114,8 @@ def plain(value: Any) -> Any:
     if is_missing(value):
         return None
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        whole = abs(value) < 2**63 and value == value.to_integral_value()
+        return int(value) if whole else plain(float(value))
     if isinstance(value, (datetime, date)):
         return value.isoformat()
     if isinstance(value, (str, int, float, bool)):
