@@ -14,8 +14,8 @@ import httpx
 import pandas as pd
 import pytest
 from fast_bitrix24 import Bitrix
+from sandbox_portal import running_portal
 
-from conftest import running_portal
 from workbench.metrics import query, resolve_period
 from workbench.warehouse import newest_snapshot
 

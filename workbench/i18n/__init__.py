@@ -18,7 +18,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 from urllib.parse import parse_qs
 
 from babel import Locale, dates, numbers
@@ -37,7 +37,7 @@ def language() -> Language:
     asked = parse_qs(os.environ.get("QUERY_STRING", "")).get("lang", [""])[-1]
     for candidate in (_chosen.get(), asked, os.environ.get("WORKBENCH_LANGUAGE", "")):
         if candidate in LANGUAGES:
-            return cast(Language, candidate)
+            return candidate
     return "fr"
 
 
