@@ -7,8 +7,8 @@ import sys
 
 import pytest
 import yaml
-
 from sandbox_portal import SMALL_COMPANY, running_portal
+
 from workbench.automation import decisions
 from workbench.bitrix24.sandbox.state import State
 from workbench.errors import ConfigurationError
