@@ -9,8 +9,18 @@ from hand_company import TABLES, hand_snapshot
 from sqlglot import exp
 
 from workbench.errors import QueryError
-from workbench.metrics import catalogue, definition, describe, dimension_titles, dimensions, query
+from workbench.i18n import use_language
+from workbench.metrics import (
+    catalogue,
+    definition,
+    describe,
+    dimension_titles,
+    dimensions,
+    format_value,
+    query,
+)
 from workbench.metrics.catalogue import DEFINITIONS, leaves, maturity, models, parts
+from workbench.metrics.formats import basis_name, maturity_rule, unit_name
 
 DEMANDED = (
     *("deals", "deals_won", "deals_lost", "open_deals", "open_amount", "stalled_deals"),
@@ -108,3 +118,35 @@ def test_hand_company_has_the_columns_that_the_models_read():
     assert {
         model.table for model in models().values() if model.table.isidentifier()
     } <= TABLES.keys()
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "english", "french"),
+    [
+        (1234567.891, "money", "€1,234,568", "1\u202f234\u202f568\u00a0€"),
+        (12.5, "money", "€12.50", "12,50\u00a0€"),
+        (0.6315, "share", "63.2%", "63,2\u202f%"),
+        (1.0, "days", "1 day", "1 jour"),
+        (1.5, "days", "1.5 days", "1,5 jour"),
+        (51.78, "days", "51.8 days", "51,8 jours"),
+        (8800, "count", "8,800", "8\u202f800"),
+        (1.234, "ratio", "1.23", "1,23"),
+        (float("nan"), "money", "–", "–"),
+        (None, "share", "–", "–"),
+    ],
+)
+def test_a_figure_is_written_with_its_unit(value, unit, english, french):
+    with use_language("en"):
+        assert format_value(value, unit, "EUR") == english
+    with use_language("fr"):
+        assert format_value(value, unit, "EUR") == french
+
+
+@pytest.mark.parametrize("metric", catalogue())
+def test_units_bases_and_rules_have_names(metric):
+    told = describe(definition(metric))
+    with use_language("fr"):
+        assert unit_name(told["unit"]) and basis_name(told["date_basis"])
+        assert maturity_rule(told["maturity"]) != maturity_rule(
+            "cycle_p90" if not told["maturity"] else None
+        )

@@ -205,7 +205,8 @@ def _print_frame(frame: pd.DataFrame) -> None:
     for name, status in attrs["statuses"].items():
         if status != "ok":
             title = metrics[name]["title"][language()]
-            console.print(f"{title}: {_status(status)}", style="yellow")
+            told = _("{name}: {value}").format(name=title, value=_status(status))
+            console.print(told, style="yellow", markup=False)
     console.print(
         _("Data as of {moment}, snapshot {id}.").format(
             moment=format_datetime(attrs["as_of"], attrs["timezone"]), id=attrs["snapshot"]
@@ -238,17 +239,19 @@ def _print_list(described: list[dict[str, Any]], as_json: bool) -> None:
     from rich.table import Table
 
     from workbench.i18n import _, language
+    from workbench.metrics.formats import basis_name, unit_name
 
     if as_json:
         _print_json(described)
         return
     table = Table()
-    for title in (_("Metric"), _("Title"), _("Unit"), _("Date basis"), _("What it means")):
+    for title in (_("Metric"), _("Title"), _("Unit"), _("Date basis")):
         table.add_column(title)
     for one in described:
-        texts = one["title"][language()], one["unit"], one["date_basis"], one["help"][language()]
-        table.add_row(one["id"], *texts)
+        words = unit_name(one["unit"]), basis_name(one["date_basis"])
+        table.add_row(one["id"], one["title"][language()], *words)
     Console().print(table)
+    print(_("`workbench metric ID --explain` says what one means."))
 
 
 def _explain(ids: list[str], as_json: bool) -> None:
@@ -256,6 +259,7 @@ def _explain(ids: list[str], as_json: bool) -> None:
 
     from workbench.i18n import _, language
     from workbench.metrics import definition, describe
+    from workbench.metrics.formats import basis_name, maturity_rule, unit_name
     from workbench.metrics.query import statements
     from workbench.metrics.sql import Cut
     from workbench.warehouse import newest_snapshot
@@ -276,21 +280,22 @@ def _explain(ids: list[str], as_json: bool) -> None:
         return
     console, code = Console(highlight=False, soft_wrap=True), language()
     for one in explained:
-        console.print(f"{one['id']}: {one['title'][code]}", style="bold", markup=False)
+        heading = _("{name}: {value}").format(name=one["id"], value=one["title"][code])
+        console.print(heading, style="bold", markup=False)
         facts = {
             _("Meaning"): one["help"][code],
             _("Formula"): one["formula"] or one["expression"],
             _("Rows counted"): one["rows"] or _("all"),
             _("One row is"): one["grain"][code],
-            _("Date basis"): one["date_basis"],
-            _("Unit"): one["unit"],
+            _("Date basis"): basis_name(one["date_basis"]),
+            _("Unit"): unit_name(one["unit"]),
             _("Dimensions"): ", ".join(one["dimensions"]),
             _("Owner"): one["owner"][code],
             _("Portal methods and files"): ", ".join(one["sources"]),
-            _("Maturity rule"): one["maturity"] or _("none"),
+            _("Maturity rule"): maturity_rule(one["maturity"]),
         }
         for name, value in facts.items():
-            console.print(f"  {name}: {value}", markup=False)
+            console.print("  " + _("{name}: {value}").format(name=name, value=value), markup=False)
         for each in one["sql"]:
             console.print(f"\n-- {', '.join(each['counts'])}\n{each['sql']}\n", markup=False)
 
@@ -308,7 +313,7 @@ def forecast(
 
     from workbench.analysis import findings
     from workbench.analysis.forecast import forecast as forecast_months
-    from workbench.i18n import _, format_month, format_percent
+    from workbench.i18n import _, format_month, format_number, format_percent
     from workbench.metrics import format_value, query
 
     frame = query(name, grain="month", where=where or None)
@@ -357,7 +362,7 @@ def forecast(
             tried.add_row(
                 {"ets": "ETS", "seasonal_naive": _("Month of last year")}[method],
                 format_percent(errors["wape"]),
-                f"{errors['mase']:.2f}",
+                format_number(errors["mase"], 2),
                 format_percent(errors["bias"]),
                 format_percent(errors["coverage"], 0),
                 str(int(errors["n"])),

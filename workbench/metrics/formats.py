@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from workbench.i18n import _, format_money, format_number, format_percent
+from workbench.i18n import _, format_money, format_number, format_percent, language, ngettext
 from workbench.metrics.catalogue import Unit
 
 MISSING = "–"
@@ -26,7 +26,42 @@ def format_value(value: float | None, unit: Unit | str, currency: str = "EUR") -
             amount = format_money(value, currency, 0 if abs(value) >= 1000 else 2)
             return _("{amount} per day").format(amount=amount)
         case "days":
-            return _("{n} days").format(n=format_number(value, 1))
+            shown = round(abs(value), 1)
+            # French counts singular up to 1.9, English at exactly one.
+            count = int(shown) if language() == "fr" else 1 if shown == 1 else 2
+            return ngettext("{n} day", "{n} days", count).format(n=format_number(value, 1))
         case "ratio":
             return format_number(value, 2)
     return format_number(value)
+
+
+def unit_name(unit: Unit | str) -> str:
+    """Return a unit in the reader's language."""
+    return {
+        "count": _("count"),
+        "money": _("base currency"),
+        "money_per_day": _("base currency per day"),
+        "share": _("share"),
+        "days": _("days"),
+        "ratio": _("ratio"),
+    }[unit]
+
+
+def basis_name(basis: str) -> str:
+    """Return a date basis (or several, separated by commas) in the reader's language."""
+    names = {
+        "created": _("creation"),
+        "closed": _("closing"),
+        "event": _("event"),
+        "as-of": _("end of the period"),
+    }
+    return ", ".join(names[one] for one in basis.split(", "))
+
+
+def maturity_rule(rule: str | None) -> str:
+    """Return a maturity rule in the reader's language."""
+    if rule is None:
+        return _("none")
+    return {
+        "cycle_p90": _("as old as the 90th percentile of the sales cycle"),
+    }[rule]

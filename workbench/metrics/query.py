@@ -307,7 +307,10 @@ def _bounded(named: Period, asked: list[Definition], snapshot: Snapshot, today: 
     if named.start > ALL_START and named.end < ALL_END:
         return named
     first, last = today, today
-    for group in _groups(asked):
+    groups = _groups(asked)
+    # What is counted at a moment has no first day of its own, unless nothing else is asked for.
+    dated = [group for group in groups if group[0].date != "as-of"]
+    for group in dated or groups:
         ask = extent_statement(group[0], snapshot.timezone)
         row = snapshot.query(ask.sql, ask.parameters).iloc[0]
         if not pd.isna(row["first"]):
