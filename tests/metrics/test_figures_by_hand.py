@@ -1,7 +1,9 @@
 """Every metric against figures worked out by hand on the nine deals of `hand_company`."""
 
 import math
+from datetime import date, datetime
 
+import pandas as pd
 import pytest
 from hand_company import hand_snapshot
 
@@ -310,3 +312,16 @@ def test_a_frame_knows_where_it_comes_from(snapshot):
     meta = attrs["metrics"]["closed_win_rate"]
     assert meta["title"]["en"] == "Win rate (closed)" and meta["date_basis"] == "closed"
     assert meta["formula"] == "deals_won / (deals_won + deals_lost)"
+
+
+def test_bounds_are_days_however_they_are_given(snapshot):
+    for first, last in (
+        (date(2026, 1, 1), date(2026, 4, 1)),
+        ("2026-01-01", "2026-04-01"),
+        (datetime(2026, 1, 1, 9), pd.Timestamp("2026-04-01")),
+    ):
+        frame = query("deals_won", start=first, end=last, snapshot=snapshot)
+        assert frame["deals_won"].iloc[0] == 3
+    after = query(["deals_won", "open_deals"], start="2026-04-01", snapshot=snapshot)
+    before = query("deals_won", end="2026-04-01", snapshot=snapshot)
+    assert after.iloc[0].tolist()[:2] == [1, 3] and before["deals_won"].iloc[0] == 3

@@ -6,7 +6,7 @@ import ast
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -299,6 +299,8 @@ def _period(
 
 
 def _day(value: date | str, today: date) -> date:
+    if isinstance(value, datetime):
+        return value.date()
     return value if isinstance(value, date) else resolve_period(value, today).start
 
 
