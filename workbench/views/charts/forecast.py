@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from workbench.i18n import _
+from workbench.i18n import _, format_percent
 from workbench.views import theme
 from workbench.views.charts import axes
 
@@ -20,7 +20,7 @@ def forecast(
     outcomes).
     """
     past, ahead = _("Won revenue"), _("Forecast")
-    band = _("{level} % interval").format(level=round(level * 100))
+    band = _("{level} interval").format(level=format_percent(level, 0))
     before = axes.as_float(history, "value")
     after = axes.as_float(future, "value", "low", "high")
     periods = [*before["period"], *after["period"]]

@@ -220,10 +220,7 @@ def scenario(selection: Selection) -> Content:
             Column("low", _("Low"), values.MONEY),
             Column("high", _("High"), values.MONEY),
         ],
-        _(
-            "Open deals due by the end of the quarter, each won with the win rate; "
-            "interval of 80 %."
-        ),
+        _("Open deals due by the end of the quarter, each won with the win rate; interval of 80%."),
     )
 
 
