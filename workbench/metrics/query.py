@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import ast
-import operator
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from workbench.errors import QueryError
@@ -25,6 +22,7 @@ from workbench.metrics.catalogue import (
     leaves,
     suggest,
 )
+from workbench.metrics.figures import Board, groups, sortable
 from workbench.metrics.filters import parse_filter
 from workbench.metrics.loaded import (
     HIDDEN,
@@ -32,8 +30,6 @@ from workbench.metrics.loaded import (
     extent,
     extents,
     local_day,
-    mark,
-    ripe_after,
     worst,
 )
 from workbench.metrics.periods import (
@@ -46,9 +42,6 @@ from workbench.metrics.periods import (
 )
 from workbench.metrics.sql import Cut, Statement, buckets, extent_statement, statement
 from workbench.warehouse import Snapshot, newest_snapshot
-
-NOTHING = "\0"  # stands for a missing dimension value while rows are brought together
-MAX_ROWS = 1_000_000
 
 Compare = Literal["previous", "year_ago"]
 
@@ -99,7 +92,7 @@ def query(
     named = _period(period, start, end, today, snapshot)
     known = extents(snapshot)
     cut = replace(cut, period=_bounded(named, asked, snapshot, today))
-    board = _Board(snapshot, asked, known, today)
+    board = Board(snapshot, asked, known, today)
     frame, marks = board.frame(cut, each_n)
     whole = board.figures(replace(cut, by=(), grain=None))
     if compare is not None:
@@ -136,113 +129,8 @@ def statements(
             [leaf.id for leaf in group],
             statement(group, cut, as_of=snapshot.as_of, timezone=snapshot.timezone),
         )
-        for group in _groups([metric])
+        for group in groups([metric])
     ]
-
-
-@dataclass
-class _Figures:
-    index: pd.MultiIndex
-    values: dict[str, pd.Series]
-    counts: dict[str, pd.Series]
-    marks: dict[str, dict[date, str]]
-    labels: dict[str, dict[str, str | None]]
-
-
-class _Board:
-    """The figures of some metrics over one snapshot."""
-
-    def __init__(
-        self,
-        snapshot: Snapshot,
-        asked: list[Definition],
-        known: dict[str, Extent],
-        today: date,
-    ) -> None:
-        self.snapshot, self.asked, self.known, self.today = snapshot, asked, known, today
-        self._counted: dict[Any, _Figures] = {}
-
-    def figures(self, cut: Cut) -> _Figures:
-        """Return the figures of a cut, counted once (an uncut frame is its own total)."""
-        key = (cut.by, cut.grain, cut.period)
-        if key not in self._counted:
-            self._counted[key] = self._count(cut)
-        return self._counted[key]
-
-    def _count(self, cut: Cut) -> _Figures:
-        """Count every part, bring the parts together on period and dimensions, calculate."""
-        spans = buckets(cut.period, cut.grain)
-        firsts = [floor_to(span.start, cut.grain) if cut.grain else span.start for span in spans]
-        keys = [f"key:{name}" for name in cut.by]
-        labels: dict[str, dict[str, str | None]] = {name: {} for name in cut.by}
-        parts: dict[str, pd.DataFrame] = {}
-        for group in _groups(self.asked):
-            ask = statement(group, cut, as_of=self.snapshot.as_of, timezone=self.snapshot.timezone)
-            rows = self.snapshot.query(ask.sql, ask.parameters)
-            if cut.grain:
-                rows["period"] = pd.to_datetime(rows["period"]).dt.date
-            else:
-                rows["period"] = firsts[0]
-            for name in cut.by:
-                key = rows[f"key:{name}"].astype(object)
-                rows[f"key:{name}"] = key.where(key.notna(), NOTHING)
-                for each, label in zip(rows[f"key:{name}"], rows[f"dim:{name}"], strict=True):
-                    if labels[name].get(each) is None:
-                        labels[name][each] = None if pd.isna(label) else str(label)
-            rows = rows.set_index(["period", *keys])
-            parts |= {leaf.id: rows for leaf in group}
-        index = _grid(firsts, keys, parts)
-        ripe = ripe_after(self.snapshot, cut) if self._ripens() else 0.0
-        found = _Figures(index, {}, {}, {}, labels)
-        for leaf in (leaf for metric in self.asked for leaf in leaves(metric)):
-            if leaf.id not in found.values:
-                own = extent(leaf, cut, self.known)
-                marks = {
-                    first: worst(
-                        [mark(leaf, span, own, self.today, ripe), _cut_mark(leaf, span, cut.grain)]
-                    )
-                    for first, span in zip(firsts, spans, strict=True)
-                }
-                _place(leaf, parts[leaf.id], marks, found)
-        for metric in self.asked:
-            _calculate(metric, found)
-        return found
-
-    def frame(self, cut: Cut, each_n: bool) -> tuple[pd.DataFrame, dict[str, dict[str, str]]]:
-        """Return the tidy frame and the marks of its units that are not ok."""
-        found = self.figures(cut)
-        keys = found.index.to_frame(index=False)
-        columns: dict[str, Any] = {}
-        if cut.grain:
-            columns["period"] = pd.to_datetime(keys["period"])
-        for name in cut.by:
-            shown = _distinct(found.labels[name])
-            texts = [shown[key] for key in keys[f"key:{name}"]]
-            columns[name] = pd.Series(texts, dtype=object)
-        for metric in self.asked:
-            columns[metric.id] = _typed(metric, found.values[metric.id])
-        columns["n"] = found.counts[self.asked[0].id].to_numpy()
-        if each_n:
-            columns |= {f"n_{m.id}": found.counts[m.id].to_numpy() for m in self.asked[1:]}
-        frame = pd.DataFrame(columns)
-        behind = sum(found.counts[metric.id].to_numpy() for metric in self.asked)
-        if cut.by:
-            frame = _without_empty_groups(frame, keys[[f"key:{d}" for d in cut.by]], behind)
-        order = [*(["period"] if cut.grain else []), *cut.by]
-        if order:
-            frame = frame.sort_values(order, key=_sortable, kind="stable", na_position="last")
-        marks = {
-            metric.id: {
-                first.isoformat(): each
-                for first, each in found.marks[metric.id].items()
-                if each != "ok"
-            }
-            for metric in self.asked
-        }
-        return frame.reset_index(drop=True), marks
-
-    def _ripens(self) -> bool:
-        return any(leaf.maturity for metric in self.asked for leaf in leaves(metric))
 
 
 def _asked(metrics: str | Sequence[str]) -> list[Definition]:
@@ -309,10 +197,10 @@ def _bounded(named: Period, asked: list[Definition], snapshot: Snapshot, today: 
     if named.start > ALL_START and named.end < ALL_END:
         return named
     first, last = today, today
-    groups = _groups(asked)
+    parts = groups(asked)
     # What is counted at a moment has no first day of its own, unless nothing else is asked for.
-    dated = [group for group in groups if group[0].date != "as-of"]
-    for group in dated or groups:
+    dated = [group for group in parts if group[0].date != "as-of"]
+    for group in dated or parts:
         ask = extent_statement(group[0], snapshot.timezone)
         row = snapshot.query(ask.sql, ask.parameters).iloc[0]
         if not pd.isna(row["first"]):
@@ -326,132 +214,7 @@ def _bounded(named: Period, asked: list[Definition], snapshot: Snapshot, today: 
     return Period(min(first, end - timedelta(days=1)), end, named.name)
 
 
-def _groups(asked: Iterable[Definition]) -> list[list[Definition]]:
-    """Group the counted parts that one statement can bring."""
-    groups: dict[tuple[str | None, str | None, tuple[str, ...]], dict[str, Definition]] = {}
-    for metric in asked:
-        for leaf in leaves(metric):
-            groups.setdefault((leaf.model, leaf.date, tuple(leaf.joins)), {})[leaf.id] = leaf
-    return [list(group.values()) for group in groups.values()]
-
-
-def _grid(firsts: list[date], keys: list[str], parts: dict[str, pd.DataFrame]) -> pd.MultiIndex:
-    """Return every unit of time with every combination of dimension values that occurs."""
-    names = ["period", *keys]
-    if not keys:
-        return pd.MultiIndex.from_arrays([firsts], names=names)
-    seen: dict[tuple[Any, ...], None] = {}
-    for rows in {id(rows): rows for rows in parts.values()}.values():
-        combinations = rows.index.droplevel("period").unique()
-        seen |= dict.fromkeys((c if isinstance(c, tuple) else (c,)) for c in combinations)
-    if len(seen) * len(firsts) > MAX_ROWS:
-        raise QueryError(
-            _("This would be {n} rows.").format(n=len(seen) * len(firsts)),
-            hint=_("Take a coarser grain, fewer dimensions or a filter."),
-        )
-    tuples = [(first, *combination) for first in firsts for combination in seen]
-    return (
-        pd.MultiIndex.from_tuples(tuples, names=names)
-        if tuples
-        else pd.MultiIndex.from_arrays([[] for _name in names], names=names)
-    )
-
-
-def _cut_mark(leaf: Definition, span: Period, grain: Grain | None) -> str:
-    """Return ``partial`` for a unit of time that the period shows in part only."""
-    if grain is None or leaf.date == "as-of":
-        return "ok"
-    first = floor_to(span.start, grain)
-    return "ok" if (span.start, span.end) == (first, next_unit(first, grain)) else "partial"
-
-
-def _place(leaf: Definition, rows: pd.DataFrame, marks: dict[date, str], found: _Figures) -> None:
-    if rows.index.nlevels == 1:
-        rows = rows.set_axis(pd.MultiIndex.from_arrays([rows.index], names=["period"]))
-    placed = rows[[f"value:{leaf.id}", f"n:{leaf.id}"]].reindex(found.index)
-    value = placed[f"value:{leaf.id}"].astype(float).fillna(leaf.when_empty)
-    n = placed[f"n:{leaf.id}"].fillna(0).astype("int64")
-    hidden = {first for first, each in marks.items() if each in HIDDEN}
-    if hidden:
-        away = found.index.get_level_values("period").isin(hidden)
-        value, n = value.mask(away), n.mask(away, 0)
-    found.values[leaf.id], found.counts[leaf.id], found.marks[leaf.id] = value, n, marks
-
-
-def _calculate(metric: Definition, found: _Figures) -> None:
-    """Calculate a formula from its parts; a division by nothing is nothing."""
-    if metric.id in found.values:
-        return
-    tree = ast.parse(metric.formula or "", mode="eval").body
-    for name in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}:
-        _calculate(definition(name), found)
-    value = _apply(tree, found.values)
-    found.values[metric.id] = value.where(np.isfinite(value))
-    own = [leaf.id for leaf in leaves(metric)]
-    behind = metric.n_of or own
-    for name in behind:
-        _calculate(definition(name), found)
-    found.counts[metric.id] = pd.concat([found.counts[name] for name in behind], axis=1).sum(axis=1)
-    found.marks[metric.id] = {
-        first: worst(found.marks[leaf][first] for leaf in own) for first in found.marks[own[0]]
-    }
-
-
-_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-}
-
-
-def _apply(node: ast.expr, values: dict[str, pd.Series]) -> Any:
-    match node:
-        case ast.Name():
-            return values[node.id]
-        case ast.Constant(value=int() | float()):
-            return node.value
-        case ast.BinOp() if type(node.op) in _OPERATORS:
-            left, right = _apply(node.left, values), _apply(node.right, values)
-            return _OPERATORS[type(node.op)](left, right)
-    raise QueryError(f"formula: {ast.unparse(node)}")
-
-
-def _typed(metric: Definition, values: pd.Series) -> np.ndarray[Any, Any]:
-    plain = values.to_numpy(dtype=float)
-    whole = metric.unit == "count" and bool(np.isfinite(plain).all())
-    return plain.round().astype("int64") if whole else plain
-
-
-def _distinct(labels: dict[str, str | None]) -> dict[str, str | None]:
-    """Return the labels by key, those of homonyms told apart by their key."""
-    texts = [label for label in labels.values() if label is not None]
-    twice = (
-        {text for text in texts if texts.count(text) > 1} if len(set(texts)) < len(texts) else ()
-    )
-    return {
-        key: f"{label} (#{key})" if label in twice and key != NOTHING else label
-        for key, label in labels.items()
-    }
-
-
-def _without_empty_groups(
-    frame: pd.DataFrame, keys: pd.DataFrame, behind: np.ndarray[Any, Any]
-) -> pd.DataFrame:
-    """Drop combinations with no row behind any metric in any unit of time."""
-    behind_all = pd.Series(behind).groupby([keys[name] for name in keys]).transform("sum")
-    return frame[behind_all.to_numpy() > 0]
-
-
-def _sortable(column: pd.Series) -> pd.Series:
-    return (
-        column.map(lambda text: text.casefold(), na_action="ignore")
-        if (column.dtype == object)
-        else column
-    )
-
-
-def _with_before(frame: pd.DataFrame, board: _Board, cut: Cut, compare: Compare) -> pd.DataFrame:
+def _with_before(frame: pd.DataFrame, board: Board, cut: Cut, compare: Compare) -> pd.DataFrame:
     """Add the earlier figures, unit by unit and group by group; a group may be in one only."""
     earlier = _earlier(cut, compare)
     before, _marks = board.frame(earlier, each_n=False)
@@ -475,7 +238,7 @@ def _with_before(frame: pd.DataFrame, board: _Board, cut: Cut, compare: Compare)
                 both[column] = both[column].fillna(leaves(metric)[0].when_empty)
     counts = [column for column in frame if column == "n" or column.startswith("n_")]
     both[counts] = both[counts].fillna(0).astype("int64")
-    return both.sort_values(keys, key=_sortable, kind="stable", na_position="last").reset_index(
+    return both.sort_values(keys, key=sortable, kind="stable", na_position="last").reset_index(
         drop=True
     )
 
@@ -490,7 +253,7 @@ def _earlier(cut: Cut, compare: Compare) -> Cut:
     return replace(cut, period=period)
 
 
-def _before_attrs(board: _Board, cut: Cut, compare: Compare) -> dict[str, Any]:
+def _before_attrs(board: Board, cut: Cut, compare: Compare) -> dict[str, Any]:
     earlier = replace(_earlier(cut, compare), by=(), grain=None)
     whole, period = board.figures(earlier), earlier.period
     return {
