@@ -1,5 +1,6 @@
 """Every text that goes through `_` has its French, with the same placeholders."""
 
+import ast
 import io
 import json
 import re
@@ -61,6 +62,20 @@ def test_every_text_has_its_french():
         f"{where}: {text!r}" for text, (where, _m) in messages().items() if not known.get(text)
     ]
     assert not missing, "no French for:\n" + "\n".join(missing)
+
+
+def test_no_text_hides_from_extraction_inside_an_f_string():
+    hidden = [
+        f"{name}:{call.lineno}"
+        for name, code in sources()
+        for text in ast.walk(ast.parse(code))
+        if isinstance(text, ast.JoinedStr)
+        for call in ast.walk(text)
+        if isinstance(call, ast.Call)
+        and getattr(call.func, "id", "") in KEYWORDS
+        and isinstance(call.args[0], ast.Constant)
+    ]
+    assert not hidden
 
 
 def test_french_keeps_the_placeholders():

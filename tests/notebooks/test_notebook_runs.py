@@ -8,7 +8,7 @@ import nbformat
 import papermill
 import pytest
 from babel.messages.pofile import read_po
-from hostile_company import FORMULA, MARKUP, PICTURE, SCRIPT
+from hostile_company import FORMULA, MARKUP, PICTURE, PIPELINE, SCRIPT, TITLES
 from nbclient import NotebookClient
 
 from workbench import metrics
@@ -16,6 +16,8 @@ from workbench import metrics
 ROOT = Path(__file__).parent.parent.parent
 NAMES = ("sales", "marketing", "forecast", "deal")
 CATALOGUES = ("views", "notebooks", "analysis")
+# French names of the company itself.
+SPOKEN_BY_THE_COMPANY = ("Ventes directes", "Devis envoyé", "Site web", "Google Ads")
 CHARTS = {
     "sales": {
         "revenue_by_month",
@@ -100,6 +102,22 @@ def test_each_language_shows_its_own_texts_only(execute, name):
         text = " ".join(execute(name, language).text.split(" "))
         assert not [part for part in foreign if re.search(rf"(?<!\w){re.escape(part)}(?!\w)", text)]
         assert sum(part in text for part in own) >= 8
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_english_word_is_left_in_french_and_no_french_one_in_english(execute, name):
+    """Also for texts that no catalogue knows: the small words of each language give them away."""
+    english = r"\b(the|of|and|with|by|from|this|was|were|for|than|counted|deals?|leads)\b"
+    french = r"\b(les?|des?|du|une?|avec|par|dans|pour|affaires?|prospects?|clôture)\b"
+    # Attributes speak too: labels of buttons, names of regions.
+    for language, foreign in (("fr", english), ("en", french)):
+        done = execute(name, language)
+        labels = " ".join(re.findall(r'(?:aria-label|title)="([^"]*)"', done.html))
+        text = f"{done.text} {labels}"
+        for own in (MARKUP, PICTURE, PIPELINE, *SPOKEN_BY_THE_COMPANY, *TITLES):
+            text = text.replace(own, " ")
+        found = re.search(foreign, text, re.IGNORECASE)
+        assert found is None, text[max(0, found.start() - 80) : found.end() + 80]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -101,13 +101,15 @@ def html(figures: Sequence[Figure], *, currency: str, key: str) -> str:
     cards = "".join(
         _card(figure, currency, f"{key}-{index}") for index, figure in enumerate(figures)
     )
-    return f'<dl class="wb-figures" aria-label="{attribute(_("Key figures"))}">{cards}</dl>'
+    label = attribute(_("Key figures"))
+    return f'<dl class="wb-figures" aria-label="{label}">{cards}</dl>'
 
 
 def _card(figure: Figure, currency: str, key: str) -> str:
     about = figure.help
     if figure.basis:
-        about = f"{about} {_('Counted by: {basis}.').format(basis=figure.basis)}".strip()
+        counted = _("Counted by: {basis}.").format(basis=figure.basis)
+        about = f"{about} {counted}".strip()
     explained = ""
     if about:
         name = attribute(_("What is “{title}”?").format(title=figure.title))

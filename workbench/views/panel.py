@@ -52,7 +52,8 @@ def attempt(make: Make, selection: Any, name: str) -> tuple[Content, Exception |
         log.exception("panel %s failed, id %s", name, number)
         reason = f" {error.message}" if isinstance(error, WorkbenchError) else ""
         text = _("This part could not be shown.") + reason
-        return Notice("error", f"{text} {_('Error id: {id}.').format(id=number)}"), error
+        traced = _("Error id: {id}.").format(id=number)
+        return Notice("error", f"{text} {traced}"), error
 
 
 def notice_html(notice: Notice) -> str:
@@ -107,9 +108,10 @@ def tail_html(content: Content, setting: Setting) -> str:
         currency=setting.currency,
         timezone=setting.timezone,
     )
+    summary = attribute(_("Show as table"))
     return (
         f"{_note(content.note)}"
-        f'<details class="wb-data"><summary>{attribute(_("Show as table"))}</summary>'
+        f'<details class="wb-data"><summary>{summary}</summary>'
         f"{table}</details>"
     )
 

@@ -137,7 +137,8 @@ def _numeric(column: Column) -> str:
 def _cell(record: dict[Any, Any], column: Column, currency: str, timezone: str | None) -> str:
     value = record.get(column.name)
     if values.is_missing(value):
-        return f'<span class="wb-missing" title="{attribute(_("no value"))}">–</span>'
+        absent = attribute(_("no value"))
+        return f'<span class="wb-missing" title="{absent}">–</span>'
     if column.unit == "month":
         text = format_month(pd.Timestamp(value).date())
     else:
