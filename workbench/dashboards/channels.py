@@ -63,7 +63,7 @@ class WidgetChannels(ZMQChannelsWebsocketConnection):
             return
         super().handle_incoming_message(incoming_msg)
 
-    def describe_incoming(self, message: str | bytes) -> tuple[str, str]:
+    def describe_incoming(self, message: Any) -> tuple[str, str]:
         """Return a message's type and, for ``comm_open``, its target; raise if it has none."""
         if self.subprotocol == "v1.kernel.websocket.jupyter.org":
             check_count(message[:8], "little")
