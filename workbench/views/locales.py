@@ -59,6 +59,7 @@ def embed_options(currency: str) -> dict[str, Any]:
     return {
         "actions": False,
         "renderer": "svg",
+        "logLevel": 1,  # errors; a console stays readable
         "formatLocale": format_locale(currency),
         "timeFormatLocale": time_format_locale(),
     }
