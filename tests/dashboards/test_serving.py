@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,11 +11,13 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from test_pages import close
+from test_pages import close, kernel_of
 
-from conftest import READY, SERVE, end, serving, write_project
+from conftest import READY, SERVE, Server, end, serving, write_project
 from workbench.dashboards.kernels import Visit, VisitorKernels, kernel_environment
 from workbench.settings import settings
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -47,7 +50,6 @@ def test_a_signal_ends_the_kernels_of_open_and_of_loading_pages(
             seconds = end(running.process, how)  # fails if one of the family is left
         assert running.process.returncode == 0
         assert seconds < 15
-        assert not list(Path("/tmp").glob(f"workbench-kernels-*/*{running.process.pid}*"))
 
 
 def test_kernels_end_by_themselves_if_the_server_is_killed(project: Path, tmp_path: Path):
@@ -139,3 +141,65 @@ def test_another_host_is_served_with_a_warning_and_checks_names_too(project: Pat
         evil = httpx.get(f"{local}healthz", headers={"Host": "evil.example"})
         assert evil.status_code == 404
         assert "no sign-in" in running.said
+
+
+def spare_kernels(running: Server) -> list[psutil.Process]:
+    """The server's kernels that have done their imports."""
+    return [
+        child
+        for child in psutil.Process(running.process.pid).children(recursive=True)
+        if any("duckdb" in mapped.path for mapped in child.memory_maps())
+    ]
+
+
+def test_a_spare_kernel_has_read_nothing_and_its_page_shows_what_has_come_since(
+    company_home: Path, tmp_path: Path
+):
+    home = tmp_path / "home"
+    home.mkdir()
+    with serving(ROOT, home, "--spares", "1", WORKBENCH_LANGUAGE="fr") as running:
+        assert running.until(lambda: spare_kernels(running), READY)
+        (spare,) = spare_kernels(running)
+        assert not [file for file in spare.open_files() if file.path.endswith(".duckdb")]
+        assert running.health() | {"kernels": 0, "snapshot": None} == running.health()
+        shutil.copytree(company_home / "warehouse", home / "warehouse")
+        page = running.get("dashboards/sales?lang=en").text
+        kernel = kernel_of(page)
+        assert kernel in " ".join(spare.cmdline())
+        assert "Nothing has been synced" not in page
+        assert "Sales" in page
+        newest = max((home / "warehouse" / "snapshots").iterdir())
+        assert running.health()["snapshot"] == newest.stem
+        opened = [Path(file.path).name for file in spare.open_files()]
+        assert newest.name in opened
+
+
+def test_a_visitor_who_comes_while_the_spare_imports_is_served_by_it(project: Path, tmp_path: Path):
+    with serving(project, tmp_path / "home", "--spares", "1") as running:
+        page = running.get("dashboards/environ").text
+        (kernel,) = (
+            child
+            for child in psutil.Process(running.process.pid).children(recursive=True)
+            if kernel_of(page) in " ".join(child.cmdline())
+        )
+        assert any("duckdb" in mapped.path for mapped in kernel.memory_maps())
+
+
+def test_the_next_visitor_gets_a_spare_too_and_a_dead_one_is_not_handed_out(
+    project: Path, tmp_path: Path
+):
+    with serving(project, tmp_path / "home", "--spares", "1") as running:
+        for _visit in range(2):
+            assert running.until(lambda: spare_kernels(running), READY)
+            (spare,) = spare_kernels(running)
+            page = running.get("dashboards/environ?lang=en")
+            assert kernel_of(page.text) in " ".join(spare.cmdline())
+            assert "('WORKBENCH_LANGUAGE', 'en')" in page.text.replace("&#39;", "'")
+            close(running, page.text)
+            assert running.until(lambda: not spare.is_running())  # noqa: B023
+        assert running.until(lambda: spare_kernels(running), READY)
+        (spare,) = spare_kernels(running)
+        spare.kill()
+        page = running.get("dashboards/environ")
+        assert page.status_code == 200
+        assert "wb-failure" not in page.text

@@ -16,6 +16,10 @@ def serve(
     visitors: Annotated[
         int | None, typer.Option(min=1, help="Pages that may be open at one time.")
     ] = None,
+    spares: Annotated[
+        int | None,
+        typer.Option(min=0, help="Kernels kept ready, without data; about 200 MB each."),
+    ] = None,
 ) -> None:
     """Publish the dashboards until Ctrl-C."""
     from rich.console import Console
@@ -38,7 +42,7 @@ def serve(
         console.print(_("Dashboards: {address}").format(address=address), soft_wrap=True)
         console.print(_("Ctrl-C ends them."))
 
-    run(host, port, open_browser=browser, ready=ready, most_kernels=visitors)
+    run(host, port, open_browser=browser, ready=ready, most_kernels=visitors, most_spares=spares)
 
 
 def lab(

@@ -48,7 +48,7 @@ from voila.utils import get_page_config, get_voila_labextensions_path
 
 from workbench.dashboards import pages
 from workbench.dashboards.channels import ALLOWED_IN, WidgetChannels
-from workbench.dashboards.kernels import VisitorKernels
+from workbench.dashboards.kernels import VisitorKernels, kernel_environment
 from workbench.dashboards.published import Dashboard, published_dashboards
 from workbench.errors import ConfigurationError
 from workbench.i18n import _
@@ -184,11 +184,17 @@ class Dashboards(Voila):
         server.add_sockets(self.sockets)
         if self.ready:
             self.ready(self.address)
+        self.fill_spares()
         await ended.wait()
         server.stop()
         await WidgetChannels.close_all()
-        await self.kernel_manager.shutdown_all(now=True)
+        await self.kernel_manager.end_all()
         self.kernel_manager.output.close()
+
+    def fill_spares(self) -> None:
+        """Begin to start the spare kernels that are missing."""
+        environment = kernel_environment(settings(), {})
+        self.kernel_manager.fill_spares(environment, Path(self.root_dir))
 
     @property
     def address(self) -> str:
@@ -281,9 +287,11 @@ def serve(
     ready: Callable[[str], None] | None = None,
     published: dict[str, Dashboard] | None = None,
     most_kernels: int | None = None,
+    most_spares: int | None = None,
 ) -> None:
     """Serve the dashboards until SIGINT or SIGTERM (main thread only).
 
+    ``most_kernels`` and ``most_spares`` limit the open pages and the kernels kept ready.
     ``ready`` is called with the address once it answers; ``port`` 0 takes a free one. Without
     ``published`` the report files decide. Raises ConfigurationError before anything is started
     if there is nothing to serve, a report file is wrong or the port cannot be used.
@@ -298,8 +306,9 @@ def serve(
     log_to_file(config.home_dir / "logs" / "dashboards.log")
     app = Dashboards(published, log=logging.getLogger("workbench.dashboards"))
     app.configure(config)
-    if most_kernels:
-        app.update_config(Config({"VisitorKernels": {"most_kernels": most_kernels}}))
+    limits = {"most_kernels": most_kernels, "most_spares": most_spares}
+    given = {name: value for name, value in limits.items() if value is not None}
+    app.update_config(Config({"VisitorKernels": given}))
     app.bind(host, port)
 
     def announce(address: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty
 from typing import IO, Any
 
+from jupyter_core.utils import ensure_async
 from jupyter_server._tz import utcnow
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.ioloop import PeriodicCallback
@@ -28,14 +31,19 @@ PASSED_ON = frozenset(
 )
 
 
+# What every page needs, and what takes seconds; nothing that opens a snapshot.
+IMPORTS = "import workbench.views, workbench.views.panels"
+SECONDS_TO_IMPORT = 120
+
+
 @dataclass
 class Visit:
     """One open page and its kernel."""
 
     page: str
     language: str
-    connected_once: bool = False
-    since: Any = field(default_factory=utcnow)
+    seen: Any = field(default_factory=utcnow)  # when it was last known to be open
+    preamble: str = ""  # what its kernel executes before the first cell
 
 
 def kernel_environment(config: Settings, request: Mapping[str, str]) -> dict[str, str]:
@@ -64,6 +72,17 @@ def kernel_environment(config: Settings, request: Mapping[str, str]) -> dict[str
     return environment
 
 
+def exchange_environment(environment: Mapping[str, str], folder: Path) -> str:
+    """Return the code that gives a spare kernel the environment and folder of a page."""
+    return (
+        "import os\n"
+        "os.environ.clear()\n"
+        f"os.environ.update({dict(environment)!r})\n"
+        f"os.chdir({str(folder)!r})\n"
+        "del os"
+    )
+
+
 class VisitorKernels(AsyncMappingKernelManager):
     """Kernels of visitors: capped, watched, ended when nobody looks any more."""
 
@@ -75,10 +94,12 @@ class VisitorKernels(AsyncMappingKernelManager):
     )
     seconds_idle = Integer(3600, config=True, help="A kernel that nobody has used ends after this.")
     seconds_between_checks = Integer(20, config=True)
+    most_spares = Integer(1, config=True, help="Kernels kept ready, imports done, without data.")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.visits: dict[str, Visit] = {}
+        self.spares: list[asyncio.Task[str]] = []
         self.starting = 0
         self.output: IO[bytes] | None = None
         self._checks: PeriodicCallback | None = None
@@ -89,16 +110,17 @@ class VisitorKernels(AsyncMappingKernelManager):
         return len(self.visits) + self.starting < self.most_kernels
 
     async def start_visit(self, visit: Visit, environment: dict[str, str], folder: Path) -> str:
-        """Start a kernel for a page and return its id."""
+        """Give a page a kernel, a spare one if there is one; return its id.
+
+        The environment of a spare is exchanged before the first cell, see `Visit.preamble`.
+        """
         self.starting += 1
         try:
-            kernel_id = await self.start_kernel(
-                kernel_name="python3",
-                cwd=str(folder),
-                env=environment,
-                stdout=self.output,
-                stderr=self.output,
-            )
+            kernel_id = await self.take_spare()
+            if kernel_id:
+                visit.preamble = exchange_environment(environment, folder)
+            else:
+                kernel_id = await self.start_one(environment, folder)
             self.visits[kernel_id] = visit
         finally:
             self.starting -= 1
@@ -108,6 +130,66 @@ class VisitorKernels(AsyncMappingKernelManager):
             )
             self._checks.start()
         return kernel_id
+
+    async def start_one(self, environment: dict[str, str], folder: Path) -> str:
+        """Start a kernel whose own prints go to the log."""
+        return await self.start_kernel(
+            kernel_name="python3",
+            cwd=str(folder),
+            env=environment,
+            stdout=self.output,
+            stderr=self.output,
+        )
+
+    async def take_spare(self) -> str:
+        """Return the id of a spare kernel that is alive, or nothing.
+
+        One that is still importing is waited for: another would have to import as well.
+        """
+        while self.spares:
+            spare = self.spares.pop(0)
+            try:
+                kernel_id = await asyncio.shield(spare)
+            except asyncio.CancelledError:
+                self.spares.append(spare)
+                raise
+            if kernel_id in self and await ensure_async(self.get_kernel(kernel_id).is_alive()):
+                return kernel_id
+        return ""
+
+    def fill_spares(self, environment: dict[str, str], folder: Path) -> None:
+        """Begin to start the spares that are missing; they fit into the limit on kernels."""
+        wanted = min(self.most_spares, self.most_kernels - len(self.visits) - self.starting)
+        while len(self.spares) < wanted:
+            self.spares.append(asyncio.create_task(self.start_spare(environment, folder)))
+
+    async def start_spare(self, environment: dict[str, str], folder: Path) -> str:
+        """Start a kernel that has done its imports, knows no visitor and has read no data.
+
+        Returns its id, or nothing if it could not be started.
+        """
+        kernel_id = await self.start_one(environment, folder)
+        client = self.get_kernel(kernel_id).client()
+        client.start_channels()
+        try:
+            await ensure_async(client.wait_for_ready(timeout=SECONDS_TO_IMPORT))
+            client.execute(IMPORTS, silent=True, store_history=False)
+            await ensure_async(client.get_shell_msg(timeout=SECONDS_TO_IMPORT))
+        except (RuntimeError, Empty):
+            self.log.warning("Spare kernel %s did not get ready", kernel_id)
+            await self.end_visit(kernel_id)
+            return ""
+        finally:
+            # Its successor has the same identity, and two at a time would not both be answered.
+            client.stop_channels()
+        return kernel_id
+
+    async def end_all(self) -> None:
+        """End every kernel, spare ones included."""
+        for spare in self.spares:
+            spare.cancel()
+        await asyncio.gather(*self.spares, return_exceptions=True)
+        await self.shutdown_all(now=True)
 
     async def end_visit(self, kernel_id: str) -> None:
         """End a kernel at once; one that is gone already is no error."""
@@ -123,11 +205,10 @@ class VisitorKernels(AsyncMappingKernelManager):
                 self.visits.pop(kernel_id, None)
                 continue
             connections = self._kernel_connections.get(kernel_id, 0)
-            visit.connected_once = visit.connected_once or connections > 0
             if connections:
-                visit.since = now
+                visit.seen = now
             last = getattr(self.get_kernel(kernel_id), "last_activity", now)
-            unwatched = (now - visit.since).total_seconds() > self.seconds_unwatched
+            unwatched = (now - visit.seen).total_seconds() > self.seconds_unwatched
             idle = (now - last).total_seconds() > self.seconds_idle
             if unwatched or idle:
                 self.log.info("Ending kernel %s of page %s", kernel_id, visit.page)

@@ -225,6 +225,7 @@ class DashboardPage(Page):
     """One dashboard: starts a kernel and sends what each cell shows as soon as it is done."""
 
     kernel_id = ""
+    visit: Visit
     task: asyncio.Task | None = None
 
     @tornado.web.authenticated
@@ -266,6 +267,7 @@ class DashboardPage(Page):
             await pieces.aclose()
             if not complete and self.kernel_id:
                 await self.kernels.end_visit(self.kernel_id)
+            self.server.fill_spares()
 
     def tell_to_wait(self) -> None:
         """Answer that all places are taken; the page tries again by itself."""
@@ -288,8 +290,9 @@ class DashboardPage(Page):
             "WORKBENCH_LANGUAGE": language,
             "SERVER_SOFTWARE": f"voila/{voila.__version__}",
         }
+        self.visit = Visit(dashboard.name, language)
         self.kernel_id = await self.kernels.start_visit(
-            Visit(dashboard.name, language),
+            self.visit,
             kernel_environment(settings(), request),
             dashboard.notebook.parent,
         )
@@ -298,7 +301,8 @@ class DashboardPage(Page):
     async def run_cells(self, dashboard: Dashboard) -> AsyncIterator[Any]:
         """Yield the cells of ``dashboard`` as they finish."""
         kernel = self.kernels.get_kernel(self.kernel_id)
-        async for cell in run_cells(dashboard, kernel, language=self.speaks):
+        language, preamble = self.visit.language, self.visit.preamble
+        async for cell in run_cells(dashboard, kernel, language=language, preamble=preamble):
             yield cell
 
     def on_connection_close(self) -> None:

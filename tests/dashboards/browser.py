@@ -1,0 +1,87 @@
+"""Debian's Chromium for tests and screenshots, watched while it works."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+READY = 90_000  # milliseconds; on a busy machine a kernel's imports alone take twenty seconds
+
+
+@dataclass
+class Watched:
+    """A page with what went wrong in it and what it asked for."""
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def foreign(self, address: str) -> list[str]:
+        """Return the requests to anything but ``address`` (blobs and data stay in the page)."""
+        ours = urlsplit(address).netloc
+        return [
+            request
+            for request in self.requests
+            if urlsplit(request).scheme not in ("blob", "data") and urlsplit(request).netloc != ours
+        ]
+
+    def open(self, address: str) -> None:
+        """Go to a dashboard and wait until its charts are drawn."""
+        self.page.goto(address, wait_until="commit")
+        self.ready()
+
+    def ready(self) -> None:
+        """Wait until the cells are shown and each chart has its marks."""
+        self.page.wait_for_selector("body[data-state=ready]", timeout=READY)
+        self.page.wait_for_selector(".wb-chart-live :is(svg.marks, canvas.marks)", timeout=READY)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run the browser until the block ends."""
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def watched(browser: Browser, viewport: dict | None = None) -> Iterator[Watched]:
+    """Open an empty page whose console, failures and requests are recorded."""
+    context = browser.new_context(viewport=viewport or DESKTOP)
+    page = context.new_page()
+    seen = Watched(page)
+    page.on("request", lambda request: seen.requests.append(request.url))
+    page.on("websocket", lambda socket: seen.requests.append(socket.url))
+    page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    page.on(
+        "console",
+        lambda said: seen.errors.append(said.text) if said.type == "error" else None,
+    )
+    page.on(
+        "response",
+        lambda answer: (
+            seen.errors.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None
+        ),
+    )
+    try:
+        yield seen
+    finally:
+        context.close()
