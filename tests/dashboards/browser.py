@@ -20,7 +20,7 @@ ARGUMENTS = [
 ]
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
-READY = 90_000  # milliseconds; on a busy machine a kernel's imports alone take twenty seconds
+READY = 60_000  # milliseconds; on a busy machine a kernel's imports alone take twenty seconds
 
 
 @dataclass

@@ -63,6 +63,7 @@ EXTENSIONS = [
     "anywidget",
 ]
 UNUSED_PLUGINS = ["@jupyterlab/mathjax-extension", "@jupyterlab/mathjax2-extension"]
+SECONDS_TO_DRAW = 3
 LARGEST_MESSAGE = 4 * 1024 * 1024  # bytes, from a page
 
 
@@ -195,6 +196,10 @@ class Dashboards(Voila):
         """Begin to start the spare kernels that are missing."""
         environment = kernel_environment(settings(), {})
         self.kernel_manager.fill_spares(environment, Path(self.root_dir))
+
+    def fill_spares_soon(self) -> None:
+        """Do so once the page just sent has had time to draw itself."""
+        self.ioloop.call_later(SECONDS_TO_DRAW, self.fill_spares)
 
     @property
     def address(self) -> str:

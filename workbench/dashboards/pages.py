@@ -267,7 +267,7 @@ class DashboardPage(Page):
             await pieces.aclose()
             if not complete and self.kernel_id:
                 await self.kernels.end_visit(self.kernel_id)
-            self.server.fill_spares()
+            self.server.fill_spares_soon()
 
     def tell_to_wait(self) -> None:
         """Answer that all places are taken; the page tries again by itself."""

@@ -64,12 +64,22 @@ function followDashboard(texts) {
 
   // Most notebooks bring their own heading; one that failed early does not.
   function leaveLoading() {
+    clearInterval(stillThere);
     const loading = byId("wb-loading");
     if (!cells.querySelector("h1")) loading.before(loading.querySelector("h1"));
     loading.remove();
   }
 
-  // The page arrives in one long answer; if it was cut off, its last line is missing.
+  // A browser whose long answer is cut off in the middle waits on without a word.
+  const stillThere = setInterval(async () => {
+    const config = byId("jupyter-config-data");
+    if (!config) return;
+    const { kernelId } = JSON.parse(config.textContent);
+    const answer = await fetch(`/api/kernels/${kernelId}`).catch(() => null);
+    if (!answer?.ok && document.body.dataset.state === "loading") broken();
+  }, 3000);
+
+  // If it was cut off at its end, its last line is missing.
   function checkComplete() {
     if (!byId("wb-end")) broken();
   }
