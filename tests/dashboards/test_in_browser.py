@@ -16,6 +16,12 @@ from conftest import Server, serving
 
 ROOT = Path(__file__).parent.parent.parent
 
+MARKS = """() => {
+    const marks = document.querySelector(".wb-chart-live :is(svg.marks, canvas.marks)");
+    if (!marks) return "";
+    return marks.tagName === "svg" ? marks.outerHTML : marks.toDataURL();
+}"""
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's package chromium is not installed"),
@@ -41,25 +47,29 @@ def shop(company_home: Path) -> Iterator[Server]:
         yield running
 
 
-def chart(seen: Watched, place: str = ".wb-chart-live") -> str:
-    """Return what the first chart shows: its marks as the browser has drawn them."""
-    return seen.page.evaluate(
-        """(place) => {
-            const marks = document.querySelector(`${place} :is(svg.marks, canvas.marks)`);
-            return marks.tagName === "svg" ? marks.outerHTML : marks.toDataURL();
-        }""",
-        place,
+def chart(seen: Watched) -> str:
+    """Return the first chart's marks as the browser has drawn them, once they stand still."""
+    last = ""
+    for _look in range(40):
+        now = seen.page.evaluate(f"({MARKS})()")
+        if now and now == last:
+            return now
+        last = now
+        seen.page.wait_for_timeout(250)
+    raise AssertionError("the chart never stands still")
+
+
+def changed(seen: Watched, before: str) -> None:
+    """Wait until the first chart shows something else."""
+    seen.page.wait_for_function(
+        f"before => {{ const now = ({MARKS})(); return now && now !== before; }}", arg=before
     )
 
 
-def changed(seen: Watched, before: str, place: str = ".wb-chart-live") -> None:
+def shows(seen: Watched, figure: str) -> None:
+    """Wait until the page's figure is this one."""
     seen.page.wait_for_function(
-        """([place, before]) => {
-            const marks = document.querySelector(`${place} :is(svg.marks, canvas.marks)`);
-            const now = marks && (marks.tagName === "svg" ? marks.outerHTML : marks.toDataURL());
-            return now && now !== before;
-        }""",
-        arg=[place, before],
+        "figure => document.querySelector('output').innerText === figure", arg=figure
     )
 
 
@@ -73,9 +83,10 @@ def test_a_filter_changes_the_chart_and_the_figures(server: Server, seen: Watche
     before = chart(seen)
     seen.page.select_option("select", "South")
     changed(seen, before)
-    assert seen.page.inner_text("output") == "90,000"
+    shows(seen, "90,000")
     seen.page.select_option("select", "North")
-    seen.page.wait_for_function("document.querySelector('output').innerText === '6,000.5'")
+    shows(seen, "6,000.5")
+    assert chart(seen) == before
     assert seen.errors == []
     assert seen.foreign(server.address) == []
 
