@@ -17,8 +17,12 @@ GRACE = 10  # seconds between asking a process to end and ending it
 
 
 def exit_on_terminate() -> None:
-    """Let SIGTERM unwind the program as Ctrl-C does, so that what it started ends too."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Let SIGTERM unwind the program as Ctrl-C does, so that what it started ends too.
+
+    SIGINT is named as well: a shell starts background jobs with it ignored.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
 
 
 class Processes:
