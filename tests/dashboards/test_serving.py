@@ -134,7 +134,7 @@ def test_a_project_without_a_dashboard_is_one_clear_line(tmp_path: Path):
 
 
 def test_another_host_is_served_with_a_warning_and_checks_names_too(project: Path, tmp_path: Path):
-    options = ("--host", "0.0.0.0")
+    options = ("--host", "0.0.0.0")  # noqa: S104 - what is tested
     with serving(project, tmp_path / "home", *options, WORKBENCH_LANGUAGE="en") as running:
         local = running.address
         assert httpx.get(f"{local}healthz").status_code == 200

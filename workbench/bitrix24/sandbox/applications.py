@@ -6,8 +6,6 @@ The authorization server answers under the portal's own address (``/oauth/author
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 from weakref import WeakKeyDictionary
@@ -38,19 +36,7 @@ def attach(portal: Portal) -> None:
     applications = _APPLICATIONS[portal] = Applications(
         portal.state, deliveries, lambda: portal.base_url.rstrip("/")
     )
-    tasks: list[asyncio.Task[None]] = []
-
-    async def start() -> None:
-        tasks.append(asyncio.create_task(deliveries.run(), name="deliveries"))
-
-    async def stop() -> None:
-        for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-    portal.on_start.append(start)
-    portal.on_stop.append(stop)
+    portal.beside.append(deliveries.run)
     portal.state.authorize = lambda token: caller(portal, applications, token)
     portal.routes += [
         Route("/oauth/authorize/", _authorize_page(portal), methods=["GET"]),

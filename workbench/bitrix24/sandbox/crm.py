@@ -40,8 +40,12 @@ def add(
         if part and entity.has(part):
             row[part] = now
     for part in (
-        entity.created_by, entity.modified_by, entity.moved_by, "LAST_ACTIVITY_BY", "ASSIGNED_BY_ID",
-    ):  # fmt: skip
+        entity.created_by,
+        entity.modified_by,
+        entity.moved_by,
+        "LAST_ACTIVITY_BY",
+        "ASSIGNED_BY_ID",
+    ):
         if part and entity.has(part):
             row[part] = actor
     row.update({key: value for key, value in values.items() if value is not None})
@@ -92,7 +96,8 @@ def update(
     """Change a record as user ``actor``; returns the names of the fields that changed.
 
     With ``always=False`` nothing is written when nothing changed, as ``crm.item.update`` does.
-    Raises LookupError if there is no such record, ValueError for a value or stage that does not fit.
+    Raises LookupError if there is no such record, ValueError for a value or stage that does not
+    fit.
     """
     entity = state.entities[name]
     before = state.get(name, record)
@@ -294,7 +299,7 @@ def _differences(state: State, name: str, before: Row, changes: Mapping[str, Any
 
 
 def _merged(present: list[Row], asked: list[Any]) -> list[Row]:
-    """Multifield rows after a write: a known ID changes or (empty value) deletes, the rest is added."""
+    """Multifield rows after a write: a known ID changes or (if empty) deletes, others are new."""
     if not isinstance(asked, list):
         raise ValueError("a list of values is expected")
     rows = {str(row["ID"]): dict(row) for row in present}

@@ -220,7 +220,7 @@ def _status(row: Row) -> Row:
             "CATEGORY_ID",
             "COLOR",
             "SEMANTICS",
-        )  # fmt: skip
+        )
     }
     result["NAME_INIT"] = result["NAME_INIT"] or ""
     if "STAGE" in row["ENTITY_ID"] or row["ENTITY_ID"] in ("STATUS", "QUOTE_STATUS"):
@@ -310,7 +310,11 @@ def delete_status(call: Call) -> bool:
     if row is None:
         raise Refusal("", "Status is not found.")
     if row["SYSTEM"] == "Y" and str(call.mapping("params").get("FORCED") or "N").upper() != "Y":
-        raise Refusal("", "CRM System Status can be deleted only if parameter FORCED is specified and equal to 'Y'.")  # fmt: skip
+        raise Refusal(
+            "",
+            "CRM System Status can be deleted only if parameter FORCED is specified "
+            "and equal to 'Y'.",
+        )
     return call.state.delete("statuses", number)
 
 
@@ -319,8 +323,8 @@ def _directories(call: Call) -> dict[str, Row]:
     known = {
         name: {"ID": name, "NAME": name.replace("_", " ").capitalize()}
         for name in (
-            "STATUS", "SOURCE", "CONTACT_TYPE", "COMPANY_TYPE", "EMPLOYEES", "INDUSTRY", "DEAL_TYPE",
-            "QUOTE_STATUS", "HONORIFIC", "CALL_LIST", "DEAL_STAGE",
+            "STATUS", "SOURCE", "CONTACT_TYPE", "COMPANY_TYPE", "EMPLOYEES", "INDUSTRY",
+            "DEAL_TYPE",             "QUOTE_STATUS", "HONORIFIC", "CALL_LIST", "DEAL_STAGE",
         )
     }  # fmt: skip
     for row in call.state.find("categories"):
@@ -401,6 +405,6 @@ def _history_conditions(
     values = [entity.type_id, *values]
     limit, more = rights.readable(call.state, call.caller.user_id, entity)
     if limit:
-        parts.append(f'"OWNER_ID" IN (SELECT "ID" FROM "{entity.name}" WHERE {limit})')
+        parts.append(f'"OWNER_ID" IN (SELECT "ID" FROM "{entity.name}" WHERE {limit})')  # noqa: S608
         values += more
     return " AND ".join(part for part in parts if part), values

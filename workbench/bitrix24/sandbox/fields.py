@@ -212,7 +212,7 @@ def integer(value: Any) -> int | None:
 
 
 def number(value: Any) -> float | None:
-    """Floating-point number of a number or text (``|`` and a currency may follow). Raises ValueError."""
+    """A number, or a text of one (``|`` and a currency may follow), as float. Raises ValueError."""
     if value is None or value == "":
         return None
     result = (

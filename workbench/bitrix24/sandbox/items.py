@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 IMPORTABLE = ("created", "modified", "created_by", "modified_by", "moved_by")
 
+# Fields of a deal that the portal names and always leaves empty.
+DISABLED = ("isWork", "isWon", "isLose", "receivedAmount", "lostAmount", "hasProducts")
+
 
 def entity_of(call: Call) -> Entity:
     """The entity that ``entityTypeId`` names. Refuses an unknown or unsupported one."""
@@ -99,7 +102,7 @@ def _complete(state: State, entity: Entity, rows: list[Row], asked: Any) -> None
         marks = ",".join("?" * len(ids))
         bodies = dict(
             state.connection.execute(
-                f'SELECT "{entity.key}", body FROM "{entity.name}" '
+                f'SELECT "{entity.key}", body FROM "{entity.name}" '  # noqa: S608
                 f'WHERE "{entity.key}" IN ({marks}) AND body IS NOT NULL',
                 ids,
             )
@@ -122,7 +125,7 @@ def _complete(state: State, entity: Entity, rows: list[Row], asked: Any) -> None
                 ]
             if entity.name == "deals":
                 row["observers"] = extra.get("OBSERVERS") or []
-                row.update(dict.fromkeys(("isWork", "isWon", "isLose", "receivedAmount", "lostAmount", "hasProducts")))  # fmt: skip
+                row.update(dict.fromkeys(DISABLED))
             row["entityTypeId"] = entity.type_id
 
 
@@ -180,7 +183,11 @@ def list_items(call: Call) -> Page:
     known = _lookup(names)
     filter = call.get("filter")
     if filter not in (None, "", []) and not isinstance(filter, dict | list):
-        raise Refusal("100", "Invalid value {filter} to match with parameter {filter}. Should be value of type array.")  # fmt: skip
+        raise Refusal(
+            "100",
+            "Invalid value {filter} to match with parameter {filter}. "
+            "Should be value of type array.",
+        )
     try:
         sql, values = where(
             call.mapping("filter"), known, call.state.zone, strict=True, nested=True
@@ -226,7 +233,11 @@ def _values(call: Call, entity: Entity, *, imported: bool = False) -> Row:
     if not isinstance(given, dict):
         if given in ("", []):
             return {}
-        raise Refusal("100", "Invalid value {fields} to match with parameter {fields}. Should be value of type array.")  # fmt: skip
+        raise Refusal(
+            "100",
+            "Invalid value {fields} to match with parameter {fields}. "
+            "Should be value of type array.",
+        )
     for name, value in given.items():
         field = names.get(name)
         if field is None:

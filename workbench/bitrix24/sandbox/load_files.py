@@ -38,7 +38,7 @@ class LoadReport:
     remarks: list[Remark] = field(default_factory=list)
 
     def note(self, file: str, what: str, values: Iterable[str]) -> None:
-        """Add a remark about every one of these values, or to the one there is; none adds nothing."""
+        """Add a remark about these values, or to the one there is; no values add nothing."""
         found = list(values)
         if not found:
             return

@@ -76,7 +76,7 @@ class OfflineQueue:
                 conditions.append(f"{column} = ?")
                 values.append(str(value))
         found = self._connection.execute(
-            "SELECT id, at, event, data, message_id, process_id, error FROM offline_events "
+            "SELECT id, at, event, data, message_id, process_id, error FROM offline_events "  # noqa: S608
             f"WHERE {' AND '.join(conditions)} ORDER BY id LIMIT ?",
             (*values, max(1, min(limit, 500))),
         ).fetchall()

@@ -3,7 +3,7 @@
 Extensions (applications, processes, pages) plug in here: a module named in `EXTENSIONS` is
 imported if it exists, which registers its methods, and its ``attach(portal)`` is called before the
 server starts. There it may set ``portal.state.authorize``, listen to changes, and append to
-``portal.routes`` (Starlette routes), ``portal.on_start`` and ``portal.on_stop`` (async functions).
+``portal.routes`` (Starlette routes) and ``portal.beside`` (work that runs while the portal serves).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import inspect
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from starlette.routing import BaseRoute
@@ -35,7 +35,8 @@ from workbench.bitrix24.sandbox.state import State
 EXTENSIONS = ("applications", "events", "placements", "processes", "pages")
 # The catalogue of entities brings the others.
 SUBJECTS = (
-    "portal_methods", "items", "directories", "product_rows", "notifications", "comments", "todos", "smart_types",
+    "portal_methods", "items", "directories", "product_rows", "notifications", "comments", "todos",
+    "smart_types",
     "deal_contacts",
 )  # fmt: skip
 
@@ -64,8 +65,7 @@ class Portal:
         #: ``http://127.0.0.1:PORT``, set once the port is known.
         self.base_url = ""
         self.routes: list[BaseRoute] = []
-        self.on_start: list[Callable[[], Awaitable[Any]]] = []
-        self.on_stop: list[Callable[[], Awaitable[Any]]] = []
+        self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
         load_methods()
         for name in EXTENSIONS:
             module = _module(name)
@@ -208,7 +208,7 @@ ALIASES = {"tasks": "task", "user_basic": "user", "user_brief": "user"}
 
 
 def allowed(scope: str, granted: frozenset[str]) -> bool:
-    """Whether granted scopes cover a method's; ``user_brief`` and ``user_basic`` are lesser users."""
+    """Whether granted scopes cover a method's (``user_brief`` and ``user_basic`` are lesser)."""
     if scope in granted:
         return True
     return any(ALIASES.get(name) == scope for name in granted)

@@ -9,7 +9,8 @@ from workbench.bitrix24.sandbox import batch, rights
 from workbench.bitrix24.sandbox.methods import BASIC, METHODS, Call, Refusal, method
 
 SCOPES = (
-    "crm", "task", "tasks", "user", "user_basic", "user_brief", "user.userfield", "department", "im",
+    "crm", "task", "tasks", "user", "user_basic", "user_brief", "user.userfield", "department",
+    "im",
     "imbot", "bizproc", "placement", "disk", "telephony", "catalog", "userfieldconfig", "lists",
     "biconnector",
 )  # fmt: skip

@@ -147,7 +147,7 @@ class ProcessBook:
             "id, template_id, program, document_type, document_id, started_by, state, position, "
             "results, resume_at, started_at, modified_at"
         )
-        query = f"SELECT {columns} FROM process_instances WHERE {where}"
+        query = f"SELECT {columns} FROM process_instances WHERE {where}"  # noqa: S608
         rows = self.connection.execute(query, values).fetchall()
         return [
             Instance(

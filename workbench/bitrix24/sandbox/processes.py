@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -40,19 +38,7 @@ def attach(portal: Portal) -> None:
         deliveries_of(portal),
     )
     _PROCESSES[portal] = processes
-    tasks: list[asyncio.Task[None]] = []
-
-    async def start() -> None:
-        tasks.append(asyncio.create_task(processes.run(), name="processes"))
-
-    async def stop() -> None:
-        for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-    portal.on_start.append(start)
-    portal.on_stop.append(stop)
+    portal.beside.append(processes.run)
 
 
 def processes_of(portal: Portal) -> Processes:

@@ -151,7 +151,7 @@ class Door:
 
     @staticmethod
     async def wait(seconds: float) -> None:
-        """Take the time that the cost model says; over the limit of a request there is no answer."""
+        """Take the time that the cost model says; past a request's limit there is no answer."""
         await asyncio.sleep(min(REQUEST_SECONDS, seconds))
         if seconds > REQUEST_SECONDS:
             raise Refusal("", "Gateway Time-out", 504)

@@ -25,7 +25,7 @@ def is_active(state: State, user: int) -> bool:
 
 
 def colleagues(state: State, user: int) -> frozenset[int] | None:
-    """The users whose records this one may see; None for everybody's. Remembered until users change."""
+    """The users whose records this one may see, kept until users change; None for everybody's."""
     version = (state.version("users"), state.version("departments"))
     if state.circles.get("version") != version:
         state.circles = {"version": version}

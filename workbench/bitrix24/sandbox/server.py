@@ -30,13 +30,13 @@ def build_app(portal: Portal) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        for start in portal.on_start:
-            await start()
+        tasks = [asyncio.create_task(work()) for work in portal.beside]
         try:
             yield
         finally:
-            for stop in portal.on_stop:
-                await stop()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def front(_request: Request) -> Response:
         return PlainTextResponse(

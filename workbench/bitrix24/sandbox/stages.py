@@ -59,7 +59,7 @@ STAGE_HISTORY = Entity(
 
 
 def directory_of(entity: Entity, category: int | None = None) -> str:
-    """The ENTITY_ID of the statuses that are this entity's stages: ``DEAL_STAGE_1``, ``STATUS``, …"""
+    """The ENTITY_ID of the statuses that are an entity's stages: ``DEAL_STAGE_1``, ``STATUS``, …"""
     if entity.name == "deals":
         return f"DEAL_STAGE_{category}" if category else "DEAL_STAGE"
     return entity.stages_of.format(category=category or 0)

@@ -44,25 +44,26 @@ Entities and columns (key first; ``*`` = list of ``{VALUE, VALUE_TYPE}``, ids ar
                       LOCATION_ID
     items_<type id>   a smart process's items: as invoices, without the last three; the table comes
                       with its type (`smart_types.add_type`)
-    types             ID TITLE CODE ENTITY_TYPE_ID CREATED_BY UPDATED_BY CREATED_TIME UPDATED_TIME FLAGS
+    types             ID TITLE CODE ENTITY_TYPE_ID CREATED_BY UPDATED_BY CREATED_TIME UPDATED_TIME
+                      FLAGS
     deal_contacts     ID DEAL_ID CONTACT_ID SORT ROLE_ID IS_PRIMARY
     products          ID NAME CODE ACTIVE SORT XML_ID TIMESTAMP_X DATE_CREATE MODIFIED_BY CREATED_BY
                       CATALOG_ID SECTION_ID DESCRIPTION DESCRIPTION_TYPE PRICE CURRENCY_ID VAT_ID
                       VAT_INCLUDED MEASURE
     product_rows      ID OWNER_ID OWNER_TYPE (D L Q SI T80…) PRODUCT_ID PRODUCT_NAME PRICE
-                      PRICE_EXCLUSIVE PRICE_NETTO PRICE_BRUTTO QUANTITY DISCOUNT_TYPE_ID DISCOUNT_RATE
-                      DISCOUNT_SUM TAX_RATE TAX_INCLUDED CUSTOMIZED MEASURE_CODE MEASURE_NAME SORT
-                      XML_ID TYPE STORE_ID
+                      PRICE_EXCLUSIVE PRICE_NETTO PRICE_BRUTTO QUANTITY DISCOUNT_TYPE_ID
+                      DISCOUNT_RATE DISCOUNT_SUM TAX_RATE TAX_INCLUDED CUSTOMIZED MEASURE_CODE
+                      MEASURE_NAME SORT XML_ID TYPE STORE_ID
     stage_history     ID ENTITY_TYPE_ID TYPE_ID (1 created 2 moved 3 final 5 other funnel) OWNER_ID
                       CREATED_TIME CATEGORY_ID STAGE_SEMANTIC_ID STAGE_ID
     categories        RECORD ID NAME SORT ENTITY_TYPE_ID IS_DEFAULT ORIGIN_ID ORIGINATOR_ID
     statuses          ID ENTITY_ID STATUS_ID NAME NAME_INIT SORT SYSTEM CATEGORY_ID COLOR
                       SEMANTICS (NULL in work, S, F)
-    currencies        RECORD CURRENCY AMOUNT_CNT AMOUNT SORT BASE FULL_NAME LID FORMAT_STRING DEC_POINT
-                      THOUSANDS_SEP DECIMALS DATE_UPDATE
-    user_fields       ID ENTITY_ID (CRM_DEAL…) FIELD_NAME USER_TYPE_ID XML_ID SORT MULTIPLE MANDATORY
-                      SHOW_FILTER SHOW_IN_LIST EDIT_IN_LIST IS_SEARCHABLE SETTINGS
-                      LABELS {language: text} LIST [{ID VALUE SORT DEF XML_ID}]
+    currencies        RECORD CURRENCY AMOUNT_CNT AMOUNT SORT BASE FULL_NAME LID FORMAT_STRING
+                      DEC_POINT THOUSANDS_SEP DECIMALS DATE_UPDATE
+    user_fields       ID ENTITY_ID (CRM_DEAL…) FIELD_NAME USER_TYPE_ID XML_ID SORT MULTIPLE
+                      MANDATORY SHOW_FILTER SHOW_IN_LIST EDIT_IN_LIST IS_SEARCHABLE
+                      SETTINGS LABELS {language: text} LIST [{ID VALUE SORT DEF XML_ID}]
     users             ID XML_ID ACTIVE NAME LAST_NAME SECOND_NAME EMAIL LAST_LOGIN DATE_REGISTER
                       TIME_ZONE IS_ONLINE PERSONAL_GENDER PERSONAL_BIRTHDAY PERSONAL_PHONE
                       PERSONAL_MOBILE PERSONAL_CITY WORK_PHONE WORK_POSITION UF_EMPLOYMENT_DATE
@@ -73,7 +74,8 @@ Entities and columns (key first; ``*`` = list of ``{VALUE, VALUE_TYPE}``, ids ar
                       END_TIME DEADLINE COMPLETED STATUS RESPONSIBLE_ID PRIORITY NOTIFY_TYPE
                       NOTIFY_VALUE DESCRIPTION DESCRIPTION_TYPE DIRECTION LOCATION ORIGINATOR_ID
                       ORIGIN_ID AUTHOR_ID EDITOR_ID RESULT_MARK SETTINGS COMMUNICATIONS FILES
-    timeline_comments ID ENTITY_ID ENTITY_TYPE (deal, lead, dynamic_1036…) CREATED COMMENT AUTHOR_ID FILES
+    timeline_comments ID ENTITY_ID ENTITY_TYPE (deal, lead, dynamic_1036…) CREATED COMMENT
+                      AUTHOR_ID FILES
     tasks             ID PARENT_ID TITLE DESCRIPTION PRIORITY STATUS RESPONSIBLE_ID CREATED_BY
                       CHANGED_BY CLOSED_BY GROUP_ID CREATED_DATE CHANGED_DATE CLOSED_DATE DATE_START
                       DEADLINE START_DATE_PLAN END_DATE_PLAN TIME_ESTIMATE MARK UF_CRM_TASK ["D_1"]
@@ -134,7 +136,7 @@ class Webhook:
 
 
 class Settings(MutableMapping[str, Any]):
-    """The portal's own settings, kept as JSON: ``plan``, ``host``, ``timezone``, ``member_id``, …"""
+    """The portal's own settings, kept as JSON: ``plan``, ``timezone``, ``member_id``, …"""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -174,10 +176,12 @@ class State:
             "fold", 1, lambda v: None if v is None else str(v).casefold(), deterministic=True
         )
         self.connection.execute(
-            "CREATE TABLE IF NOT EXISTS portal_settings (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID"
+            "CREATE TABLE IF NOT EXISTS portal_settings"
+            " (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID"
         )
         self.connection.execute(
-            "CREATE TABLE IF NOT EXISTS portal_webhooks (user_id INTEGER, code TEXT, scopes TEXT, title TEXT)"
+            "CREATE TABLE IF NOT EXISTS portal_webhooks"
+            " (user_id INTEGER, code TEXT, scopes TEXT, title TEXT)"
         )
         self.settings = Settings(self.connection)
         self.settings.setdefault("timezone", timezone)
@@ -223,7 +227,7 @@ class State:
             self.by_type[entity.type_id] = entity
         self._plans[name] = [(f.name, to_stored(f, self.zone)) for f in entity.columns]
         marks = ", ".join("?" * (len(parts) + 1))
-        self._inserts[name] = f'INSERT INTO "{name}" VALUES ({marks})'
+        self._inserts[name] = f'INSERT INTO "{name}" VALUES ({marks})'  # noqa: S608
         self._versions.setdefault(name, 0)
         self._index(entity)
 
@@ -386,7 +390,7 @@ class State:
         if not sets:
             return self.get(name, key) is not None
         cursor = self.connection.execute(
-            f'UPDATE "{name}" SET {", ".join(sets)} WHERE "{entity.key}" = ?',
+            f'UPDATE "{name}" SET {", ".join(sets)} WHERE "{entity.key}" = ?',  # noqa: S608
             (*values, key),
         )
         self._versions[name] += 1
@@ -395,14 +399,14 @@ class State:
     def delete(self, name: str, key: int) -> bool:
         """Delete one row; False if there is none."""
         entity = self.entities[name]
-        cursor = self.connection.execute(f'DELETE FROM "{name}" WHERE "{entity.key}" = ?', (key,))
+        cursor = self.connection.execute(f'DELETE FROM "{name}" WHERE "{entity.key}" = ?', (key,))  # noqa: S608
         self._versions[name] += 1
         return cursor.rowcount > 0
 
     def delete_where(self, name: str, filter: Mapping[str, Any]) -> int:
         """Delete every row that a filter finds; returns how many."""
         sql, values = where(filter, self._names(name), self.zone, strict=True)
-        cursor = self.connection.execute(f'DELETE FROM "{name}" WHERE {sql or "1"}', values)
+        cursor = self.connection.execute(f'DELETE FROM "{name}" WHERE {sql or "1"}', values)  # noqa: S608
         self._versions[name] += 1
         return cursor.rowcount
 
@@ -471,7 +475,8 @@ class State:
         ]
         if entity.key not in (order or {}):
             ordering.append(f'"{entity.key}"')
-        query = f'SELECT {picked} FROM "{name}"{" WHERE " + sql if sql else ""} ORDER BY {", ".join(ordering)}'
+        where = f" WHERE {sql}" if sql else ""
+        query = f'SELECT {picked} FROM "{name}"{where} ORDER BY {", ".join(ordering)}'  # noqa: S608
         if limit is not None:
             query += f" LIMIT {int(limit)}"
             if offset:
@@ -491,7 +496,7 @@ class State:
         if known is None or known[0] != version:
             if len(self._counts) > 2_000:
                 self._counts.clear()
-            query = f'SELECT count(*) FROM "{name}"{" WHERE " + sql if sql else ""}'
+            query = f'SELECT count(*) FROM "{name}"{" WHERE " + sql if sql else ""}'  # noqa: S608
             known = self._counts[key] = (
                 version,
                 self.connection.execute(query, values).fetchone()[0],
@@ -550,9 +555,8 @@ class State:
 
     def webhook(self, user_id: int, code: str) -> Webhook | None:
         """The webhook of this user and code, or None."""
-        self.webhooks()
-        assert self._webhooks is not None
-        return self._webhooks.get((user_id, code))
+        wanted = (user_id, code)
+        return next((h for h in self.webhooks() if (h.user_id, h.code) == wanted), None)
 
     # -- time -----------------------------------------------------------------------------
 

@@ -44,7 +44,7 @@ LABELS = ("EDIT_FORM_LABEL", "LIST_COLUMN_LABEL", "LIST_FILTER_LABEL")
 
 
 def _sent(row: Row, *, languages: bool | str) -> Row:
-    """A definition in the old form; ``languages`` True for all labels, a code for one, else none."""
+    """A definition in the old form; ``languages``: True for all labels, a code for one."""
     result: Row = {
         "ID": str(row["ID"]),
         **{k: row[k] for k in ("ENTITY_ID", "FIELD_NAME", "USER_TYPE_ID", "XML_ID")},
@@ -59,7 +59,7 @@ def _sent(row: Row, *, languages: bool | str) -> Row:
                 "EDIT_IN_LIST",
                 "IS_SEARCHABLE",
             )
-        },  # fmt: skip
+        },
         "SETTINGS": row.get("SETTINGS") or {},
     }
     labels = row.get("LABELS") or {}
@@ -138,7 +138,8 @@ def _create(call: Call, owner: str, given: Row) -> int:
         "EDIT_IN_LIST",
         "IS_SEARCHABLE",
     )
-    defaults = {"MULTIPLE": "N", "MANDATORY": "N", "SHOW_FILTER": "N", "SHOW_IN_LIST": "Y", "EDIT_IN_LIST": "Y", "IS_SEARCHABLE": "N"}  # fmt: skip
+    defaults = dict.fromkeys(("MULTIPLE", "MANDATORY", "SHOW_FILTER", "IS_SEARCHABLE"), "N")
+    defaults |= dict.fromkeys(("SHOW_IN_LIST", "EDIT_IN_LIST"), "Y")
     return call.state.add(
         "user_fields",
         {
@@ -156,7 +157,15 @@ def _create(call: Call, owner: str, given: Row) -> int:
 
 
 def _change(call: Call, row: Row, given: Row) -> None:
-    allowed = ("SORT", "MANDATORY", "SHOW_FILTER", "SHOW_IN_LIST", "EDIT_IN_LIST", "IS_SEARCHABLE", "XML_ID")  # fmt: skip
+    allowed = (
+        "SORT",
+        "MANDATORY",
+        "SHOW_FILTER",
+        "SHOW_IN_LIST",
+        "EDIT_IN_LIST",
+        "IS_SEARCHABLE",
+        "XML_ID",
+    )
     changes: Row = {k: given[k] for k in allowed if k in given}
     if isinstance(given.get("SETTINGS"), dict):
         changes["SETTINGS"] = given["SETTINGS"]
@@ -181,7 +190,8 @@ def _merged(call: Call, present: list[Row], given: Any) -> list[Row]:
             if str(item.get("DEL", "N")).upper() == "Y":
                 del options[number]
             else:
-                options[number] = {**options[number], **{k: v for k, v in item.items() if k in ("VALUE", "SORT", "DEF", "XML_ID")}}  # fmt: skip
+                settable = ("VALUE", "SORT", "DEF", "XML_ID")
+                options[number] |= {k: v for k, v in item.items() if k in settable}
         else:
             fresh.append(item)
     return [*options.values(), *_options(call, fresh)]
@@ -302,9 +312,16 @@ def get_config(call: Call) -> Row:
 
 
 def _upper(given: dict[str, Any]) -> Row:
-    names = {"userTypeId": "USER_TYPE_ID", "fieldName": "FIELD_NAME", "editFormLabel": "EDIT_FORM_LABEL",
-             "xmlId": "XML_ID", "showFilter": "SHOW_FILTER", "showInList": "SHOW_IN_LIST",
-             "editInList": "EDIT_IN_LIST", "isSearchable": "IS_SEARCHABLE"}  # fmt: skip
+    names = {
+        "userTypeId": "USER_TYPE_ID",
+        "fieldName": "FIELD_NAME",
+        "editFormLabel": "EDIT_FORM_LABEL",
+        "xmlId": "XML_ID",
+        "showFilter": "SHOW_FILTER",
+        "showInList": "SHOW_IN_LIST",
+        "editInList": "EDIT_IN_LIST",
+        "isSearchable": "IS_SEARCHABLE",
+    }
     result = {names.get(k, k.upper()): v for k, v in given.items()}
     options = given.get("enum")
     if isinstance(options, list):

@@ -228,7 +228,7 @@ def _department(row: Row) -> Row:
 
 @method("department.get", scope="department")
 def list_departments(call: Call) -> Page:
-    """Departments; the filters stand at the top: ``ID``, ``NAME``, ``SORT``, ``PARENT``, ``UF_HEAD``."""
+    """Departments; filters are top-level: ``ID``, ``NAME``, ``SORT``, ``PARENT``, ``UF_HEAD``."""
     names = {f.name: f for f in DEPARTMENTS.fields}
     filter = {k.upper(): v for k, v in call.raw.items() if k.upper() in names}
     order = call.get("order")
