@@ -15,7 +15,7 @@ import sqlite3
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -98,6 +98,21 @@ def enqueue(kind: str, payload: Mapping[str, Any], *, id: str) -> bool:
     except DBOSWorkflowIDInUseError:
         return False
     return True
+
+
+def scheduled() -> set[str]:
+    """Return the reports whose schedules a worker has taken over."""
+    return {schedule["schedule_name"] for schedule in client().list_schedules()}
+
+
+def enqueue_slot(report: str, slot: datetime) -> str:
+    """Hand in a past slot (aware) of a `scheduled` report and return its job's id.
+
+    A slot that ran, or was handed in before, is not run again.
+    """
+    second = timedelta(seconds=1)
+    (handle,) = client().backfill_schedule(report, slot - second, slot + second)
+    return handle.workflow_id
 
 
 def job(id: str) -> Job | None:

@@ -21,7 +21,6 @@ from datetime import UTC, datetime, timedelta
 from logging.handlers import RotatingFileHandler
 from typing import Any
 
-from croniter import croniter
 from dbos import DBOS, DBOSConfig
 
 from workbench.automation.action import answer
@@ -186,10 +185,7 @@ def apply_schedules() -> None:
     for known in DBOS.list_schedules():
         name, fired = known["schedule_name"], known["last_fired_at"]
         if name in wanted and fired:
-            line = croniter(
-                known["schedule"], now.astimezone(wanted[name].zone), second_at_beginning=True
-            )
-            latest = line.get_prev(datetime)
+            latest = wanted[name].last_slot(now)
             if latest > datetime.fromisoformat(fired):
                 DBOS.backfill_schedule(name, latest - timedelta(seconds=1), now)
 

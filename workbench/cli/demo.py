@@ -46,7 +46,7 @@ def demo(
     console = Console()
     started = time.monotonic()
     home = _fresh_home(settings().home)
-    with Processes(home / "logs") as processes:
+    with Processes(home / "logs" / "demo") as processes:
         with console.status(_("Starting a portal with three years of a company’s sales…")):
             webhook = _start_portal(processes, home)
         os.environ.update(
@@ -56,8 +56,9 @@ def demo(
         _sync(console)
         address = _start_dashboards(processes, port)
         _start_automation(processes, home)
+        slots = _hand_in_slots(processes)
         reports = _run_reports(console)
-        _show_schedules(console)
+        scheduled = _show_schedules(console, processes, slots)
         _show_process(console)
         _show_decisions(console)
         with console.status(_("Opening the dashboards…")):
@@ -79,7 +80,7 @@ def demo(
             console.print(_("Dashboards: {address}").format(address=address), style="bold")
             console.print(_("Ctrl-C ends the demonstration."))
             _wait(console, processes)
-    raise typer.Exit(1 if failed or silent else 0)
+    raise typer.Exit(0 if scheduled and not failed and not silent else 1)
 
 
 def _fresh_home(named: Path | None) -> Path:
@@ -99,7 +100,7 @@ def _fresh_home(named: Path | None) -> Path:
                 hint=_("Unset WORKBENCH_HOME, or name an empty folder."),
             )
         shutil.rmtree(home)
-    home.mkdir(parents=True, mode=0o700)
+    home.mkdir(parents=True, mode=0o700, exist_ok=True)
     (home / MARKER).write_text(json.dumps({"seed": SEED}))
     return home
 
@@ -243,25 +244,64 @@ def _run_reports(console: Console) -> list[RunRecord]:
     return records
 
 
-def _show_schedules(console: Console) -> None:
-    """Say when the worker will run which report."""
-    from datetime import datetime
+def _hand_in_slots(processes: Processes) -> dict[str, str]:
+    """Let the worker begin the last slot of each schedule, kill it in the middle, start it again.
 
-    from croniter import croniter
+    Returns the job of each scheduled report; `_show_schedules` says what became of them.
+    """
+    from datetime import UTC, datetime
+
+    from workbench.automation.queue import enqueue_slot, scheduled
+    from workbench.reports import load_reports, runs
+
+    now = datetime.now(UTC)
+    due = {r.name: r.schedule.last_slot(now) for r in load_reports() if r.schedule}
+    _until(processes, lambda: due.keys() <= scheduled())
+    jobs = {name: enqueue_slot(name, slot) for name, slot in due.items()}
+    if jobs:
+        _until(
+            processes,
+            lambda: any(run.job in jobs.values() and run.outcome == "running" for run in runs()),
+        )
+        processes.kill("worker")
+        processes.start("worker", "worker")
+    return jobs
+
+
+def _show_schedules(console: Console, processes: Processes, jobs: dict[str, str]) -> bool:
+    """Wait for the slots that the worker was killed in; say how they ended and when the next are.
+
+    Returns whether all of them succeeded.
+    """
+    from datetime import UTC, datetime
 
     from workbench.i18n import _, format_datetime, language
-    from workbench.reports import load_reports
+    from workbench.reports import load_reports, runs
 
+    def ended() -> dict[str, RunRecord]:
+        return {run.job: run for run in runs() if run.job and run.finished}
+
+    with console.status(_("The worker finishes what it was killed in…")):
+        _until(processes, lambda: ended().keys() >= set(jobs.values()))
+    made = ended()
     for report in load_reports():
-        if report.schedule:
-            now = datetime.now(report.schedule.zone)
-            slot = croniter(report.schedule.cron, now).get_next(datetime)
-            console.print(
-                _("Scheduled: {report}, next on {slot}.").format(
-                    report=getattr(report.title, language()),
-                    slot=format_datetime(slot, report.schedule.timezone),
-                )
+        if not report.schedule:
+            continue
+        run, now = made[jobs[report.name]], datetime.now(UTC)
+        slot, following = report.schedule.last_slot(now), report.schedule.next_slot(now)
+        console.print(
+            _(
+                "Scheduled: {report}, slot of {slot}: the worker was killed in the middle of it "
+                "(kill -9) and started again; outcome: {outcome}, attempt {attempt}. Next: {next}."
+            ).format(
+                report=getattr(report.title, language()),
+                slot=format_datetime(run.queued_at or slot, report.schedule.timezone),
+                outcome=_(run.outcome),
+                attempt=run.attempts,
+                next=format_datetime(following, report.schedule.timezone),
             )
+        )
+    return all(run.outcome == "succeeded" for run in made.values())
 
 
 def _show_decisions(console: Console) -> None:

@@ -35,7 +35,7 @@ class Processes:
 
     def start(self, name: str, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
         """Start ``python -m workbench ARGUMENTS``; its output goes to ``<logs>/<name>.log``."""
-        with self.log(name).open("wb") as log:
+        with self.log(name).open("ab") as log:
             self.running[name] = subprocess.Popen(
                 [sys.executable, "-m", "workbench", *arguments],
                 env={**os.environ, **(environ or {})},
@@ -52,6 +52,18 @@ class Processes:
     def ended(self) -> str | None:
         """Return the name of a process that has ended, if any has."""
         return next((name for name, p in self.running.items() if p.poll() is not None), None)
+
+    def kill(self, name: str) -> None:
+        """End a process and all that it started as a power cut would, with SIGKILL."""
+        process = self.running.pop(name)
+        tree = [psutil.Process(process.pid)]
+        tree += tree[0].children(recursive=True)
+        for each in tree:
+            try:
+                each.kill()
+            except psutil.NoSuchProcess:
+                continue
+        process.wait()
 
     def stop(self) -> None:
         """End every process and all that they started, the last one first."""

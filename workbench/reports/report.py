@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -74,6 +75,17 @@ class Schedule(BaseModel):
     def zone(self) -> ZoneInfo:
         """The time zone."""
         return ZoneInfo(self.timezone)
+
+    def last_slot(self, now: datetime) -> datetime:
+        """Return the newest moment before ``now`` (aware) at which it was due."""
+        return self._slots(now).get_prev(datetime)
+
+    def next_slot(self, now: datetime) -> datetime:
+        """Return the first moment after ``now`` (aware) at which it will be due."""
+        return self._slots(now).get_next(datetime)
+
+    def _slots(self, now: datetime) -> croniter:
+        return croniter(self.cron, now.astimezone(self.zone), second_at_beginning=True)
 
 
 class Report(BaseModel):
