@@ -308,6 +308,73 @@ def test_the_command_exits_with_2_and_one_clear_line(tmp_path):
         assert "Traceback" not in run.stderr
 
 
+def command(*arguments):
+    """Run `workbench sandbox load` in English; gives exit code, stdout and stderr."""
+    run = subprocess.run(
+        [sys.executable, "-m", "workbench", "sandbox", "load", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "WORKBENCH_LANGUAGE": "en"},
+    )
+    return run.returncode, run.stdout, run.stderr
+
+
+def test_the_printed_example_names_every_key_and_loads_files_of_its_shape(tmp_path):
+    code, text, _error = command("--example")
+    assert code == 0
+    (tmp_path / "mapping.yml").write_text(text)
+    mapping = read_mapping(tmp_path / "mapping.yml")
+    for part in (mapping, mapping.deals, mapping.users, mapping.companies, mapping.products):
+        assert part.model_fields_set == set(type(part).model_fields)
+    for part in (mapping.deals, mapping.users, mapping.companies, mapping.products):
+        columns = list(part.columns().values())
+        row = {
+            "Stage": "Won",
+            "Created": "31/01/2026",
+            "Closed": "02/02/2026",
+            **dict.fromkeys(("Amount", "Price", "Revenue", "Employees"), "1 200,50"),
+        }
+        cells = [row.get(column, column) for column in columns]
+        (tmp_path / part.file).write_text(";".join(columns) + "\n" + ";".join(cells) + "\n")
+    code, said, error = command(
+        tmp_path, "--mapping", tmp_path / "mapping.yml", "--state", tmp_path / "p.sqlite"
+    )
+    assert (code, error) == (0, "")
+    assert "Deals: 1" in said
+    assert "What is odd" not in said
+    state = State(tmp_path / "p.sqlite")
+    (deal,) = state.find("deals")
+    assert (float(deal["OPPORTUNITY"]), deal["STAGE_ID"]) == (1200.5, "WON")
+    assert "workbench sandbox start --state" in said
+    state.close()
+
+
+def test_without_a_mapping_the_command_says_how_to_come_by_one(tmp_path):
+    (tmp_path / "affaires.csv").write_text("ref\n1\n")
+    code, _said, error = command(tmp_path)
+    assert code == 2
+    assert "--mapping" in error
+    assert "sandbox load --example" in error
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda m: m | {"deal": m.pop("deals")}, "there is no key deal."),
+        (lambda m: m | {"deals": {"file": "a.csv"}}, "the key deals.key is missing."),
+        (
+            lambda m: m | {"stages": [{"name": "Won", "id": "WON", "semantics": "won"}]},
+            "stages.0.semantics: allowed are 'S', 'F'.",
+        ),
+    ],
+)
+def test_a_wrong_mapping_names_the_key(tmp_path, change, said):
+    (tmp_path / "m.yml").write_text(yaml.safe_dump(change(dict(MAPPING)), allow_unicode=True))
+    with pytest.raises(ConfigurationError) as raised:
+        read_mapping(tmp_path / "m.yml")
+    assert raised.value.message == f"m.yml: {said}"
+
+
 @pytest.mark.parametrize(
     ("text", "decimal", "value"),
     [

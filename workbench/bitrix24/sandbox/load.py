@@ -93,10 +93,19 @@ class _Loading:
     def _spelled(self, kind: str, file: str, values: list[str]) -> list[str]:
         """Return values as the mapping's spellings want them, counting each that was changed."""
         known: dict[str, str] = self.mapping.spellings.get(kind, {})  # type: ignore[call-overload]
+        named = {
+            "product": _("product"),
+            "industry": _("industry"),
+            "country": _("country"),
+            "company": _("company"),
+            "user": _("user"),
+        }[kind]
         for wrong, right in known.items():
             self.report.note(
                 file,
-                _("{kind} “{wrong}” read as “{right}”").format(kind=kind, wrong=wrong, right=right),
+                _("{kind} “{wrong}” read as “{right}”").format(
+                    kind=named, wrong=wrong, right=right
+                ),
                 (value for value in values if value == wrong),
             )
         return [known.get(value, value) for value in values]
@@ -302,19 +311,22 @@ class _Loading:
             ),
             (row["stage"] for row, (made, _c) in zip(rows, days, strict=True) if made is None),
         )
-        for role, known in (("user", self.users), ("company", self.companies)):
+        for role, known, none, unknown in (
+            ("user", self.users, _("no user"), _("unknown user")),
+            ("company", self.companies, _("no company"), _("unknown company")),
+        ):
             if getattr(spec, role):
                 values = self._spelled(role, file, [row[role] for row in rows])
                 for row, value in zip(rows, values, strict=True):
                     row[role] = value
                 note(
                     file,
-                    _("no {role}").format(role=role),
+                    none,
                     (r["stage"] for r in rows if not r[role]),
                 )
                 note(
                     file,
-                    _("unknown {role}").format(role=role),
+                    unknown,
                     (row[role] for row in rows if row[role] and row[role] not in known),
                 )
         if spec.user:

@@ -65,7 +65,9 @@ def decoded(file: Path, report: LoadReport) -> str:
         raw = file.read_bytes()
     except OSError as error:
         raise ConfigurationError(
-            _("{file} cannot be read: {reason}").format(file=file.name, reason=error.strerror),
+            _("There is no file {file}.").format(file=file.name)
+            if isinstance(error, FileNotFoundError)
+            else _("{file} cannot be read: {reason}").format(file=file.name, reason=error.strerror),
             hint=_("The mapping names this file; it is looked for in {folder}.").format(
                 folder=file.parent
             ),

@@ -12,6 +12,7 @@ from workbench.errors import ConfigurationError
 from workbench.i18n import _
 
 READY = Path(__file__).parent / "mappings"
+EXAMPLE = Path(__file__).parent / "mappings" / "example" / "mapping.yml"  # every key, explained
 
 
 class _Strict(BaseModel):
@@ -130,7 +131,9 @@ def read_mapping(file: Path | str) -> Mapping:
         ready = ", ".join(sorted(path.stem for path in READY.glob("*.yml")))
         raise ConfigurationError(
             _("There is no mapping {file}.").format(file=file),
-            hint=_("Ready ones: {names}").format(names=ready),
+            hint=_(
+                "Ready ones: {names}. To write one: workbench sandbox load --example > mapping.yml"
+            ).format(names=ready),
         ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0]
@@ -138,6 +141,21 @@ def read_mapping(file: Path | str) -> Mapping:
             _("{file} cannot be read: {reason}").format(file=file.name, reason=reason)
         ) from None
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "–"
-        raise ConfigurationError(f"{file.name}: {key}: {first['msg']}") from None
+        raise ConfigurationError(
+            _("{file}: {complaint}").format(file=file.name, complaint=_complaint(error)),
+            hint=_("Every key, explained: workbench sandbox load --example"),
+        ) from None
+
+
+def _complaint(error: ValidationError) -> str:
+    """Return one sentence on what is wrong: first the key that nobody knows, it may be misspelt."""
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    key = ".".join(map(str, first["loc"])) or "–"
+    if first["type"] == "extra_forbidden":
+        return _("there is no key {key}.").format(key=key)
+    if first["type"] == "missing":
+        return _("the key {key} is missing.").format(key=key)
+    if first["type"] == "literal_error":
+        allowed = first["ctx"]["expected"].replace(" or ", ", ")
+        return _("{key}: allowed are {allowed}.").format(key=key, allowed=allowed)
+    return _("{key}: {reason}").format(key=key, reason=first["msg"])
