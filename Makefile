@@ -23,7 +23,7 @@ fmt: .venv/installed ## Format code and strip notebooks
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format . && $(BIN)/nbstripout notebooks/*.ipynb
 
 bench: .venv/installed ## Speed figures, beside what one would use instead
-	@$(BIN)/python -m pytest -m bench -s --timeout 0 tests/bench $(ARGS)
+	@$(BIN)/python -m pytest -m bench -s --timeout 0 $(ARGS)
 
 soak: .venv/installed ## Full chaos counts and many seeds
 	@$(BIN)/python -m pytest -m soak -s --timeout 0 $(ARGS)
