@@ -29,7 +29,23 @@ Seed = Annotated[int, typer.Option(help="The same seed and date give the same co
 @app.command()
 def start(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8800,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option("--host", "--listen", help="Address to listen on.")
+    ] = "127.0.0.1",
+    host_name: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name under which the portal is called (repeatable: all are in the certificate, "
+            "the first in its addresses)."
+        ),
+    ] = None,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Answer HTTPS, with a certificate authority of its own.")
+    ] = False,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(help="Write the authority's certificate here; sandbox-ca.pem by default."),
+    ] = None,
     state: Annotated[
         Path | None, typer.Option(help="Keep the portal in this file; it survives a restart.")
     ] = None,
@@ -48,6 +64,16 @@ def start(
     operating: Annotated[
         str, typer.Option(help="Seconds per method in ten minutes (480), or off.")
     ] = "off",
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SPEC",
+            help="A fault on demand, such as 503:rate=0.1, cut:at=3, timeout:seconds=5,times=1, "
+            "429:method=crm.deal.list, 500, expired_token or delete:method=crm.deal.list,at=2,n=3;"
+            " repeatable. Kinds: 503 429 500 timeout cut expired_token change delete. Keys: method"
+            " at every rate seed times after seconds entity n ids pick field value.",
+        ),
+    ] = None,
     control: Annotated[
         bool, typer.Option("--control", help="Answer control calls: faults, clock, webhooks.")
     ] = False,
@@ -59,6 +85,7 @@ def start(
     from rich.console import Console
 
     from workbench.bitrix24.sandbox import server
+    from workbench.bitrix24.sandbox.faults import rule
     from workbench.bitrix24.sandbox.portal import Portal
     from workbench.bitrix24.sandbox.seed.story import SIZES
     from workbench.bitrix24.sandbox.state import State
@@ -71,12 +98,16 @@ def start(
         raise UsageError(
             _("There is no company {name}.").format(name=company), hint=", ".join(sorted(SIZES))
         )
+    names = [_host_name(name) for name in host_name or ()]
+    if ca_file is not None and not tls:
+        raise UsageError(_("--ca-file needs --tls."))
     if load is not None and mapping is None:
         raise UsageError(_("--load needs --mapping."))
     try:
         limit = None if operating == "off" else float(operating)
     except ValueError:
         raise UsageError(_("--operating is a number of seconds, or off.")) from None
+    _rules(fault, rule)  # before the work of filling a portal
     records = State(state)
     if today is not None:
         records.set_today(today.date())
@@ -99,14 +130,30 @@ def start(
             _("This portal answers anybody who reaches {host}.").format(host=host), style="yellow"
         )
     portal = Portal(records, plan=plan, operating_limit=limit, control=control)
+    portal.faults.rules += _rules(fault, portal.fault)
+
+    context, trusted = _secured(records, ca_file, [*names, host]) if tls else (None, None)
 
     def announce(running: Portal) -> None:
         console.print(_("Portal: {address}").format(address=running.base_url))
         console.print(_("Webhook: {address}").format(address=server.webhook_url(running)))
+        if trusted is not None:
+            console.print(
+                _("Clients trust it with {variable}.").format(variable=f"SSL_CERT_FILE={trusted}"),
+                soft_wrap=True,
+            )
         console.print(_("Ctrl-C ends it."))
 
     try:
-        server.serve(portal, host=host, port=port, url_file=url_file, announce=announce)
+        server.serve(
+            portal,
+            host=host,
+            port=port,
+            name=names[0] if names else "",
+            tls=context,
+            url_file=url_file,
+            announce=announce,
+        )
     except OSError as error:
         raise UsageError(
             _("Port {port} of {host} cannot be used: {reason}").format(
@@ -114,6 +161,53 @@ def start(
             ),
             hint=_("Choose another one: --port"),
         ) from None
+
+
+def _host_name(text: str) -> str:
+    from workbench.bitrix24.sandbox.certificates import host_name
+    from workbench.errors import UsageError
+    from workbench.i18n import _
+
+    try:
+        return host_name(text)
+    except ValueError:
+        raise UsageError(_("{name} is not a host name.").format(name=text)) from None
+
+
+def _secured(records, ca_file: Path | None, names: list[str]):
+    """What to answer HTTPS with, and the file that holds the authority's certificate."""
+    from workbench.bitrix24.sandbox import certificates
+    from workbench.errors import UsageError
+    from workbench.i18n import _
+    from workbench.settings import settings
+
+    file = ca_file or settings().home_dir / "sandbox-ca.pem"
+    try:
+        if ca_file is None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(certificates.authority(records.settings))
+    except OSError as error:
+        raise UsageError(
+            _("{file} cannot be written: {reason}").format(file=file, reason=error.strerror)
+        ) from None
+    return certificates.server_context(records.settings, names), file.absolute()
+
+
+def _rules(specs, read):
+    """The faults of ``--fault``, read one by one; raises UsageError for the first bad one."""
+    from workbench.errors import UsageError
+    from workbench.i18n import _
+
+    rules = []
+    for spec in specs or ():
+        try:
+            rules.append(read(spec))
+        except ValueError as error:
+            raise UsageError(
+                _("--fault {spec}: {reason}").format(spec=spec, reason=error),
+                hint=_("For example 503:rate=0.1 or delete:method=crm.deal.list,at=2."),
+            ) from None
+    return rules
 
 
 PLANS = ("standard", "enterprise", "unlimited")

@@ -2,7 +2,7 @@
 
 GET    /control/stats            figures (also without ``--control``)
 GET    /control/faults           rules in force with how often they struck
-POST   /control/faults           one rule, or a list of them, as JSON
+POST   /control/faults           one rule or a list of them: JSON maps or texts, see `faults`
 DELETE /control/faults           no more faults
 POST   /control/clock            {"advance": seconds}: the portal's clock jumps ahead
 POST   /control/operating        {"limit": seconds or null} or {"method", "seconds"} to book
@@ -11,7 +11,6 @@ POST   /control/webhooks         {"user_id", "scopes"}: a further incoming webho
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -19,7 +18,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from workbench.bitrix24.sandbox.faults import rule
 from workbench.bitrix24.sandbox.portal import Portal
 
 
@@ -40,9 +38,11 @@ def control_routes(portal: Portal) -> list[Route]:
             portal.faults.rules.clear()
         elif request.method == "POST":
             given = await body(request)
-            new = [rule(item) for item in (given if isinstance(given, list) else [given])]
-            portal.faults.rules += new
-        return JSONResponse({"faults": [asdict(item) for item in portal.faults.rules]})
+            new = given if isinstance(given, list) else [given]
+            if not all(isinstance(item, dict | str) for item in new):
+                raise ValueError("a fault is a map or a text")
+            portal.faults.rules += [portal.fault(item) for item in new]
+        return JSONResponse({"faults": [item.describe() for item in portal.faults.rules]})
 
     async def clock(request: Request) -> Response:
         seconds = int((await body(request)).get("advance", 0))

@@ -1,22 +1,40 @@
 """Faults on demand: what a client must survive, at a rate or at the n-th request.
 
-A rule is a map: ``fault`` (one of `FAULTS`), ``method`` (a pattern such as ``crm.*``; for a batch
-``batch``), and when it strikes: ``nth`` (that request only), ``every`` (each k-th), ``rate`` (0..1,
-from a seeded generator), else always; ``times`` limits how often. ``after`` lets the call do its
-work before the fault. ``seconds`` is how long a ``timeout`` holds the connection (60, the cloud's
-own limit, by default). ``change`` and ``delete`` touch ``n`` records of ``entity`` (or ``ids``)
-and let the call go on.
+A rule is written as text, ``FAULT:key=value,…`` (``workbench sandbox start --fault``), or as a map
+with the same keys and ``fault`` (a control call takes both):
+
+``503 429 500``       the portal's own refusals: too many requests, operating time, server error
+``timeout``           nothing for ``seconds`` (60, the cloud's limit), then the gateway's 504 page
+``cut``               the connection breaks in the middle of the body
+``expired_token``     401, as if the token were an hour old
+``change``            before the call, ``n`` records of ``entity`` (or ``ids``) are modified; with
+                      ``field`` and ``value`` that field gets that value
+``delete``            before the call, those records are deleted
+
+``method``            a pattern such as ``crm.*``; ``batch`` means the HTTP request of a batch
+``at``                only the n-th such request        ``every``   each k-th
+``rate``              0…1 of them, from a generator of the rule's own ``seed`` (1)
+``times``             at most so often                  ``after``   the call has done its work first
+``pick``              which records: ``first`` (default), ``last`` or ``random``
+``ids``               these records: ``ids=3+4``
+
+A rule that names methods also counts calls inside a batch; there 429, ``change`` and ``delete``
+strike (the others concern the HTTP request as a whole).
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, fields
+from dataclasses import field as dataclass_field
 from fnmatch import fnmatchcase
 from typing import Any
 
-FAULTS = ("503", "429", "500", "timeout", "cut", "expired", "change", "delete")
+FAULTS = ("503", "429", "500", "timeout", "cut", "expired_token", "change", "delete")
+ALIASES = {"expired": "expired_token"}
+WITHIN_BATCH = ("429", "change", "delete")
+PICKS = ("first", "last", "random")
 
 
 @dataclass
@@ -25,7 +43,7 @@ class Rule:
 
     fault: str
     method: str = "*"
-    nth: int | None = None
+    at: int | None = None
     every: int | None = None
     rate: float | None = None
     times: int | None = None
@@ -33,87 +51,145 @@ class Rule:
     seconds: float = 60.0
     entity: str = "deals"
     n: int = 1
+    pick: str = "first"
     ids: tuple[int, ...] = ()
+    field: str = ""
+    value: str = ""
+    seed: int = 1
     seen: int = 0
     struck: int = 0
+    draw: random.Random = dataclass_field(default_factory=random.Random, repr=False, compare=False)
+
+    def describe(self) -> dict[str, Any]:
+        """The rule as a map, with how many requests it saw and how often it struck."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "draw"}
 
 
-def rule(values: Mapping[str, Any]) -> Rule:
-    """A rule from its map. Raises ValueError naming what is wrong."""
-    known = {
-        "fault",
-        "method",
-        "nth",
-        "every",
-        "rate",
-        "times",
-        "after",
-        "seconds",
-        "entity",
-        "n",
-        "ids",
-    }
-    strange = set(values) - known
+KEYS = tuple(f.name for f in fields(Rule) if f.name not in ("seen", "struck", "draw"))
+
+
+def rule(given: Mapping[str, Any] | str, entities: Container[str] = ()) -> Rule:
+    """A rule from its text or map; raises ValueError, in a few words, for what is wrong in it.
+
+    ``entities``: the names that ``change`` and ``delete`` may touch; empty lets any pass.
+    """
+    values = dict(_parsed(given) if isinstance(given, str) else given)
+    if "nth" in values:
+        values["at"] = values.pop("nth")
+    strange = sorted(str(key) for key in set(values) - set(KEYS))
     if strange:
-        raise ValueError(f"unknown: {', '.join(sorted(map(str, strange)))}")
-    fault = str(values.get("fault", ""))
+        raise ValueError(f"unknown: {', '.join(strange)} (known: {', '.join(KEYS[1:])})")
+    fault = str(values.get("fault", "")).strip().lower()
+    fault = ALIASES.get(fault, fault)
     if fault not in FAULTS:
-        raise ValueError(f"fault: one of {', '.join(FAULTS)}")
-    whole = {k: int(values[k]) for k in ("nth", "every", "times", "n") if values.get(k) is not None}
-    if any(v < 1 for v in whole.values()):
-        raise ValueError("nth, every, times, n: 1 or more")
-    rate = None if values.get("rate") is None else float(values["rate"])
-    if rate is not None and not 0 <= rate <= 1:
-        raise ValueError("rate: from 0 to 1")
-    seconds = float(values.get("seconds", 60))
-    if not 0 <= seconds <= 3600:
-        raise ValueError("seconds: from 0 to 3600")
+        raise ValueError(f"the fault is one of {', '.join(FAULTS)}")
+    whole = {
+        key: _whole(key, values[key], 1)
+        for key in ("at", "every", "times", "n")
+        if _has(values, key)
+    }
+    if sum(_has(values, key) for key in ("at", "every", "rate")) > 1:
+        raise ValueError("only one of at, every and rate")
+    pick = str(values.get("pick", "first")).lower()
+    if pick not in PICKS:
+        raise ValueError(f"pick is one of {', '.join(PICKS)}")
+    entity = str(values.get("entity", "deals"))
+    if fault in ("change", "delete") and entities and entity not in entities:
+        raise ValueError(f"there is no entity {entity[:40]}")
+    seed = _whole("seed", values.get("seed", 1), 0)
     return Rule(
         fault,
         method=str(values.get("method", "*")).lower(),
-        rate=rate,
+        rate=_number("rate", values["rate"], 1) if _has(values, "rate") else None,
         after=str(values.get("after", "")).lower() in ("1", "true", "y", "yes"),
-        seconds=seconds,
-        entity=str(values.get("entity", "deals")),
-        ids=tuple(int(i) for i in values.get("ids", ())),
+        seconds=_number("seconds", values.get("seconds", 60), 3600),
+        entity=entity,
+        pick=pick,
+        ids=_ids(values.get("ids", ())),
+        field=str(values.get("field", "")).upper(),
+        value=str(values.get("value", "")),
+        seed=seed,
+        draw=random.Random(seed),  # noqa: S311 - chooses faults, guards nothing
         **whole,
     )
 
 
-def parse(text: str) -> Rule:
-    """A rule as the command line writes it: ``503:rate=0.1,method=crm.deal.list``."""
+def _parsed(text: str) -> dict[str, Any]:
     fault, _colon, rest = text.partition(":")
     values: dict[str, Any] = {"fault": fault}
     for part in filter(None, rest.split(",")):
         key, equals, value = part.partition("=")
-        if not equals:
-            raise ValueError(part)
-        values[key.strip()] = value.strip()
-    return rule(values)
+        if not equals and key.strip() != "after":
+            raise ValueError(f"{part[:40]!r} is not key=value")
+        values[key.strip().lower()] = value.strip() if equals else "yes"
+    return values
+
+
+def _has(values: Mapping[str, Any], key: str) -> bool:
+    return values.get(key) is not None
+
+
+def _whole(key: str, value: Any, least: int) -> int:
+    try:
+        number = int(str(value))
+    except ValueError:
+        raise ValueError(f"{key} is a whole number") from None
+    if not least <= number < 2**63:
+        raise ValueError(f"{key} is {least} or more")
+    return number
+
+
+def _number(key: str, value: Any, most: float) -> float:
+    try:
+        number = float(str(value))
+    except ValueError:
+        raise ValueError(f"{key} is a number") from None
+    if not 0 <= number <= most:
+        raise ValueError(f"{key} is from 0 to {most}")
+    return number
+
+
+def _ids(value: Any) -> tuple[int, ...]:
+    parts = value.split("+") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        raise ValueError("ids are numbers joined by +")
+    return tuple(_whole("each of ids", part, 0) for part in parts)
 
 
 class Faults:
     """The rules in force."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self) -> None:
         self.rules: list[Rule] = []
-        self.random = random.Random(seed)  # noqa: S311 - chooses faults, guards nothing
 
     def strike(self, method: str) -> list[Rule]:
         """The rules that strike this request of ``method``, in their order."""
+        return self._struck(method, self.rules)
+
+    def strike_inside(self, method: str, *, after: bool) -> list[Rule]:
+        """The rules that strike this call within a batch, before or after it did its work."""
+        concerned = [
+            item
+            for item in self.rules
+            if item.method != "*" and item.fault in WITHIN_BATCH and item.after == after
+        ]
+        return self._struck(method, concerned)
+
+    @staticmethod
+    def _struck(method: str, rules: list[Rule]) -> list[Rule]:
         result = []
-        for item in self.rules:
+        for item in rules:
             if not fnmatchcase(method, item.method):
                 continue
             item.seen += 1
             if item.times is not None and item.struck >= item.times:
                 continue
-            if item.nth is not None:
-                hit = item.seen == item.nth
+            if item.at is not None:
+                hit = item.seen == item.at
             elif item.every is not None:
                 hit = item.seen % item.every == 0
             else:
-                hit = item.rate is None or self.random.random() < item.rate
+                hit = item.rate is None or item.draw.random() < item.rate
             if hit:
                 item.struck += 1
                 result.append(item)

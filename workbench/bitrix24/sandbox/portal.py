@@ -8,16 +8,17 @@ server starts. There it may set ``portal.state.authorize``, listen to changes, a
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import inspect
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from starlette.routing import BaseRoute
 
-from workbench.bitrix24.sandbox import answers, crm, rights
+from workbench.bitrix24.sandbox import answers, crm, faults, rights
 from workbench.bitrix24.sandbox.accounts import Accounts, cost
 from workbench.bitrix24.sandbox.faults import Faults, Rule
 from workbench.bitrix24.sandbox.methods import (
@@ -159,6 +160,8 @@ class Portal:
     ) -> tuple[Page, dict[str, Any]]:
         """One call inside a batch: its answer and its ``time``."""
         start = time.time()
+        if self.faults.rules:
+            self.strike_inside(found.name, after=False)
         found, call = self._begin(name, params, caller, True)
         answer = found.handler(call)
         if inspect.isawaitable(answer):
@@ -168,6 +171,8 @@ class Portal:
             raise Refusal(
                 "ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage", 405
             )
+        if self.faults.rules:
+            self.strike_inside(found.name, after=True)
         page = self._end(found, caller, answer)
         return page, self.timing(start, caller, found.name)
 
@@ -182,19 +187,49 @@ class Portal:
             answer = await answer
         page = self._end(found, caller, answer)
         return page, self.timing(start, caller, found.name)
+    def fault(self, given: Mapping[str, Any] | str) -> Rule:
+        """A fault for this portal (see `faults`); raises ValueError for what is wrong in it."""
+        rule = faults.rule(given, self.state.entities)
+        if rule.field:
+            entity = self.state.entities[rule.entity]
+            if not entity.has(rule.field) or entity.by_name[rule.field].readonly:
+                raise ValueError(f"{rule.entity} has no field {rule.field[:40]} to change")
+            try:
+                self.state.keepers(rule.entity)[rule.field](rule.value)
+            except (ValueError, TypeError):
+                raise ValueError(f"{rule.field} cannot be {rule.value[:40]!r}") from None
+        return rule
+
 
     def disturb(self, rule: Rule) -> None:
         """Change or delete records behind the back of whoever is reading."""
         state = self.state
-        if rule.entity not in state.entities:
-            return
         key = state.entities[rule.entity].key
-        filter = {f"@{key}": list(rule.ids)} if rule.ids else {}
-        for row in state.find(rule.entity, filter, limit=rule.n):
+        chosen = {f"@{key}": list(rule.ids)} if rule.ids else {}
+        order = {key: "DESC"} if rule.pick == "last" else {}
+        skip = 0
+        if rule.pick == "random":
+            skip = rule.draw.randrange(max(1, state.count(rule.entity) - rule.n + 1))
+        values = {rule.field: rule.value} if rule.field else {}
+        for row in state.find(
+            rule.entity, chosen, order=order, limit=len(rule.ids) or rule.n, offset=skip
+        ):
             if rule.fault == "delete":
+                continue
+            # A stage that this record's funnel does not have leaves it as it is.
+            with contextlib.suppress(ValueError):
+                crm.update(state, rule.entity, row[key], values, actor=1)
+
+    def strike_inside(self, method: str, *, after: bool) -> None:
+        """Let the faults that concern one call of a batch happen."""
+        for rule in self.faults.strike_inside(method, after=after):
+            if rule.fault in ("change", "delete"):
+                self.disturb(rule)
                 crm.delete(state, rule.entity, row[key], actor=1)
             else:
-                crm.update(state, rule.entity, row[key], {}, actor=1)
+                raise Refusal(
+                    "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429
+                )
 
     def timing(self, start: float, caller: Caller, method: str) -> dict[str, Any]:
         """The ``time`` block of a call that began at ``start``."""

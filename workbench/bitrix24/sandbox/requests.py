@@ -20,6 +20,11 @@ from workbench.bitrix24.sandbox.portal import Portal
 
 BODY_LIMIT = 64 * 1024 * 1024
 REQUEST_SECONDS = 60.0
+# What stands before the portal gives up and says so itself, in no language of the portal's.
+GATEWAY_TIMEOUT = (
+    b"<html>\r\n<head><title>504 Gateway Time-out</title></head>\r\n<body>\r\n"
+    b"<center><h1>504 Gateway Time-out</h1></center>\r\n</body>\r\n</html>\r\n"
+)
 
 
 @dataclass
@@ -142,7 +147,10 @@ class Door:
             body, status = answers.failure(refusal), refusal.status
         except ClientDisconnect:
             return Response(status_code=499)
-        sent, kind = answers.encode(body, xml=where.xml)
+        if status == 504:
+            sent, kind = GATEWAY_TIMEOUT, "text/html"
+        else:
+            sent, kind = answers.encode(body, xml=where.xml)
         portal.accounts.totals.bytes_sent += len(sent)
         portal.accounts.totals.seconds += time.time() - began
         if status == 200 and any(rule.fault == "cut" for rule in struck):
@@ -166,7 +174,7 @@ class Door:
             )
         if rule.fault == "500":
             raise Refusal("INTERNAL_SERVER_ERROR", "Internal server error", 500)
-        if rule.fault == "expired":
+        if rule.fault == "expired_token":
             raise Refusal("expired_token", "The access token provided has expired.", 401)
         if rule.fault == "timeout":
             await asyncio.sleep(rule.seconds)

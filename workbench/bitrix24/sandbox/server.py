@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -84,6 +85,15 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def address(host: str, port: int, *, secure: bool) -> str:
+    """The address to show for a host and port, without a port that goes without saying."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - recognised, not bound
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104 - as above
+    shown = f"[{host}]" if ":" in host else host
+    usual = port == (443 if secure else 80)
+    return f"http{'s' if secure else ''}://{shown}" + ("" if usual else f":{port}")
+
+
 def webhook_url(portal: Portal) -> str:
     """The address of the portal's first incoming webhook, its code included."""
     hook = portal.state.webhooks()[0]
@@ -95,16 +105,20 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
+    name: str = "",
+    tls: ssl.SSLContext | None = None,
     url_file: Path | None = None,
     announce: Callable[[Portal], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; ``announce`` is called once the address is known.
 
-    ``url_file`` gets the webhook's address (mode 600). Raises OSError if the port is taken.
+    ``name`` is the host that the portal's own addresses show (default: the one listened on);
+    with ``tls`` it answers HTTPS only. ``url_file`` gets the webhook's address (mode 600). Raises
+    OSError if the port is taken.
     """
     listener = bind(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    portal.base_url = f"http://{shown}:{listener.getsockname()[1]}"
+    portal.base_url = address(name or host, listener.getsockname()[1], secure=tls is not None)
+    factory = None if tls is None else (lambda _config, _default: tls)
     config = uvicorn.Config(
         build_app(portal),
         log_level="critical",
@@ -113,6 +127,7 @@ def serve(
         timeout_keep_alive=75,
         timeout_graceful_shutdown=3,
         server_header=False,
+        ssl_context_factory=factory,
     )
 
     def ready() -> None:
