@@ -160,9 +160,9 @@ class Portal:
     ) -> tuple[Page, dict[str, Any]]:
         """One call inside a batch: its answer and its ``time``."""
         start = time.time()
+        found, call = self._begin(name, params, caller, True)
         if self.faults.rules:
             self.strike_inside(found.name, after=False)
-        found, call = self._begin(name, params, caller, True)
         answer = found.handler(call)
         if inspect.isawaitable(answer):
             close = getattr(answer, "close", None)
@@ -171,9 +171,9 @@ class Portal:
             raise Refusal(
                 "ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage", 405
             )
+        page = self._end(found, caller, answer)
         if self.faults.rules:
             self.strike_inside(found.name, after=True)
-        page = self._end(found, caller, answer)
         return page, self.timing(start, caller, found.name)
 
     async def answer(
@@ -187,6 +187,7 @@ class Portal:
             answer = await answer
         page = self._end(found, caller, answer)
         return page, self.timing(start, caller, found.name)
+
     def fault(self, given: Mapping[str, Any] | str) -> Rule:
         """A fault for this portal (see `faults`); raises ValueError for what is wrong in it."""
         rule = faults.rule(given, self.state.entities)
@@ -199,7 +200,6 @@ class Portal:
             except (ValueError, TypeError):
                 raise ValueError(f"{rule.field} cannot be {rule.value[:40]!r}") from None
         return rule
-
 
     def disturb(self, rule: Rule) -> None:
         """Change or delete records behind the back of whoever is reading."""
@@ -215,6 +215,7 @@ class Portal:
             rule.entity, chosen, order=order, limit=len(rule.ids) or rule.n, offset=skip
         ):
             if rule.fault == "delete":
+                crm.delete(state, rule.entity, row[key], actor=1)
                 continue
             # A stage that this record's funnel does not have leaves it as it is.
             with contextlib.suppress(ValueError):
@@ -225,7 +226,6 @@ class Portal:
         for rule in self.faults.strike_inside(method, after=after):
             if rule.fault in ("change", "delete"):
                 self.disturb(rule)
-                crm.delete(state, rule.entity, row[key], actor=1)
             else:
                 raise Refusal(
                     "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429
