@@ -102,3 +102,25 @@ def hundred(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
             answer = client.result("batch", {"cmd": commands})
             assert answer["result_error"] == []
         yield client
+
+
+@pytest.fixture(scope="session")
+def colleague(empty: Client) -> Client:
+    """The webhook of a user of the empty portal who sees only records of their own."""
+    fields = {"EMAIL": "own@example.org", "UF_DEPARTMENT": [1], "NAME": "Own"}
+    number = empty.result("user.add", fields)
+    assert empty.result("user.get", {"ID": number})[0]["ACTIVE"] is True
+    return empty.webhook(number)
+
+
+def refusal(answer: httpx.Response) -> tuple[int, Any]:
+    """The status and code of an error answer."""
+    body = answer.json()
+    assert "result" not in body, body
+    return answer.status_code, body["error"]
+
+
+@pytest.fixture(scope="session")
+def refused() -> Callable[[httpx.Response], tuple[int, Any]]:
+    """The status and code of an error answer."""
+    return refusal

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from workbench.bitrix24.sandbox import stages
+from workbench.bitrix24.sandbox import links, product_prices, stages
 from workbench.bitrix24.sandbox.changes import Change
 from workbench.bitrix24.sandbox.fields import Entity, Row
+from workbench.bitrix24.sandbox.links import Link
 from workbench.i18n import _
 
 if TYPE_CHECKING:
@@ -49,9 +50,8 @@ def add(
         if part and entity.has(part):
             row[part] = actor
     row.update({key: value for key, value in values.items() if value is not None})
-    contacts = row.pop("CONTACT_IDS", None)
-    if contacts:
-        row["CONTACT_ID"] = contacts[0]
+    link = links.link_of(entity)
+    bound = _bound(entity, link, row, [])
     _open_stage(state, entity, row)
     if name == "deals":
         today = state.now().date()
@@ -74,10 +74,8 @@ def add(
             row[entity.stage],
             _meaning(state, entity, row),
         )
-    if name == "deals":
-        bind_contacts(
-            state, record, contacts or ([row["CONTACT_ID"]] if row.get("CONTACT_ID") else [])
-        )
+    if link is not None and bound:
+        links.write(state, link, record, bound)
     _announce(state, name, record, "add", actor, robot, connector, None)
     return record
 
@@ -103,17 +101,20 @@ def update(
     before = state.get(name, record)
     if before is None:
         raise LookupError(f"{name} {record}")
-    changes = dict(values)
-    contacts = changes.pop("CONTACT_IDS", None)
-    if contacts is not None:
-        changes["CONTACT_ID"] = contacts[0] if contacts else None
+    changes = product_prices.followed(state, entity, before, values)
+    link = links.link_of(entity)
+    present = links.linked(state, link, before) if link and link.ids in changes else []
+    bound = _bound(entity, link, changes, present)
     for multi in ("PHONE", "EMAIL", "WEB", "IM", "LINK"):
         if multi in changes:
             changes[multi] = _merged(before.get(multi) or [], changes[multi] or [])
     moved = _move(state, entity, before, changes)
     changed = _differences(state, name, before, changes)
-    if contacts is not None and contacts != [c["CONTACT_ID"] for c in contacts_of(state, record)]:
-        changed.add("CONTACT_IDS")
+    if link is not None and bound is not None:
+        if link.ids in values and bound != present:
+            changed.add(link.ids)
+        elif link.ids not in values and link.column not in changed:
+            bound = None
     if not changed and not always:
         return frozenset()
     now = state.timestamp()
@@ -126,10 +127,8 @@ def update(
             {k: v for k, v in ((entity.moved_by, actor), ("MOVED_TIME", now)) if entity.has(k)}
         )
     state.update(name, record, changes)
-    if contacts is not None and name == "deals":
-        bind_contacts(state, record, contacts)
-    elif name == "deals" and "CONTACT_ID" in changed:
-        bind_contacts(state, record, [changes["CONTACT_ID"]] if changes["CONTACT_ID"] else [])
+    if link is not None and bound is not None:
+        links.write(state, link, record, bound)
     if moved:
         after = {**before, **changes}
         meaning = _meaning(state, entity, after)
@@ -163,8 +162,7 @@ def delete(
         state.delete_where(
             "timeline_comments", {"ENTITY_TYPE": timeline_type(entity), "ENTITY_ID": record}
         )
-    if name == "deals":
-        state.delete_where("deal_contacts", {"DEAL_ID": record})
+    links.forget(state, entity, record)
     _announce(state, name, record, "delete", actor, robot, connector, before)
     return True
 
@@ -180,25 +178,24 @@ def timeline_type(entity: Entity) -> str:
     return f"dynamic_{entity.type_id}" if entity.event == "DYNAMICITEM" else entity.event.lower()
 
 
-def contacts_of(state: State, deal: int) -> list[Row]:
-    """The contacts bound to a deal, in their order."""
-    return state.find("deal_contacts", {"DEAL_ID": deal}, order=[("SORT", "ASC")])
+def _bound(entity: Entity, link: Link | None, row: Row, present: list[Row]) -> list[Row] | None:
+    """The links that a write asks for, its primary one put into the record's own field.
 
-
-def bind_contacts(state: State, deal: int, contacts: list[Any]) -> None:
-    """Bind exactly these contacts to a deal, the first as the primary one."""
-    state.delete_where("deal_contacts", {"DEAL_ID": deal})
-    for place, contact in enumerate(dict.fromkeys(int(c) for c in contacts)):
-        state.add(
-            "deal_contacts",
-            {
-                "DEAL_ID": deal,
-                "CONTACT_ID": contact,
-                "SORT": 10 * (place + 1),
-                "ROLE_ID": 0,
-                "IS_PRIMARY": "Y" if place == 0 else "N",
-            },
-        )
+    None if it asks for none. Raises ValueError for something that is no id.
+    """
+    if link is None:
+        return None
+    given = row.pop(link.ids, None)
+    if given is None and link.column in row and entity.has(link.column):
+        given = [row[link.column]] if row[link.column] not in (None, "", 0, "0") else []
+    if given is None:
+        return None
+    if not isinstance(given, list):
+        raise ValueError(link.ids)
+    bound = links.ordered(link, given, present)
+    if entity.has(link.column):
+        row[link.column] = links.primary(link, bound)
+    return bound
 
 
 def _announce(

@@ -55,16 +55,4 @@ DEALS = Entity(
     stages_of="DEAL_STAGE",
 )
 
-DEAL_CONTACTS = Entity(
-    "deal_contacts",
-    (
-        Field("ID", "integer", readonly=True),
-        Field("DEAL_ID", "integer", index=True),
-        Field("CONTACT_ID", "integer", index=True),
-        Field("SORT", "integer", default=10),
-        Field("ROLE_ID", "integer", default=0),
-        Field("IS_PRIMARY", "char", default="N"),
-    ),
-)
-
 old_methods(DEALS, "crm.deal")

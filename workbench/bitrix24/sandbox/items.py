@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from workbench.bitrix24.sandbox import crm, rights
-from workbench.bitrix24.sandbox.fields import Entity, Field, Row, universal_form
+from workbench.bitrix24.sandbox import crm, links, rights
+from workbench.bitrix24.sandbox.fields import Entity, Field, Row, camel, universal_form
 from workbench.bitrix24.sandbox.filters import BadFilter, where
 from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method
 from workbench.bitrix24.sandbox.records import MULTI, Selection, call_number, describe, read_page
@@ -91,13 +91,16 @@ def _complete(state: State, entity: Entity, rows: list[Row], asked: Any) -> None
     ids = [row["id"] for row in rows]
     if not ids:
         return
-    if entity.name == "deals" and (everything or "contactIds" in wanted):
-        bound: dict[int, list[int]] = {}
-        links = state.find("deal_contacts", {"@DEAL_ID": ids}, order=[("SORT", "ASC")])
-        for link in links:
-            bound.setdefault(link["DEAL_ID"], []).append(link["CONTACT_ID"])
+    link = links.link_of(entity)
+    if link and not link.mirrored and (everything or camel(link.ids) in wanted):
+        bound = links.linked_to(state, link, ids)
+        name = camel(link.column)
+        firsts = {row["id"]: row[name] for row in rows if name in row}
+        if not firsts:
+            firsts = {r["ID"]: r[link.column] for r in state.find(entity.name, {"@ID": ids})}
         for row in rows:
-            row["contactIds"] = bound.get(row["id"], [])
+            first = firsts.get(row["id"])
+            row[camel(link.ids)] = bound.get(row["id"]) or ([first] if first else [])
     if everything:
         marks = ",".join("?" * len(ids))
         bodies = dict(
@@ -241,10 +244,9 @@ def _values(call: Call, entity: Entity, *, imported: bool = False) -> Row:
     for name, value in given.items():
         field = names.get(name)
         if field is None:
-            if name == "contactIds" and entity.name == "deals":
-                result["CONTACT_IDS"] = (
-                    value if isinstance(value, list) else [value] if value else []
-                )
+            link = links.link_of(entity)
+            if link and name == camel(link.ids) and not link.mirrored:
+                result[link.ids] = value if isinstance(value, list) else [value] if value else []
             elif name == "observers" and isinstance(value, list):
                 result["OBSERVERS"] = [int(v) for v in value if str(v).isdigit()]
             elif name == "fm" and isinstance(value, list | dict):

@@ -36,9 +36,8 @@ from workbench.bitrix24.sandbox.state import State
 EXTENSIONS = ("applications", "events", "placements", "processes", "pages")
 # The catalogue of entities brings the others.
 SUBJECTS = (
-    "portal_methods", "items", "directories", "product_rows", "notifications", "comments", "todos",
-    "smart_types",
-    "deal_contacts",
+    "portal_methods", "items", "directories", "smart_types", "link_methods", "todos",
+    "product_rows", "old_product_rows", "notifications", "comments",
 )  # fmt: skip
 
 

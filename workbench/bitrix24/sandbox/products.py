@@ -27,6 +27,7 @@ PRODUCTS = Entity(
         Field("VAT_ID", "integer"),
         Field("VAT_INCLUDED", "char", default="N"),
         Field("MEASURE", "integer"),
+        Field("TYPE", "integer", default=1, hidden=True),
     ),
     event="PRODUCT",
     modified="TIMESTAMP_X",
@@ -35,6 +36,9 @@ PRODUCTS = Entity(
 )
 
 old_methods(PRODUCTS, "crm.product")
+
+#: Units of measure of a new portal: id → (code, symbol).
+MEASURES = {1: (6, "m"), 2: (112, "l"), 3: (163, "g"), 4: (166, "kg"), 5: (796, "pcs")}
 
 PRODUCT_ROWS = Entity(
     "product_rows",
@@ -59,8 +63,8 @@ PRODUCT_ROWS = Entity(
         Field("MEASURE_NAME", default="pcs"),
         Field("SORT", "integer", default=10),
         Field("XML_ID"),
-        Field("TYPE", "integer", default=1),
-        Field("STORE_ID", "integer"),
+        Field("TYPE", "integer", readonly=True, default=1),
+        Field("STORE_ID", "integer", readonly=True),
     ),
     indexes=(("OWNER_TYPE", "OWNER_ID"),),
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from workbench.bitrix24.sandbox import crm, rights
+from workbench.bitrix24.sandbox import crm, links, rights
 from workbench.bitrix24.sandbox.fields import Convert, Entity, Field, Row, old_form
 from workbench.bitrix24.sandbox.filters import BadFilter, where
 from workbench.bitrix24.sandbox.methods import PAGE, Call, Page, Refusal, method, start_of
@@ -195,10 +195,10 @@ def writable(
         key = str(name)
         field = names.get(key) or names.get(key.upper())
         if field is None:
-            if key.upper() == "CONTACT_IDS" and entity.name == "deals":
-                result["CONTACT_IDS"] = (
-                    value if isinstance(value, list) else [value] if value else []
-                )
+            link = links.link_of(entity)
+            # A company takes the list of its contacts under the singular name.
+            if link and key.upper() in (link.ids, link.column):
+                result[link.ids] = value if isinstance(value, list) else [value] if value else []
             elif key.upper().startswith("PARENT_ID_") and key[10:].isdigit():
                 result[key.upper()] = call_number(value)
             continue

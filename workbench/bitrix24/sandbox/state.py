@@ -46,7 +46,8 @@ Entities and columns (key first; ``*`` = list of ``{VALUE, VALUE_TYPE}``, ids ar
                       with its type (`smart_types.add_type`)
     types             ID TITLE CODE ENTITY_TYPE_ID CREATED_BY UPDATED_BY CREATED_TIME UPDATED_TIME
                       FLAGS
-    deal_contacts     ID DEAL_ID CONTACT_ID SORT ROLE_ID IS_PRIMARY
+    deal_contacts     ID DEAL_ID CONTACT_ID SORT ROLE_ID IS_PRIMARY; likewise lead_contacts,
+                      quote_contacts, item_contacts, contact_companies (see `links`)
     products          ID NAME CODE ACTIVE SORT XML_ID TIMESTAMP_X DATE_CREATE MODIFIED_BY CREATED_BY
                       CATALOG_ID SECTION_ID DESCRIPTION DESCRIPTION_TYPE PRICE CURRENCY_ID VAT_ID
                       VAT_INCLUDED MEASURE
