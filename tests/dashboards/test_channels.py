@@ -179,6 +179,8 @@ def test_malformed_messages_are_dropped_and_the_connection_stays(server: Server,
             "[]",
             "{}",
             '{"channel": "shell"}',
+            json.dumps({"channel": "shell", "header": last["header"], "content": {}}),
+            text({**message("comm_msg", {"comm_id": "1"}), "metadata": float("nan")}),
         ):
             await older.write_message(junk, binary=isinstance(junk, bytes))
         await older.write_message(text(last))
@@ -231,3 +233,16 @@ def test_another_sites_page_cannot_open_the_channel(server: Server, page: str):
         assert refused.value.code in (403, 404)
     with pytest.raises(HTTPClientError):
         asyncio.run(connect(server, str(uuid.uuid4())))
+
+
+def test_a_page_keeps_its_connection_while_nothing_happens(server: Server, page: str):
+    async def wait() -> None:
+        socket = await connect(server, page)
+        with pytest.raises(TimeoutError):  # a connection that ends reads as None
+            await answers(socket, lambda got: False, 33)
+        last = message("kernel_info_request", {})
+        await socket.write_message(binary(last), binary=True)
+        await answers(socket, is_reply_to(last))
+        socket.close()
+
+    asyncio.run(wait())

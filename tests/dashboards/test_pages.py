@@ -300,3 +300,27 @@ def test_the_answer_comes_in_pieces_while_cells_run(server: Server):
     assert "</html>" not in first
     assert "</html>" in rest
     assert shown_after < (time.monotonic() - started) / 2
+
+
+def test_what_another_sites_page_loads_by_itself_takes_no_place(server: Server):
+    embedded = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+    for more in (
+        {"Sec-Fetch-Dest": "image"},
+        {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Mode": "navigate"},
+        {"Sec-Fetch-Dest": "empty"},
+        {"Sec-Fetch-Dest": "document", "Sec-Purpose": "prefetch"},
+    ):
+        refused = server.get("dashboards/sales", headers=embedded | more)
+        assert refused.status_code == 403
+        assert server.health()["kernels"] == 0
+    followed = {**embedded, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    page = server.get("dashboards/sales", headers=followed)  # a link, say in the portal
+    assert page.status_code == 200
+    close(server, page.text)
+
+
+def test_a_missing_widget_script_is_a_plain_answer_and_no_failure_in_the_log(server: Server):
+    before = server.log().count("Traceback")
+    answer = server.get("voila/labextensions/@jupyter-widgets/none/static/remoteEntry.js")
+    assert (answer.status_code, answer.text) == (404, "404\n")
+    assert server.log().count("Traceback") == before

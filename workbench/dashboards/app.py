@@ -34,7 +34,6 @@ import psutil
 import tornado.ioloop
 import tornado.web
 from jupyter_server.auth.identity import IdentityProvider, User
-from jupyter_server.base.handlers import FileFindHandler
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from traitlets import Unicode
@@ -115,6 +114,8 @@ class Dashboards(Voila):
             "headers": {},
             "default_handler_class": pages.Missing,
             "websocket_max_message_size": LARGEST_MESSAGE,
+            # The time-out must be longer than the interval, or a page is cut off before its first.
+            "ws_ping_interval": 10_000,
             "ws_ping_timeout": 30_000,
         }
         self.page_config = {
@@ -139,7 +140,7 @@ class Dashboards(Voila):
             (r"/voila/static/(.*)", MultiStaticFileHandler, {"paths": self.static_paths}),
             (
                 r"/voila/labextensions/(.*)",
-                FileFindHandler,
+                pages.WidgetFiles,
                 {"path": extensions, "no_cache_paths": []},
             ),
         ]

@@ -55,13 +55,12 @@ class WidgetChannels(ZMQChannelsWebsocketConnection):
             return
         try:
             kind, target = self.describe_incoming(incoming_msg)
-        except Exception:
+            if kind in ALLOWED_IN and (kind != "comm_open" or target == COMM_TARGET):
+                super().handle_incoming_message(incoming_msg)
+            else:
+                self.log.warning("Dropped %.40r to kernel %s", kind, self.kernel_id)
+        except Exception:  # a part is missing or is not JSON; the page's other messages go on
             self.log.warning("Dropped a malformed message to kernel %s", self.kernel_id)
-            return
-        if kind not in ALLOWED_IN or (kind == "comm_open" and target != COMM_TARGET):
-            self.log.warning("Dropped %.40r to kernel %s", kind, self.kernel_id)
-            return
-        super().handle_incoming_message(incoming_msg)
 
     def describe_incoming(self, message: Any) -> tuple[str, str]:
         """Return a message's type and, for ``comm_open``, its target; raise if it has none."""

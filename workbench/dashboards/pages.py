@@ -15,7 +15,7 @@ import tornado.web
 import voila
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jupyter_server.auth.decorator import allow_unauthenticated
-from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.base.handlers import FileFindHandler, JupyterHandler
 from jupyter_server.services.kernels.handlers import KernelHandler
 from markupsafe import Markup
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -234,12 +234,22 @@ class DashboardPage(Page):
         dashboard = self.server.find(name)
         if dashboard is None:
             raise tornado.web.HTTPError(HTTPStatus.NOT_FOUND)
+        if not self.is_visit:
+            raise tornado.web.HTTPError(HTTPStatus.FORBIDDEN)
         if not self.kernels.has_room:
             self.tell_to_wait()
             return
         self.task = asyncio.current_task()
         with use_language(self.speaks):
             await self.send(dashboard)
+
+    @property
+    def is_visit(self) -> bool:
+        """False for what another site's page loads by itself: it would take all the places."""
+        sent = self.request.headers.get
+        return sent("Sec-Fetch-Site") != "cross-site" or (
+            sent("Sec-Fetch-Dest") == "document" and not sent("Sec-Purpose")
+        )
 
     async def send(self, dashboard: Dashboard) -> None:
         """Send the page piece by piece; end its kernel if the visitor leaves before the end."""
@@ -345,6 +355,15 @@ class EndVisit(Page):
         await self.kernels.end_visit(kernel_id)
         self.set_status(HTTPStatus.NO_CONTENT)
         await self.finish()
+
+
+class WidgetFiles(FileFindHandler):
+    """The widgets' scripts."""
+
+    def write_error(self, status_code: int, **details: Any) -> None:
+        """Answer an error in one line: Jupyter's error page needs files that are not served."""
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(f"{status_code}\n")
 
 
 class OwnFiles(tornado.web.StaticFileHandler):
