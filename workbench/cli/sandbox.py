@@ -125,7 +125,7 @@ def start(
     if not records.webhooks():
         records.add_webhook(1, scopes=SCOPES, title="workbench")
     console = Console()
-    if host not in server.LOOPBACK:
+    if not server.is_loopback(host):
         console.print(
             _("This portal answers anybody who reaches {host}.").format(host=host), style="yellow"
         )

@@ -1,8 +1,13 @@
 """Portals of the points' own: empty ones, filled over HTTP by the tests that need rows."""
 
 import os
+import select
+import socket
+import socketserver
+import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -40,6 +45,20 @@ class Client:
         return Client(url, self.base, self.http)
 
 
+@dataclass
+class Secure(Client):
+    """A portal behind HTTPS: ``ca`` is its authority's file, ``proxy`` leads any name to it."""
+
+    ca: Path
+    port: int
+    proxy: str
+
+    @property
+    def webhook_token(self) -> str:
+        """``USER/CODE``, as clients want it that build the address themselves."""
+        return self.url.split("/rest/")[1].strip("/")
+
+
 @contextmanager
 def serving(folder: Path, *options: str) -> Iterator[Client]:
     url_file = folder / "portal.url"
@@ -58,7 +77,9 @@ def serving(folder: Path, *options: str) -> Iterator[Client]:
                 raise RuntimeError((folder / "portal.log").read_text())
             time.sleep(0.02)
         url = url_file.read_text().strip()
-        with httpx.Client(timeout=30) as http:
+        ca = folder / "ca.pem"
+        trusted = ssl.create_default_context(cafile=ca) if ca.exists() else True
+        with httpx.Client(timeout=30, verify=trusted, trust_env=False) as http:
             yield Client(url, url.split("/rest/")[0], http)
     finally:
         process.terminate()
@@ -124,3 +145,54 @@ def refusal(answer: httpx.Response) -> tuple[int, Any]:
 def refused() -> Callable[[httpx.Response], tuple[int, Any]]:
     """The status and code of an error answer."""
     return refusal
+
+
+class _Leading(socketserver.BaseRequestHandler):
+    """Answers ``CONNECT any.name:443`` by a connection to one port of this machine."""
+
+    def handle(self) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            got = self.request.recv(4096)
+            if not got:
+                return
+            head += got
+        if not head.startswith(b"CONNECT "):
+            self.request.sendall(b"HTTP/1.1 405 Method Not Allowed\r\n\r\n")
+            return
+        with socket.create_connection(("127.0.0.1", self.server.target)) as portal:
+            self.request.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            ends = {self.request: portal, portal: self.request}
+            while True:
+                for end in select.select(list(ends), [], [], 30)[0]:
+                    data = end.recv(65536)
+                    if not data:
+                        return
+                    ends[end].sendall(data)
+
+
+@contextmanager
+def leading_to(port: int) -> Iterator[str]:
+    """A proxy under which every host name is the portal on ``port``; its address."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Leading) as server:
+        server.daemon_threads = True
+        server.block_on_close = False
+        server.target = port
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
+    """An unlimited portal behind HTTPS, under names as real portals have them; it starts empty."""
+    folder = tmp_path_factory.mktemp("secure")
+    names = ("localhost", "atelier.bitrix24.example", "oauth.bitrix24.tech")
+    options = [part for name in names for part in ("--host-name", name)]
+    ca = folder / "ca.pem"
+    with serving(
+        folder, *("--plan", "unlimited", "--tls", "--ca-file", str(ca)), *options
+    ) as client:
+        port = int(client.base.rsplit(":", 1)[1])
+        with leading_to(port) as proxy:
+            yield Secure(client.url, client.base, client.http, ca, port, proxy)

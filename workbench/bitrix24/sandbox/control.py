@@ -1,6 +1,6 @@
 """Control calls: faults and the clock, off unless the server was started with ``--control``.
 
-GET    /control/stats            figures (also without ``--control``)
+GET    /control/stats            figures (to this machine also without ``--control``)
 GET    /control/faults           rules in force with how often they struck
 POST   /control/faults           one rule or a list of them: JSON maps or texts, see `faults`
 DELETE /control/faults           no more faults
@@ -11,6 +11,7 @@ POST   /control/webhooks         {"user_id", "scopes"}: a further incoming webho
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
 
 import orjson
@@ -20,11 +21,22 @@ from starlette.routing import Route
 
 from workbench.bitrix24.sandbox.portal import Portal
 
+OFF = JSONResponse({"error": "control calls are off; start with --control"}, 403)
+
+
+def _is_near(request: Request) -> bool:
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
 
 def control_routes(portal: Portal) -> list[Route]:
     """The routes of the control calls."""
 
-    async def stats(_request: Request) -> Response:
+    async def stats(request: Request) -> Response:
+        if not portal.control and not _is_near(request):
+            return OFF
         return JSONResponse(portal.accounts.figures())
 
     async def body(request: Request) -> Any:
@@ -73,7 +85,7 @@ def control_routes(portal: Portal) -> list[Route]:
     def guarded(handler: Any) -> Any:
         async def answer(request: Request) -> Response:
             if not portal.control:
-                return JSONResponse({"error": "control calls are off; start with --control"}, 403)
+                return OFF
             try:
                 return await handler(request)
             except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import os
 import socket
 import ssl
@@ -22,7 +23,14 @@ from workbench.bitrix24.sandbox.control import control_routes
 from workbench.bitrix24.sandbox.portal import Portal
 from workbench.bitrix24.sandbox.requests import Door
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens on ``host``."""
+    if host.lower() == "localhost":
+        return True
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return False
 
 
 def build_app(portal: Portal) -> Starlette:
