@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -85,6 +86,74 @@ def test_nothing_is_sent_before_approval_and_each_approved_reminder_once(install
         told = workbench(environ, "decisions", "approve", decided, code=1)
         assert decided in told
     assert len(notifications(state_file)) == 1
+
+
+def test_an_applied_reminder_is_taken_back_once_and_nothing_else_is(installation):
+    environ, state_file = installation
+    listed = workbench(environ, "decisions", "list", "--json")
+    (applied,) = [p["id"] for p in listed if p["status"] == "applied"]
+    undecided, rejected = (
+        next(p["id"] for p in listed if p["status"] == status)
+        for status in ("proposed", "rejected")
+    )
+    for other in (undecided, rejected):
+        assert other in workbench(environ, "decisions", "undo", other, code=1)
+    assert len(notifications(state_file)) == 1
+
+    (undone,) = workbench(environ, "decisions", "undo", applied, "--json")
+    assert undone["status"] == "undone"
+    assert notifications(state_file) == []
+    assert applied in workbench(environ, "decisions", "undo", applied, code=1)
+    history = workbench(environ, "decisions", "show", applied, "--json")["history"]
+    assert [move["status"] for move in history] == ["proposed", "approved", "applied", "undone"]
+
+
+def test_a_reminder_that_is_gone_from_the_portal_is_undone_and_says_so(installation):
+    environ, state_file = installation
+    listed = workbench(environ, "decisions", "list", "--status", "proposed", "--json")
+    chosen = listed[0]["id"]
+    workbench(environ, "decisions", "approve", chosen, "--json")
+    state = State(state_file)
+    state.delete_where("messages", {})
+    state.close()
+    (undone,) = workbench(environ, "decisions", "undo", chosen, "--json")
+    assert undone["status"] == "undone"
+    history = workbench(environ, "decisions", "show", chosen, "--json")["history"]
+    assert "n’était plus là" in history[-1]["detail"]
+
+
+def test_a_replay_finds_the_same_figures_and_tells_what_a_changed_rule_changes(
+    installation, tmp_path
+):
+    environ, state_file = installation
+    before = len(notifications(state_file))
+    listed = workbench(environ, "decisions", "list", "--json")
+    largest = max(listed, key=lambda p: p["reason"]["amount_base"])
+    same = workbench(environ, "decisions", "replay", largest["id"], "--json")
+    assert same["same"] and same["same_rule"]
+    assert same["again"]["reason"] == largest["reason"]
+
+    shipped = Path(__file__).parents[2] / "parameters" / "decisions" / "stalled_deals.yml"
+    project = {"WORKBENCH_PROJECT": str(tmp_path)}
+    rules = tmp_path / "parameters" / "decisions"
+    rules.mkdir(parents=True)
+    above = largest["reason"]["amount_base"] + 1
+    rule = yaml.safe_load(shipped.read_text("utf-8")) | {"min_amount": above}
+    (rules / shipped.name).write_text(yaml.safe_dump(rule), "utf-8")
+    other = subprocess.run(
+        [sys.executable, "-m", "workbench", "decisions", "replay", largest["id"], "--json"],
+        env={**os.environ, **environ, **project},
+        capture_output=True,
+        text=True,
+    )
+    assert other.returncode == 1
+    told = json.loads(other.stdout)
+    assert (told["again"], told["same"], told["same_rule"]) == (None, False, False)
+
+    elsewhere = {"WORKBENCH_PROJECT": str(tmp_path / "none")}
+    (tmp_path / "none").mkdir()
+    workbench(environ | elsewhere, "decisions", "replay", largest["id"], code=2)
+    assert len(notifications(state_file)) == before
 
 
 def test_proposals_are_the_largest_stalled_deals_of_managers(installation):

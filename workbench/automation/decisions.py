@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import string
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +26,7 @@ from workbench.errors import ConfigurationError, PortalError, RecordNotFound
 from workbench.i18n import _, format_money, format_number, language
 from workbench.reports.record import code_version
 from workbench.settings import settings
-from workbench.warehouse import Snapshot
+from workbench.warehouse import Snapshot, open_snapshot
 
 PLACEHOLDERS = {"deal", "customer", "manager", "amount", "stage", "days", "usual_days"}
 
@@ -113,6 +114,18 @@ def propose(rule: Rule, snapshot: Snapshot, book: Ledger) -> list[Proposal]:
     Calls nothing. At most ``rule.limit`` wait undecided at one time; a deal with an undecided or
     a recent proposal of the same rule gets no second.
     """
+    written: list[Proposal] = []
+    room = rule.limit - len(book.proposals("proposed", rule.name))
+    for proposal in judge(rule, snapshot):
+        if len(written) >= room:
+            break
+        if book.propose(proposal, not_within=timedelta(days=rule.not_within_days)):
+            written.append(proposal)
+    return written
+
+
+def judge(rule: Rule, snapshot: Snapshot) -> Iterator[Proposal]:
+    """Yield what ``rule`` finds on ``snapshot``, the largest amount first, written nowhere."""
     deals = snapshot.query("select * from deals where is_open or is_won")
     stays = snapshot.query("select * from deal_stage_stays")
     found = stalled(deals, stays, as_of=snapshot.as_of)
@@ -121,15 +134,8 @@ def propose(rule: Rule, snapshot: Snapshot, book: Ledger) -> list[Proposal]:
         & (found["age_days"] >= rule.min_days)
         & found["manager_id"].notna()
     ].sort_values(["amount_base", "deal_id"], ascending=[False, True])
-    written: list[Proposal] = []
-    room = rule.limit - len(book.proposals("proposed", rule.name))
     for row in chosen.to_dict("records"):
-        if len(written) >= room:
-            break
-        proposal = _proposal(rule, snapshot, row)
-        if book.propose(proposal, not_within=timedelta(days=rule.not_within_days)):
-            written.append(proposal)
-    return written
+        yield _proposal(rule, snapshot, row)
 
 
 def _proposal(rule: Rule, snapshot: Snapshot, row: dict[Any, Any]) -> Proposal:
@@ -194,6 +200,66 @@ def approve(book: Ledger, proposal_id: str, portal: Portal, actor: str) -> Propo
     return book.get(proposal.id)
 
 
+def undo(book: Ledger, proposal_id: str, portal: Portal, actor: str) -> Proposal:
+    """Take back what an applied proposal did and return it as ``undone``.
+
+    Raises DecisionError when it is not applied, the `PortalError` family when the portal refuses;
+    then nothing has changed and it can be tried again.
+    """
+    proposal = book.get(proposal_id)
+    detail = UNDO[proposal.action](proposal, portal) if proposal.status == "applied" else ""
+    book.undo(proposal.id, actor, detail)
+    return book.get(proposal.id)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A proposal judged once more: ``again`` is what comes out now, None if nothing does.
+
+    ``differences`` maps a figure, or ``user_id``, to its values then and now.
+    """
+
+    proposal: Proposal
+    again: Proposal | None
+    same_rule: bool
+    same_code: bool
+
+    @property
+    def differences(self) -> dict[str, tuple[Any, Any]]:
+        """What came out otherwise; the message's language is no difference."""
+        if self.again is None:
+            return {}
+        then = {**self.proposal.reason, "user_id": self.proposal.payload["user_id"]}
+        now = {**self.again.reason, "user_id": self.again.payload["user_id"]}
+        return {
+            key: (then.get(key), now.get(key))
+            for key in then.keys() | now.keys()
+            if then.get(key) != now.get(key)
+        }
+
+    @property
+    def same(self) -> bool:
+        """Whether the same figures led to the same proposal."""
+        return self.again is not None and not self.differences
+
+
+def replay(proposal: Proposal) -> Replay:
+    """Judge a proposal's snapshot again by the rule and code of today. Writes and sends nothing.
+
+    Raises `NoSnapshot` when its snapshot is no longer kept, ConfigurationError when its rule is
+    gone.
+    """
+    (rule,) = load_rules(proposal.rule)
+    with open_snapshot(proposal.snapshot) as snapshot:
+        again = next((p for p in judge(rule, snapshot) if p.subject == proposal.subject), None)
+    return Replay(
+        proposal,
+        again,
+        same_rule=rule.hash == proposal.rule_hash,
+        same_code=code_version() == proposal.code_version,
+    )
+
+
 def _moved_on(proposal: Proposal, portal: Portal) -> str:
     deal_id = int(proposal.subject.removeprefix("deal:"))
     try:
@@ -223,4 +289,12 @@ def _notify_manager(proposal: Proposal, portal: Portal) -> str:
     return _("notification {id}").format(id=answer)
 
 
+def _withdraw_notification(proposal: Proposal, portal: Portal) -> str:
+    there = portal.call(
+        "im.notify.delete", {"TAG": f"WORKBENCH|{proposal.id}", "CLIENT_ID": "workbench"}
+    )
+    return _("notification withdrawn") if there else _("the notification was no longer there")
+
+
 ACTIONS: dict[str, Callable[[Proposal, Portal], str]] = {"notify_manager": _notify_manager}
+UNDO: dict[str, Callable[[Proposal, Portal], str]] = {"notify_manager": _withdraw_notification}

@@ -3,7 +3,7 @@
 SQLite in ``<home>/ledger.sqlite``. A proposal never changes what it proposes; only its status
 moves, and each move is a line of its history with time (UTC), actor and detail:
 
-    proposed → approved → applied
+    proposed → approved → applied → undone
              ↘ rejected  ↘ failed (can be approved again) · outdated (the record moved on)
 
 An approved proposal belongs to the one process whose `claim` moved it, for `LEASE`: two approvers
@@ -24,7 +24,7 @@ from typing import Any, Literal
 from workbench.errors import DecisionError
 from workbench.i18n import _
 
-Status = Literal["proposed", "approved", "applied", "rejected", "failed", "outdated"]
+Status = Literal["proposed", "approved", "applied", "undone", "rejected", "failed", "outdated"]
 
 LEASE = timedelta(minutes=5)  # longer than any portal call with all its retries
 
@@ -163,18 +163,29 @@ class Ledger:
 
     def reject(self, proposal_id: str, actor: str, detail: str = "") -> None:
         """Turn a proposal down; only one that nobody has decided yet."""
+        self._settle(proposal_id, ("proposed", "failed"), "rejected", actor, detail)
+
+    def undo(self, proposal_id: str, actor: str, detail: str = "") -> None:
+        """Record that what a proposal did has been taken back; only of an applied one."""
+        self._settle(proposal_id, ("applied",), "undone", actor, detail)
+
+    def _settle(
+        self, proposal_id: str, given: tuple[Status, ...], to: Status, actor: str, detail: str
+    ) -> None:
+        marks = ", ".join("?" for _status in given)
         with self._open() as db:
             moved = db.execute(
-                "update proposals set status = 'rejected'"
-                " where id = ? and status in ('proposed', 'failed')",
-                (proposal_id,),
+                f"update proposals set status = ? where id = ? and status in ({marks})",  # noqa: S608
+                (to, proposal_id, *given),
             ).rowcount
             if moved:
-                self._note(db, proposal_id, "rejected", actor, detail)
+                self._note(db, proposal_id, to, actor, detail)
         if not moved:
             status = self.get(proposal_id).status
             raise DecisionError(
                 _("Proposal {id} is already {status}.").format(id=proposal_id, status=_(status))
+                if status != "proposed"
+                else _("Proposal {id} has not been applied.").format(id=proposal_id)
             )
 
     def get(self, proposal_id: str) -> Proposal:

@@ -37,7 +37,7 @@ def propose(
 def list_(
     status: Annotated[
         str | None,
-        typer.Option(help="proposed, approved, applied, rejected, failed or outdated."),
+        typer.Option(help="proposed, approved, applied, undone, rejected, failed or outdated."),
     ] = None,
     rule: RuleName = None,
     as_json: Json = False,
@@ -124,6 +124,64 @@ def reject(
     for each in chosen:
         book.reject(each, _actor(), why)
     _show([book.get(each) for each in chosen], as_json)
+
+
+@app.command()
+def undo(
+    ids: Annotated[list[str], typer.Argument(help="Ids of proposals.")], as_json: Json = False
+):
+    """Take back what applied proposals did: the notification disappears from the portal.
+
+    Whoever has read it has read it.
+    """
+    from workbench.automation import decisions
+    from workbench.bitrix24.client import Portal
+
+    book = decisions.ledger()
+    with Portal.from_settings() as portal:
+        done = [decisions.undo(book, each, portal, _actor()) for each in dict.fromkeys(ids)]
+    _show(done, as_json)
+
+
+@app.command()
+def replay(proposal_id: str, as_json: Json = False) -> None:
+    """Judge a proposal's snapshot again by the rule and code of today; exit code 1 if it differs.
+
+    Writes and sends nothing.
+    """
+    import json
+
+    from rich.console import Console
+    from rich.markup import escape
+
+    from workbench.automation import decisions
+    from workbench.i18n import _
+
+    found = decisions.replay(decisions.ledger().get(proposal_id))
+    if as_json:
+        record = {
+            "proposal": _record(found.proposal),
+            "again": _record(found.again) if found.again else None,
+            "same": found.same,
+            "same_rule": found.same_rule,
+            "same_code": found.same_code,
+            "differences": {k: list(v) for k, v in found.differences.items()},
+        }
+        print(json.dumps(record, ensure_ascii=False, indent=2))
+    else:
+        console = Console()
+        if found.same:
+            console.print(_("The same figures, the same proposal."), style="green")
+        elif found.again is None:
+            console.print(_("Today’s rule would not propose this."), style="yellow")
+        for key, (then, now) in sorted(found.differences.items()):
+            console.print(f"  {key}: {escape(str(then))} → {escape(str(now))}", style="yellow")
+        if not found.same_rule:
+            console.print(_("The rule’s file has changed since."))
+        if not found.same_code:
+            console.print(_("The workbench’s version has changed since."))
+    if not found.same:
+        raise typer.Exit(1)
 
 
 def _chosen(book, ids: list[str] | None, everything: bool, rule: str | None) -> list[str]:

@@ -53,7 +53,7 @@ def _notify(call: Call, kind: str) -> int | bool:
         "MESSAGE_OUT": str(call.get("MESSAGE_OUT") or ""),
         "TAG": tag,
         "SUB_TAG": str(call.get("SUB_TAG") or ""),
-        "CLIENT_ID": str(call.get("CLIENT_ID") or ""),
+        "CLIENT_ID": call.caller.client_id or str(call.get("CLIENT_ID") or ""),
         "ATTACH": attach,
     }
     return call.state.add("messages", row)
@@ -69,6 +69,36 @@ def notify_system(call: Call) -> int | bool:
 def notify_personal(call: Call) -> int | bool:
     """A notification from the caller."""
     return _notify(call, "personal")
+
+
+@method("im.notify.delete", scope="im")
+def delete_notification(call: Call) -> bool:
+    """Delete a notification by ID, or those of the caller's application by TAG or SUB_TAG.
+
+    Returns whether there was one. By ID it must be the caller's own or sent by the caller [?].
+    """
+    found: Row = {}
+    if identifier := call.number("ID"):
+        found["ID"] = identifier
+    else:
+        for name in ("TAG", "SUB_TAG"):
+            if text := str(call.get(name) or ""):
+                found[name] = text
+        if not found:
+            raise Refusal("PARAMS_ERROR", "Incorrect params")
+        client = call.caller.client_id or str(call.get("CLIENT_ID") or "")
+        if not client:
+            raise Refusal("ACCESS_DENIED", "Access denied! Client ID not specified", 403)
+        found["CLIENT_ID"] = client
+    caller = call.caller.user_id
+    mine = [
+        int(row["ID"])
+        for row in call.state.find("messages", found)
+        if row["KIND"] != "chat" and caller in (row["USER_ID"], row["AUTHOR_ID"])
+    ]
+    for key in mine:
+        call.state.delete("messages", key)
+    return bool(mine)
 
 
 @method("im.message.add", scope="im")
