@@ -33,11 +33,11 @@ from workbench.bitrix24.sandbox.methods import (
 )
 from workbench.bitrix24.sandbox.state import State
 
-EXTENSIONS = ("applications", "events", "placements", "processes", "pages")
+EXTENSIONS = ("applications", "events", "placements", "processes", "pages", "disk_transfer")
 # The catalogue of entities brings the others.
 SUBJECTS = (
     "portal_methods", "items", "directories", "smart_types", "link_methods", "todos",
-    "product_rows", "old_product_rows", "notifications", "comments",
+    "product_rows", "old_product_rows", "notifications", "comments", "disk_methods",
 )  # fmt: skip
 
 

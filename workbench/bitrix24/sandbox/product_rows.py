@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from workbench.bitrix24.sandbox import crm, product_prices, rights
 from workbench.bitrix24.sandbox.fields import Entity, Row, camel
 from workbench.bitrix24.sandbox.filters import BadFilter, where
-from workbench.bitrix24.sandbox.methods import PAGE, Call, Page, Refusal, method, start_of
+from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method
 from workbench.bitrix24.sandbox.products import MEASURES, PRODUCT_ROWS
-from workbench.bitrix24.sandbox.records import describe
+from workbench.bitrix24.sandbox.records import describe, written_page
 
 if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.state import State
@@ -167,23 +167,14 @@ def list_rows(call: Call) -> Page:
                 "INVALID_ARG_VALUE", f"Invalid order: field '{name}' is not allowed in order"
             )
         order[FIELDS[name].name] = "DESC" if str(way).upper() == "DESC" else "ASC"
-    start = start_of(call)
-    key = [PRODUCT_ROWS.by_name["ID"]]
-    found = call.state.select(
-        "product_rows", key, sql, [*values, *more], order=order, limit=PAGE, offset=max(0, start)
-    )
-    ids = [number for (number,) in found]
-    rows = {row["ID"]: row for row in call.state.find("product_rows", {"@ID": ids})} if ids else {}
-    currencies = _currencies(call.state, rows.values())
-    sent = [
-        shown(call.state, currencies[rows[n]["OWNER_TYPE"], rows[n]["OWNER_ID"]], rows[n])
-        for n in ids
-    ]
-    if start < 0:
-        return Page({"productRows": sent}, 0, None, rows=len(sent))
-    total = call.state.count_sql("product_rows", sql, [*values, *more])
-    following = start + PAGE if start + PAGE < total else None
-    return Page({"productRows": sent}, total, following, rows=len(sent), counted=total)
+
+    def write(rows: list[Row]) -> list[Row]:
+        owners = _currencies(call.state, rows)
+        return [shown(call.state, owners[r["OWNER_TYPE"], r["OWNER_ID"]], r) for r in rows]
+
+    answer = written_page(call, "product_rows", sql, [*values, *more], order, write)
+    answer.result = {"productRows": answer.result}
+    return answer
 
 
 def _currencies(state: State, rows: Iterable[Row]) -> dict[tuple[str, int], Row]:

@@ -6,7 +6,7 @@ names, nearly every value as text, errors with an empty code and HTTP 400.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +133,37 @@ def read_page(
     total = state.count_sql(entity.name, sql, values)
     more = start + PAGE if start + PAGE < total else None
     return Page(rows, total, more, rows=len(rows), counted=state.count_sql(entity.name, "", ()))
+
+
+def written_page(
+    call: Call,
+    name: str,
+    sql: str,
+    values: Sequence[Any],
+    order: Mapping[str, str],
+    write: Callable[[list[Row]], list[Row]],
+) -> Page:
+    """One page of rows in native form, as ``write`` sends them; no count for ``start=-1``."""
+    state = call.state
+    key = state.entities[name].key
+    start = start_of(call)
+    found = state.select(
+        name,
+        [state.entities[name].by_name[key]],
+        sql,
+        values,
+        order=order,
+        limit=PAGE,
+        offset=max(0, start),
+    )
+    ids = [number for (number,) in found]
+    rows = {row[key]: row for row in state.find(name, {f"@{key}": ids})} if ids else {}
+    sent = write([rows[number] for number in ids])
+    if start < 0:
+        return Page(sent, 0, None, rows=len(sent))
+    total = state.count_sql(name, sql, values)
+    more = start + PAGE if start + PAGE < total else None
+    return Page(sent, total, more, rows=len(sent), counted=total)
 
 
 def list_records(
