@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.bitrix24.sandbox.columns import Columns
 from workbench.bitrix24.sandbox.seed.clock import DAY, Clock, moments, positions, unix
-from workbench.bitrix24.sandbox.seed.columns import Row, draw, pick, rows, yes
+from workbench.bitrix24.sandbox.seed.columns import draw, pick, yes
 from workbench.bitrix24.sandbox.seed.leads import Leads
 from workbench.bitrix24.sandbox.seed.story import CHANNELS
 
@@ -126,7 +127,7 @@ def activity_rows(
     responsible: NDArray[np.int64],
     first_id: int,
     clock: Clock,
-) -> list[Row]:
+) -> Columns:
     """Rows of crm.activity.list; ``identifiers`` and ``responsible`` belong to the records."""
     count = len(those.record)
     minutes = np.array([k[3] for k in KINDS])[those.kind]
@@ -135,7 +136,7 @@ def activity_rows(
     at = unix(those.at, clock.timezone).tolist()
     deadline = unix(due, clock.timezone).tolist()
     who = responsible[those.record].tolist()
-    return rows(
+    return Columns(
         {
             "ID": list(range(first_id, first_id + count)),
             "OWNER_ID": identifiers[those.record].tolist(),

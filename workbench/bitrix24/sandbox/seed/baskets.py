@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.bitrix24.sandbox.columns import Columns
 from workbench.bitrix24.sandbox.seed import story
 from workbench.bitrix24.sandbox.seed.clock import DAY, Clock
-from workbench.bitrix24.sandbox.seed.columns import Row, draw, money, pick, rows
+from workbench.bitrix24.sandbox.seed.columns import draw, money, pick
 from workbench.bitrix24.sandbox.seed.deals import Demand
 from workbench.bitrix24.sandbox.seed.directories import PRODUCTS
 from workbench.bitrix24.sandbox.seed.story import PIPELINES
@@ -73,7 +74,7 @@ def baskets(
     )
 
 
-def product_rows(these: Baskets, first_deal: int, first_id: int) -> list[Row]:
+def product_rows(these: Baskets, first_deal: int, first_id: int) -> Columns:
     """Rows of crm.item.productrow.list; ``first_deal`` is the identifier of the deal at place 0."""
     count = len(these.deal)
     name = pick([p.name for p in PRODUCTS], these.product)
@@ -83,7 +84,7 @@ def product_rows(these: Baskets, first_deal: int, first_id: int) -> list[Row]:
     first[1:] = these.deal[1:] != these.deal[:-1]
     starts = np.flatnonzero(first)
     place = np.arange(count) - np.repeat(starts, np.diff(np.append(starts, count)))
-    return rows(
+    return Columns(
         {
             "ID": list(range(first_id, first_id + count)),
             "OWNER_ID": (these.deal + first_deal).tolist(),

@@ -1,29 +1,12 @@
-"""Rows from columns: numpy computes columns, the portal's state takes rows."""
+"""Columns of values for the rows of a table, from arrays of numpy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-Row = dict[str, Any]
-
-
-def rows(columns: dict[str, Any], count: int) -> list[Row]:
-    """Return ``count`` rows; a list is a column, anything else the same value in every row."""
-    names = tuple(columns)
-    values: list[Iterable[Any]] = []
-    for name, column in columns.items():
-        if isinstance(column, list):
-            if len(column) != count:
-                raise ValueError(f"{name}: {len(column)} values for {count} rows")
-            values.append(column)
-        else:
-            values.append(repeat(column, count))
-    return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=False)]
 
 
 def money(amounts: NDArray[np.float64]) -> list[float]:
@@ -48,10 +31,3 @@ def draw(
     """``count`` indices, each drawn with probability proportional to its weight."""
     total = np.cumsum(np.asarray(weights, dtype=np.float64))
     return np.searchsorted(total, random.random(count) * total[-1], side="right").astype(np.int64)
-
-
-def where(known: NDArray[np.bool_], values: NDArray[Any]) -> list[Any]:
-    """The values as a column, None where they are not ``known``."""
-    return [
-        value if kept else None for value, kept in zip(values.tolist(), known.tolist(), strict=True)
-    ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.bitrix24.sandbox.columns import Columns
 from workbench.bitrix24.sandbox.seed import names
 from workbench.bitrix24.sandbox.seed.baskets import Baskets
 from workbench.bitrix24.sandbox.seed.clock import DAY, Clock, dates, unix
-from workbench.bitrix24.sandbox.seed.columns import Row, draw, money, pick, rows, yes
+from workbench.bitrix24.sandbox.seed.columns import draw, money, pick, yes
 from workbench.bitrix24.sandbox.seed.deals import Course, Demand
 from workbench.bitrix24.sandbox.seed.directories import (
     ARCHITECT_FIELD,
@@ -78,7 +79,7 @@ def deal_rows(
     clock: Clock,
     *,
     odd: bool = False,
-) -> list[Row]:
+) -> Columns:
     """Rows of crm.deal.list; with ``odd`` the odd titles are among them."""
     count = len(these.created)
     labels, _ = deal_stages()
@@ -108,7 +109,7 @@ def deal_rows(
     wish = dates(plan + random.integers(10, 70, count))
     architect = draw(random, (6, 1, 1, 1, 1, 1), count)
     moved = unix(those.moved, clock.timezone).tolist()
-    return rows(
+    return Columns(
         {
             "ID": list(range(first_id, first_id + count)),
             "TITLE": title,
@@ -162,10 +163,10 @@ def deal_rows(
     )
 
 
-def contact_bindings(first_deal: int, contacts: list[int], first_id: int) -> list[Row]:
+def contact_bindings(first_deal: int, contacts: list[int], first_id: int) -> Columns:
     """Rows of crm.deal.contact.items.get: the primary contact of each deal."""
     count = len(contacts)
-    return rows(
+    return Columns(
         {
             "ID": list(range(first_id, first_id + count)),
             "DEAL_ID": list(range(first_deal, first_deal + count)),
@@ -178,12 +179,12 @@ def contact_bindings(first_deal: int, contacts: list[int], first_id: int) -> lis
     )
 
 
-def templates(count: int, first_id: int, clock: Clock) -> list[Row]:
+def templates(count: int, first_id: int, clock: Clock) -> Columns:
     """Recurring deals: IS_RECURRING=Y, patterns for deals to come and never deals themselves."""
     last = clock.end // DAY - 1
     created = np.array([(last - 20 * n) * DAY + 10 * 3600 for n in range(count, 0, -1)])
     at = unix(created, clock.timezone).tolist()
-    return rows(
+    return Columns(
         {
             "ID": list(range(first_id, first_id + count)),
             "TITLE": [f"Modèle – maintenance annuelle {n + 1}" for n in range(count)],

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from workbench.bitrix24.sandbox.columns import Row
 from workbench.bitrix24.sandbox.seed import story
 from workbench.bitrix24.sandbox.seed.clock import DAY, Clock, unix
-from workbench.bitrix24.sandbox.seed.columns import Row
 from workbench.bitrix24.sandbox.seed.story import CHANNELS, PIPELINES
 
 PROCESS, SUCCESS, FAILURE = "#39A8EF", "#7BD500", "#FF5752"

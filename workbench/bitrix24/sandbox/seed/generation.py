@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
 import numpy as np
 
+from workbench.bitrix24.sandbox.columns import Columns, Row
 from workbench.bitrix24.sandbox.seed import (
     activities,
     baskets,
@@ -22,10 +23,9 @@ from workbench.bitrix24.sandbox.seed import (
     story,
 )
 from workbench.bitrix24.sandbox.seed.clock import Clock
-from workbench.bitrix24.sandbox.seed.columns import Row
 
 SizeName = Literal["demo", "small"]
-Pieces = Iterator[tuple[str, list[Row]]]
+Pieces = Iterator[tuple[str, Sequence[Row]]]
 
 SEED = 24
 CHUNK = 25_000
@@ -83,7 +83,8 @@ def company(
 
     customers = people.customers(_random(seed, 3), plan, staff, clock)
     companies = people.company_rows(_random(seed, 4), customers, clock)
-    world = _World(seed, clock, staff, customers, [row["TITLE"] for row in companies[1:]])
+    world = _World(seed, clock, staff, customers, companies.columns["TITLE"])
+    yield "companies", people.own_company(customers, clock)
     yield "companies", companies
     del companies
     yield "contacts", people.contact_rows(_random(seed, 5), customers, clock)
@@ -155,7 +156,7 @@ def _chunk(world: _World, these: deals.Demand, chunk: int, first: int) -> Pieces
         odd=chunk == 0,
     )
     yield "deals", rows
-    contacts = [row["CONTACT_ID"] for row in rows]
+    contacts = rows.columns["CONTACT_ID"]
     del rows
     yield "deal_contacts", deal_rows.contact_bindings(first, contacts, first)
     labels, _first = history.deal_stages()
@@ -194,7 +195,7 @@ def _history(
     happened: history.Events,
     identifiers: np.ndarray,
     labels: list[history.Stage],
-) -> list[Row]:
+) -> Columns:
     number = world.first("stage_history", len(happened.record))
     return history.history_rows(
         entity_type, happened, identifiers, labels, number, world.clock.timezone

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.bitrix24.sandbox.columns import Columns
 from workbench.bitrix24.sandbox.seed import story
 from workbench.bitrix24.sandbox.seed.clock import Moments, unix
-from workbench.bitrix24.sandbox.seed.columns import Row, pick, rows
+from workbench.bitrix24.sandbox.seed.columns import pick
 from workbench.bitrix24.sandbox.seed.directories import invoice_stage, stage_id
 
 CREATED, MOVED, FINAL = 1, 2, 3
@@ -85,10 +86,10 @@ def history_rows(
     labels: list[Stage],
     first_id: int,
     timezone: str,
-) -> list[Row]:
+) -> Columns:
     """Rows for the state; ``identifiers`` maps a record's place to its ID."""
     count = len(happened.record)
-    return rows(
+    return Columns(
         {
             "ID": list(range(first_id, first_id + count)),
             "ENTITY_TYPE_ID": entity_type,

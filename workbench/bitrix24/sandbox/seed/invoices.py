@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.bitrix24.sandbox.columns import Columns
 from workbench.bitrix24.sandbox.seed import story
 from workbench.bitrix24.sandbox.seed.baskets import Baskets
 from workbench.bitrix24.sandbox.seed.clock import DAY, Clock, dates, moments, positions, unix
-from workbench.bitrix24.sandbox.seed.columns import Row, money, pick, rows
+from workbench.bitrix24.sandbox.seed.columns import money, pick
 from workbench.bitrix24.sandbox.seed.deals import Course, Demand
 from workbench.bitrix24.sandbox.seed.history import Events, events, invoice_stages
 from workbench.bitrix24.sandbox.seed.people import MY_COMPANY, Customers
@@ -76,7 +77,7 @@ def invoices(random: np.random.Generator, those: Course, basket: Baskets, clock:
 
 def invoice_rows(
     those: Invoices, these: Demand, them: Customers, first_deal: int, first_id: int, clock: Clock
-) -> list[Row]:
+) -> Columns:
     """Rows of crm.item.list with entityTypeId 31; CLOSEDATE is the day payment is due."""
     count = len(those.deal)
     labels = invoice_stages()
@@ -88,7 +89,7 @@ def invoice_rows(
     moved = unix(those.moved, clock.timezone).tolist()
     day = dates(those.created // DAY)
     number = [f"AL-{d[:4]}-{n:05}" for n, d in enumerate(day, first_id)]
-    return rows(
+    return Columns(
         {
             "ID": list(range(first_id, first_id + count)),
             "TITLE": [f"Facture {n}" for n in number],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.bitrix24.sandbox.columns import Columns
 from workbench.bitrix24.sandbox.seed import names, story
 from workbench.bitrix24.sandbox.seed.clock import (
     DAY,
@@ -20,7 +21,7 @@ from workbench.bitrix24.sandbox.seed.clock import (
     positions,
     unix,
 )
-from workbench.bitrix24.sandbox.seed.columns import Row, draw, pick, rows
+from workbench.bitrix24.sandbox.seed.columns import draw, pick
 from workbench.bitrix24.sandbox.seed.history import Events, events, lead_stages
 from workbench.bitrix24.sandbox.seed.people import Customers, Staff, multiple, phone, word
 from workbench.bitrix24.sandbox.seed.story import CHANNELS, FAILING_CHANNEL
@@ -160,7 +161,7 @@ def lead_rows(
     titles: list[str],
     last_activity: NDArray[np.int64],
     clock: Clock,
-) -> list[Row]:
+) -> Columns:
     """Rows of leads; ``titles`` are the customers', ``last_activity`` wall times."""
     count = len(those.created)
     labels = lead_stages()
@@ -198,7 +199,7 @@ def lead_rows(
     company = them.identifier(those.company)
     contact = them.first_contact[np.maximum(those.company, 0)]
     phones = phone(random, count)
-    return rows(
+    return Columns(
         {
             "ID": list(range(1, count + 1)),
             "TITLE": title,

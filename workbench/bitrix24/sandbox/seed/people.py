@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.bitrix24.sandbox.columns import Columns, Row
 from workbench.bitrix24.sandbox.seed import names, story
 from workbench.bitrix24.sandbox.seed.clock import DAY, Clock, Moments, moments, positions, unix
-from workbench.bitrix24.sandbox.seed.columns import Row, draw, pick, rows, yes
+from workbench.bitrix24.sandbox.seed.columns import draw, pick, yes
 from workbench.bitrix24.sandbox.seed.directories import EMPLOYEES, INDUSTRIES
 
 LEFT_AGO = (150, 420)  # days since the two people who have left the firm did so
@@ -59,7 +60,7 @@ def staff(random: np.random.Generator, size: story.Size, clock: Clock) -> Staff:
     return Staff(team, skill, left)
 
 
-def users(random: np.random.Generator, people: Staff, clock: Clock) -> list[Row]:
+def users(random: np.random.Generator, people: Staff, clock: Clock) -> Columns:
     """Rows of user.get; user 1 is the administrator whose webhook the sandbox prints."""
     count = len(people.team)
     female = random.random(count) < 0.5
@@ -85,7 +86,7 @@ def users(random: np.random.Generator, people: Staff, clock: Clock) -> list[Row]
         else "Commercial"
         for n, t in enumerate(people.team.tolist(), 1)
     ]  # fmt: skip
-    return rows(
+    return Columns(
         {
             "ID": list(range(1, count + 1)),
             "ACTIVE": yes(~gone),
@@ -165,8 +166,21 @@ def multiple(values: list[str]) -> list[list[Row] | None]:
     return [[{"VALUE": value, "VALUE_TYPE": "WORK"}] if value else None for value in values]
 
 
-def company_rows(random: np.random.Generator, them: Customers, clock: Clock) -> list[Row]:
-    """Rows of companies, Atelier Lumen first; a few titles are empty, odd or hostile."""
+def own_company(them: Customers, clock: Clock) -> list[Row]:
+    """The row of Atelier Lumen itself."""
+    founded = int(unix(them.created[:1], clock.timezone)[0]) - 300 * DAY
+    return [
+        {
+            "ID": MY_COMPANY, "TITLE": "Atelier Lumen", "IS_MY_COMPANY": "Y", "ASSIGNED_BY_ID": 1,
+            "CREATED_BY_ID": 1, "MODIFY_BY_ID": 1, "DATE_CREATE": founded, "DATE_MODIFY": founded,
+            "OPENED": "Y", "HAS_PHONE": "N", "HAS_EMAIL": "N", "CURRENCY_ID": "EUR",
+            "ADDRESS_CITY": "Lyon", "ADDRESS_COUNTRY": "France",
+        }
+    ]  # fmt: skip
+
+
+def company_rows(random: np.random.Generator, them: Customers, clock: Clock) -> Columns:
+    """Rows of the customers; a few titles are empty, odd or hostile."""
     count = len(them.created)
     families = pick(names.FAMILIES, random.integers(0, len(names.FAMILIES), count))
     forms = pick(names.FORMS, random.integers(0, len(names.FORMS), count))
@@ -183,7 +197,7 @@ def company_rows(random: np.random.Generator, them: Customers, clock: Clock) -> 
     staffing = [code for code, _ in EMPLOYEES]
     headcount = draw(random, (0.5, 0.32, 0.12, 0.06), count)
     no_industry = random.random(count) < 0.04
-    table = rows(
+    return Columns(
         {
             "ID": them.identifier(np.arange(count)).tolist(),
             "COMPANY_TYPE": "CUSTOMER",
@@ -217,17 +231,9 @@ def company_rows(random: np.random.Generator, them: Customers, clock: Clock) -> 
         },
         count,
     )
-    founded = int(created[0]) - 300 * DAY
-    mine = dict.fromkeys(table[0]) | {
-        "ID": MY_COMPANY, "TITLE": "Atelier Lumen", "IS_MY_COMPANY": "Y", "ASSIGNED_BY_ID": 1,
-        "CREATED_BY_ID": 1, "MODIFY_BY_ID": 1, "DATE_CREATE": founded, "DATE_MODIFY": founded,
-        "OPENED": "Y", "HAS_PHONE": "N", "HAS_EMAIL": "N", "CURRENCY_ID": "EUR",
-        "ADDRESS_CITY": "Lyon", "ADDRESS_COUNTRY": "France",
-    }  # fmt: skip
-    return [mine, *table]
 
 
-def contact_rows(random: np.random.Generator, them: Customers, clock: Clock) -> list[Row]:
+def contact_rows(random: np.random.Generator, them: Customers, clock: Clock) -> Columns:
     """One to three contacts per company; some lack a name, a telephone or an address."""
     company = np.repeat(np.arange(len(them.created)), them.contacts)
     count = len(company)
@@ -250,7 +256,7 @@ def contact_rows(random: np.random.Generator, them: Customers, clock: Clock) -> 
     phones = phone(random, count)
     for place in np.flatnonzero(random.random(count) < 0.08).tolist():
         phones[place] = ""
-    return rows(
+    return Columns(
         {
             "ID": list(range(1, count + 1)),
             "HONORIFIC": pick(("HNR_FR_2", "HNR_FR_1"), female.astype(np.int64)),
