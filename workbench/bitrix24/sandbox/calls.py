@@ -16,8 +16,10 @@ CALLS = Entity(
         Field("CALL_ID", index=True),
         Field("EXTERNAL_CALL_ID"),
         Field("CALL_CATEGORY", default="external"),
+        Field("CALL_LOG"),
         Field("CALL_DURATION", "integer", default=0),
         Field("CALL_START_DATE", "datetime", index=True),
+        Field("CALL_RECORD_URL"),
         Field("CALL_VOTE", "integer"),
         Field("COST", "double", decimals=4, default=0.0),
         Field("COST_CURRENCY"),
@@ -28,9 +30,42 @@ CALLS = Entity(
         Field("CRM_ACTIVITY_ID", "integer"),
         Field("REST_APP_ID", "integer"),
         Field("REST_APP_NAME"),
+        Field("TRANSCRIPT_ID", "integer"),
+        Field("TRANSCRIPT_PENDING", empty="N"),
+        Field("SESSION_ID"),
+        Field("REDIAL_ATTEMPT", "integer"),
         Field("COMMENT"),
         Field("RECORD_DURATION", "integer"),
+        Field("RECORD_FILE_ID", "integer"),
         Field("CALL_TYPE", "integer"),
+    ),
+)
+
+#: Calls that are registered and not finished yet.
+REGISTERED_CALLS = Entity(
+    "registered_calls",
+    (
+        Field("ID", "integer", readonly=True),
+        Field("CALL_ID", index=True),
+        Field("USER_ID", "user"),
+        Field("PHONE_NUMBER"),
+        Field("CALL_TYPE", "integer"),
+        Field("CALL_START_DATE", "datetime"),
+        Field("LINE_NUMBER"),
+        Field("EXTERNAL_CALL_ID"),
+        Field("CRM_ENTITY_TYPE"),
+        Field("CRM_ENTITY_ID", "integer"),
+    ),
+)
+
+LINES = Entity(
+    "telephone_lines",
+    (
+        Field("ID", "integer", readonly=True),
+        Field("NUMBER"),
+        Field("NAME"),
+        Field("CRM_AUTO_CREATE", "char", default="Y"),
+        Field("CLIENT_ID"),
     ),
 )
 

@@ -33,6 +33,7 @@ USERS = Entity(
         Field("WORK_POSITION", empty=""),
         Field("UF_EMPLOYMENT_DATE", empty=""),
         Field("UF_DEPARTMENT", "json"),
+        Field("UF_PHONE_INNER"),
         Field("USER_TYPE", default="employee"),
         Field("IS_ADMIN", "char", default="N", hidden=True),
         Field("CRM_RIGHTS", default="all", hidden=True),
