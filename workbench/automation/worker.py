@@ -222,6 +222,15 @@ def _launch() -> None:
         DBOS.register_queue(queue, worker_concurrency=at_once, polling_interval_sec=POLLING)
 
 
+def is_running() -> bool:
+    """Tell whether a worker of this installation runs."""
+    try:
+        with _only_worker():
+            return False
+    except WorkbenchError:
+        return True
+
+
 @contextmanager
 def _only_worker() -> Iterator[None]:
     """Hold this installation's worker lock; the system lets go of it at a kill."""

@@ -14,7 +14,18 @@ from collections.abc import Callable
 import typer
 
 from workbench.cli import app as application
-from workbench.cli import connect, data, decisions, demo, metrics, reports, sandbox, serve, worker
+from workbench.cli import (
+    connect,
+    data,
+    decisions,
+    demo,
+    doctor,
+    metrics,
+    reports,
+    sandbox,
+    serve,
+    worker,
+)
 from workbench.errors import WorkbenchError
 
 app = typer.Typer(
@@ -32,7 +43,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     *(data.sync, data.sources, data.sql, data.check),
     *(metrics.metric, metrics.forecast, metrics.scenario),
     *(reports.run, reports.runs, worker.worker),
-    *(serve.serve, serve.lab),
+    *(serve.serve, serve.lab, doctor.doctor),
 )
 for command in COMMANDS:
     app.command()(command)
@@ -54,6 +65,36 @@ def main() -> None:
         raise SystemExit(0) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except ValueError as error:
+        wrong = wrong_setting(error)
+        if wrong is None:
+            raise
+        complain(wrong)
+        raise SystemExit(wrong.exit_code) from None
+
+
+def wrong_setting(error: ValueError) -> WorkbenchError | None:
+    """Return what is wrong with the environment, if that is what the error is about."""
+    from pydantic import ValidationError
+
+    from workbench.errors import ConfigurationError
+    from workbench.i18n import _
+
+    if not isinstance(error, ValidationError) or error.title != "Settings":
+        return None
+    for each in error.errors():  # so that the sentence itself finds its language
+        os.environ.pop(f"WORKBENCH_{each['loc'][0]}".upper(), None)
+    first = error.errors(include_url=False)[0]
+    return ConfigurationError(
+        _("{name} has a value that is not allowed.").format(
+            name=f"WORKBENCH_{first['loc'][0]}".upper()
+        ),
+        hint=_("Allowed: {values}").format(
+            values=first["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
+        )
+        if first["type"] == "literal_error"
+        else "",
+    )
 
 
 def complain(error: WorkbenchError) -> None:
