@@ -249,6 +249,16 @@ def test_an_answer_whose_receipt_was_lost_arrived_once(portal, listener, applica
     assert found["result"]["RESULTS"]["analysis"]["value"] == "3"
 
 
+def test_a_setting_that_is_missing_for_a_while_loses_no_answer(
+    portal, listener, application, faults, monkeypatch
+):
+    post = waiting_process(portal, listener, application)
+    faults(fault="expired", times=1)
+    monkeypatch.delenv("WORKBENCH_APP_CLIENT_SECRET")
+    given = payload(application, post["event_token"])
+    assert action.send(given, activity.Answer(status="ok")) == "accepted"
+
+
 def test_an_answer_to_a_removed_application_is_given_up(portal, home):
     gone = Application(portal.base, "", "", member_id="f" * 32)
     assert action.send(payload(gone, "x"), activity.Answer(status="ok")) == "gone"

@@ -17,7 +17,7 @@ from portal_application import Application, add_application, advance
 from sandbox_portal import SMALL_COMPANY, running_portal
 
 from workbench.bitrix24 import oauth
-from workbench.errors import BadCredentials, PortalUnreachable
+from workbench.errors import BadCredentials, ConfigurationError, PortalUnreachable
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -132,7 +132,7 @@ class LosingServer(BaseHTTPRequestHandler):
     """Takes the refresh token and breaks the connection; remembers what it got."""
 
     seen: ClassVar[list[str]] = []
-    answer: ClassVar[tuple[int, dict] | None] = None
+    answer: ClassVar[tuple[int, dict | bytes] | None] = None
 
     def do_GET(self) -> None:
         self.seen.append(parse_qs(urlsplit(self.path).query)["refresh_token"][0])
@@ -140,7 +140,7 @@ class LosingServer(BaseHTTPRequestHandler):
             self.connection.close()
             return
         status, body = self.answer
-        content = json.dumps(body).encode()
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -206,13 +206,43 @@ def test_a_refused_client_spends_nothing(installation, monkeypatch, application)
         {"access_token": "a"},
         [],
         {"access_token": "a", "refresh_token": "b", "client_endpoint": "c", "member_id": "other"},
+        {"expires_in": "soon"},
+        {"expires_in": {"a": 1}},
+        {"expires_in": float("inf")},
+        {"access_token": None},
+        {"refresh_token": ["b"]},
+        {"client_endpoint": "http://evil.example/rest/"},
+        {"client_endpoint": "https://[::1/rest/"},
     ],
 )
 def test_an_answer_that_is_none_of_ours_changes_no_token(installation, losing, answer):
-    losing.answer = (200, answer)
+    good = {
+        "access_token": "a",
+        "refresh_token": "b",
+        "client_endpoint": "https://a.example/rest/",
+        "member_id": installation.member_id,
+    }
+    missing = not isinstance(answer, dict) or "error" in answer or answer == {"access_token": "a"}
+    losing.answer = (200, answer if missing else good | answer)
     with pytest.raises(BadCredentials):
         oauth.refresh(installation.member_id, installation.access_token.get_secret_value())
     assert oauth.load(installation.member_id).access_token == installation.access_token
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"\xff\xfe", b"<html>"])
+def test_an_answer_that_is_no_json_counts_as_lost(installation, losing, body):
+    losing.answer = (200, body)
+    with pytest.raises(PortalUnreachable):
+        oauth.refresh(installation.member_id, installation.access_token.get_secret_value())
+
+
+def test_a_missing_client_secret_spends_nothing(installation, monkeypatch, application):
+    held = installation.access_token.get_secret_value()
+    monkeypatch.delenv("WORKBENCH_APP_CLIENT_SECRET")
+    with pytest.raises(ConfigurationError):
+        oauth.refresh(installation.member_id, held)
+    monkeypatch.setenv("WORKBENCH_APP_CLIENT_SECRET", application.client_secret)
+    assert oauth.refresh(installation.member_id, held) != held
 
 
 def test_the_client_secret_stays_out_of_logs(installation, application, portal, caplog):

@@ -19,7 +19,13 @@ from pydantic import ValidationError
 
 from workbench.bitrix24 import activity, oauth
 from workbench.bitrix24.activity import MAX_TEXT, Answer
-from workbench.errors import AccessDenied, BadCredentials, PortalError, WorkbenchError
+from workbench.errors import (
+    AccessDenied,
+    BadCredentials,
+    ConfigurationError,
+    PortalError,
+    WorkbenchError,
+)
 from workbench.i18n import _, use_language
 from workbench.metrics import catalogue
 from workbench.reports import load_reports, run_report
@@ -176,17 +182,26 @@ def send(payload: Mapping[str, Any], given: Answer) -> Sent:
                     },
                 )
             return "accepted"
-        except PortalError as error:
+        except (PortalError, ConfigurationError, OSError) as error:
             if isinstance(error, AccessDenied) and error.code == "ACCESS_DENIED":
                 return "gone"  # not so a missing scope
-            # A lost token may come back with the portal's next call (`oauth.adopt`).
-            passing = error.may_pass or isinstance(error, BadCredentials) or error.status >= 500
-            if not passing or time.monotonic() - started > PATIENCE:
-                log.error("action %s: not sent, %s %s", payload["key"], error.code, error)
+            if not _passes(error) or time.monotonic() - started > PATIENCE:
+                log.error("action %s: not sent, %s", payload["key"], error)
                 return "given up"
             log.warning("action %s: not sent yet, %s", payload["key"], type(error).__name__)
             time.sleep(pause)
     raise AssertionError("pauses do not end")
+
+
+def _passes(error: Exception) -> bool:
+    """Tell whether sending may succeed later.
+
+    A lost token may come back with the portal's next call (`oauth.adopt`). A worker that lacks a
+    setting or cannot read a file is put right and started again, with this answer still to send.
+    """
+    if not isinstance(error, PortalError):
+        return True
+    return error.may_pass or isinstance(error, BadCredentials) or error.status >= 500
 
 
 def _pauses() -> Iterator[float]:

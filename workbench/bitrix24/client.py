@@ -61,11 +61,15 @@ class Portal:
     def from_settings(cls, *, patience: float = PATIENCE) -> Portal:
         """Return the portal of ``WORKBENCH_WEBHOOK``, else the one that was connected.
 
-        Raises `ConfigurationError` if there is none.
+        Until one is, the demonstration's while that runs. Raises `ConfigurationError` if there is
+        none.
         """
         current = settings()
         if current.webhook is not None:
             return cls(current.webhook.get_secret_value(), current.plan, patience=patience)
+        if current.demo_portal_file.is_file() and not current.credentials_file.exists():
+            url = current.demo_portal_file.read_text("utf-8").strip()
+            return cls(url, "unlimited", patience=patience)
         try:
             stored = json.loads(current.credentials_file.read_text("utf-8"))
             url = stored["webhook"]
@@ -91,8 +95,12 @@ class Portal:
         ``client_endpoint`` is ``https://HOST/rest/``; ``refresh`` gives a new access token, and
         is called once, when the portal says that the present one has expired.
         """
-        parts = urlsplit(client_endpoint)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(client_endpoint)
+            valid = parts.scheme in ("http", "https") and parts.hostname
+        except ValueError:  # half a bracket
+            valid = None
+        if not valid:
             raise ConfigurationError(_("The portal’s address is not valid."))
         if parts.scheme == "http" and parts.hostname not in LOOPBACK:
             raise ConfigurationError(

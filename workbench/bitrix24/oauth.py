@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import logging
 import os
 import re
@@ -18,11 +17,19 @@ import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_serializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_serializer,
+)
 
 from workbench.bitrix24.client import Portal
 from workbench.errors import BadCredentials, ConfigurationError, PortalError, PortalUnreachable
@@ -59,6 +66,26 @@ class Installation(BaseModel):
     @field_serializer("access_token", "refresh_token", "application_token", when_used="json")
     def _reveal(self, value: SecretStr) -> str:
         return value.get_secret_value()
+
+
+def _callable(endpoint: str) -> str:
+    try:
+        Portal.with_token(endpoint, "", refresh=str)
+    except ConfigurationError as error:
+        raise ValueError(error.message) from None
+    return endpoint
+
+
+class Renewal(BaseModel):
+    """What the authorization server answers to a refresh."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    member_id: str
+    client_endpoint: Annotated[str, AfterValidator(_callable)]
+    access_token: Annotated[str, Field(min_length=1)]
+    refresh_token: Annotated[str, Field(min_length=1)]
+    expires_in: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
 
 
 def apps_dir() -> Path:
@@ -153,12 +180,16 @@ def refresh(member_id: str, expired: str) -> str:
                 _("The answer to an earlier token refresh was lost."),
                 hint=_("Call the application from the portal once, or install it again."),
             )
+        client_id, client_secret = _client()
         save(installation.model_copy(update={"spent": True}))
         try:
             answer = _exchange(
-                "refresh_token", refresh_token=installation.refresh_token.get_secret_value()
+                grant_type="refresh_token",
+                client_id=client_id,
+                client_secret=client_secret,
+                refresh_token=installation.refresh_token.get_secret_value(),
             )
-        except httpx.ConnectError as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             save(installation)  # nothing was sent
             raise _unreachable() from error
         except BadCredentials as error:
@@ -167,16 +198,16 @@ def refresh(member_id: str, expired: str) -> str:
             raise
         except httpx.HTTPError as error:
             raise _unreachable() from error
-        if answer.get("member_id") != member_id:
+        if answer.member_id != member_id:
             raise BadCredentials(_("The authorization server answered for another portal."))
         renewed = installation.model_copy(
             update={
-                "access_token": SecretStr(str(answer["access_token"])),
-                "refresh_token": SecretStr(str(answer["refresh_token"])),
-                "expires": time.time() + float(answer.get("expires_in") or 3600),
+                "access_token": SecretStr(answer.access_token),
+                "refresh_token": SecretStr(answer.refresh_token),
+                "expires": time.time() + (answer.expires_in or 3600),
                 # `domain` is the authorization server here; a renamed portal shows here:
-                "client_endpoint": str(answer["client_endpoint"]),
-                "domain": urlsplit(str(answer["client_endpoint"])).netloc,
+                "client_endpoint": answer.client_endpoint,
+                "domain": urlsplit(answer.client_endpoint).netloc,
                 "spent": False,
             }
         )
@@ -206,21 +237,20 @@ def adopt(member_id: str, access_token: str, refresh_token: str, expires_in: flo
         return True
 
 
-def _exchange(grant_type: str, **grant: str) -> dict[str, Any]:
+def _client() -> tuple[str, str]:
     here = settings()
     if not (here.app_client_id and here.app_client_secret):
         raise ConfigurationError(
             _("The application's client_id and client_secret are not set."),
             hint=_("Set WORKBENCH_APP_CLIENT_ID and WORKBENCH_APP_CLIENT_SECRET."),
         )
+    return here.app_client_id, here.app_client_secret.get_secret_value()
+
+
+def _exchange(**grant: str) -> Renewal:
     response = httpx.get(
-        f"{here.oauth_server.rstrip('/')}/oauth/token/",
-        params={
-            "grant_type": grant_type,
-            "client_id": here.app_client_id,
-            "client_secret": here.app_client_secret.get_secret_value(),
-            **grant,
-        },
+        f"{settings().oauth_server.rstrip('/')}/oauth/token/",
+        params=grant,
         timeout=_PATIENCE,
         follow_redirects=False,
     )
@@ -228,18 +258,20 @@ def _exchange(grant_type: str, **grant: str) -> dict[str, Any]:
         raise _unreachable()
     try:
         answer = response.json()
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         raise _unreachable() from None
     # `wrong_client` comes with HTTP 200.
-    needed = {"access_token", "refresh_token", "client_endpoint", "member_id"}
-    if not isinstance(answer, dict) or answer.get("error") or not needed <= answer.keys():
-        code = str(answer.get("error", "")) if isinstance(answer, dict) else ""
-        raise BadCredentials(
-            _("The authorization server refused the application ({code}).").format(code=code),
-            hint=_("Check client_id and client_secret, then install the application again."),
-            code=code,
-        )
-    return answer
+    code = str(answer.get("error") or "") if isinstance(answer, dict) else ""
+    try:
+        if not code:
+            return Renewal.model_validate(answer)
+    except ValidationError:
+        pass  # its text would show the tokens
+    raise BadCredentials(
+        _("The authorization server refused the application ({code}).").format(code=code),
+        hint=_("Check client_id and client_secret, then install the application again."),
+        code=code,
+    )
 
 
 def _unreachable() -> PortalError:
