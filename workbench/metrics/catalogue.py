@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -57,7 +58,7 @@ class Join(_Strict):
 
 
 class Column(_Strict):
-    """Where a dimension stands; rows with the same text but another ``key`` stay apart."""
+    """Where a dimension stands; rows with the same text but another ``key`` (SQL) stay apart."""
 
     column: str
     key: str | None = None
@@ -199,7 +200,7 @@ def definition(metric: str) -> Definition:
         ) from None
 
 
-def suggest(word: str, known: Any) -> str:
+def suggest(word: str, known: Iterable[str]) -> str:
     """Say which of the ``known`` words were perhaps meant, or list them."""
     names = sorted(known)
     close = difflib.get_close_matches(word[:60].lower(), names, n=3, cutoff=0.5)

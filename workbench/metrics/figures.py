@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import QueryError
-from workbench.i18n import _
+from workbench.i18n import _, format_number
 from workbench.metrics.catalogue import Definition, Grain, definition, leaves
 from workbench.metrics.loaded import HIDDEN, Extent, extent, mark, ripe_after, worst
 from workbench.metrics.periods import Period, floor_to, next_unit
@@ -22,6 +22,8 @@ from workbench.warehouse import Snapshot
 
 NOTHING = "\0"  # stands for a missing dimension value while rows are brought together
 MAX_ROWS = 1_000_000
+MAX_UNITS = 40_000  # units of time: a century of days
+SHORTEST: dict[Grain, int] = {"day": 1, "week": 7, "month": 28, "quarter": 90, "year": 365}
 
 
 @dataclass
@@ -32,7 +34,6 @@ class Figures:
     values: dict[str, pd.Series]
     counts: dict[str, pd.Series]
     marks: dict[str, dict[date, str]]
-    labels: dict[str, dict[str, str | None]]
 
 
 class Board:
@@ -47,6 +48,8 @@ class Board:
     ) -> None:
         self.snapshot, self.asked, self.known, self.today = snapshot, asked, known, today
         self._counted: dict[Any, Figures] = {}
+        # dimension → key → label; shared by all cuts, so that a group has one name in all of them
+        self._labels: dict[str, dict[str, str | None]] = {}
 
     def figures(self, cut: Cut) -> Figures:
         """Return the figures of a cut, counted once (an uncut frame is its own total)."""
@@ -57,10 +60,10 @@ class Board:
 
     def _count(self, cut: Cut) -> Figures:
         """Count every part, bring the parts together on period and dimensions, calculate."""
+        _bearable(cut.period.days / SHORTEST[cut.grain] if cut.grain else 1)
         spans = buckets(cut.period, cut.grain)
         firsts = [floor_to(span.start, cut.grain) if cut.grain else span.start for span in spans]
         keys = [f"key:{name}" for name in cut.by]
-        labels: dict[str, dict[str, str | None]] = {name: {} for name in cut.by}
         parts: dict[str, pd.DataFrame] = {}
         for group in groups(self.asked):
             ask = statement(group, cut, as_of=self.snapshot.as_of, timezone=self.snapshot.timezone)
@@ -72,14 +75,15 @@ class Board:
             for name in cut.by:
                 key = rows[f"key:{name}"].astype(object)
                 rows[f"key:{name}"] = key.where(key.notna(), NOTHING)
+                labels = self._labels.setdefault(name, {})
                 for each, label in zip(rows[f"key:{name}"], rows[f"dim:{name}"], strict=True):
-                    if labels[name].get(each) is None:
-                        labels[name][each] = None if pd.isna(label) else str(label)
+                    if labels.get(each) is None:
+                        labels[each] = None if pd.isna(label) else str(label)
             rows = rows.set_index(["period", *keys])
             parts |= {leaf.id: rows for leaf in group}
         index = _grid(firsts, keys, parts)
         ripe = ripe_after(self.snapshot, cut) if self._ripens() else 0.0
-        found = Figures(index, {}, {}, {}, labels)
+        found = Figures(index, {}, {}, {})
         for leaf in (leaf for metric in self.asked for leaf in leaves(metric)):
             if leaf.id not in found.values:
                 own = extent(leaf, cut, self.known)
@@ -102,7 +106,7 @@ class Board:
         if cut.grain:
             columns["period"] = pd.to_datetime(keys["period"])
         for name in cut.by:
-            shown = _distinct(found.labels[name])
+            shown = _distinct(self._labels.get(name, {}))
             texts = [shown[key] for key in keys[f"key:{name}"]]
             columns[name] = pd.Series(texts, dtype=object)
         for metric in self.asked:
@@ -140,6 +144,15 @@ def groups(asked: Iterable[Definition]) -> list[list[Definition]]:
     return [list(group.values()) for group in found.values()]
 
 
+def _bearable(rows: float, most: int = MAX_UNITS) -> None:
+    """Refuse an answer that nobody could read, before it is made."""
+    if rows > most:
+        raise QueryError(
+            _("This would be {n} rows.").format(n=format_number(rows)),
+            hint=_("Take a coarser grain, a shorter period, fewer dimensions or a filter."),
+        )
+
+
 def _grid(firsts: list[date], keys: list[str], parts: dict[str, pd.DataFrame]) -> pd.MultiIndex:
     """Return every unit of time with every combination of dimension values that occurs."""
     names = ["period", *keys]
@@ -149,11 +162,7 @@ def _grid(firsts: list[date], keys: list[str], parts: dict[str, pd.DataFrame]) -
     for rows in {id(rows): rows for rows in parts.values()}.values():
         combinations = rows.index.droplevel("period").unique()
         seen |= dict.fromkeys((c if isinstance(c, tuple) else (c,)) for c in combinations)
-    if len(seen) * len(firsts) > MAX_ROWS:
-        raise QueryError(
-            _("This would be {n} rows.").format(n=len(seen) * len(firsts)),
-            hint=_("Take a coarser grain, fewer dimensions or a filter."),
-        )
+    _bearable(len(seen) * len(firsts), MAX_ROWS)
     tuples = [(first, *combination) for first in firsts for combination in seen]
     return (
         pd.MultiIndex.from_tuples(tuples, names=names)

@@ -15,6 +15,7 @@ from workbench.metrics.catalogue import (
     GRAINS,
     Definition,
     Grain,
+    catalogue,
     definition,
     describe,
     dimensions,
@@ -93,6 +94,8 @@ def query(
     known = extents(snapshot)
     cut = replace(cut, period=_bounded(named, asked, snapshot, today))
     board = Board(snapshot, asked, known, today)
+    if compare is not None:
+        board.figures(_earlier(cut, compare))  # first, for groups to have one name in both
     frame, marks = board.frame(cut, each_n)
     whole = board.figures(replace(cut, by=(), grain=None))
     if compare is not None:
@@ -104,7 +107,11 @@ def query(
         "snapshot": snapshot.id,
         "currency": snapshot.base_currency,
         "timezone": snapshot.timezone,
-        "period": {"start": cut.period.start, "end": cut.period.end, "label": named.label()},
+        "period": {
+            "start": cut.period.start,
+            "end": cut.period.end,
+            "label": (named if named.is_all else cut.period).label(),
+        },
         "grain": cut.grain,
         "by": list(cut.by),
         "where": where,
@@ -136,7 +143,7 @@ def statements(
 def _asked(metrics: str | Sequence[str]) -> list[Definition]:
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     if not names:
-        raise QueryError(_("No metric was asked for."), hint=suggest("", ()))
+        raise QueryError(_("No metric was asked for."), hint=suggest("", catalogue()))
     return [definition(name) for name in dict.fromkeys(names)]
 
 
@@ -209,7 +216,8 @@ def _bounded(named: Period, asked: list[Definition], snapshot: Snapshot, today: 
     end = last + timedelta(days=1)
     if any("day" not in grains(metric) for metric in asked):
         first, end = floor_to(first, "month"), next_unit(floor_to(last, "month"), "month")
-    first = named.start if named.start > ALL_START else first
+    if named.start > ALL_START:  # open at its end, and perhaps after everything that is known
+        return Period(named.start, max(end, named.start + timedelta(days=1)), named.name)
     end = named.end if named.end < ALL_END else end
     return Period(min(first, end - timedelta(days=1)), end, named.name)
 

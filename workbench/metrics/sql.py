@@ -124,9 +124,11 @@ def statement(
         grouped.append('"period"')
     for name in cut.by:
         column = model.dimensions[name]
-        selected.append(f'm."{column.column}" AS "dim:{name}"')
-        selected.append(f'CAST(m."{column.key or column.column}" AS VARCHAR) AS "key:{name}"')
-        grouped += [f'"dim:{name}"', f'"key:{name}"']
+        # one group per key; its rows may carry several labels, such as a renamed company's
+        selected.append(f'min(m."{column.column}") AS "dim:{name}"')
+        key = column.key or f'm."{column.column}"'
+        selected.append(f'CAST({key} AS VARCHAR) AS "key:{name}"')
+        grouped.append(f'"key:{name}"')
     for leaf in group:
         condition = f" FILTER (WHERE {leaf.rows})" if leaf.rows else ""
         selected.append(f'{leaf.expression}{condition} AS "value:{leaf.id}"')

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MEMORY_LIMIT = "500MB"
+TABLE_READ = re.compile(r'\b(?:from|join)\s+"?([a-z_]+)')
 _SETTINGS = threading.Lock()
 
 
@@ -64,7 +65,7 @@ class Snapshot:
             if self._connection.execute(locked).fetchone() == (False,):
                 self._connection.execute(f"SET GLOBAL TimeZone = '{self.timezone}'")
                 self._connection.execute("SET lock_configuration = true")
-        self._read: set[str] = set()  # words of the statements that ran
+        self._read: set[str] = set()  # tables that the statements named
 
     @property
     def checked_at(self) -> datetime:
@@ -92,7 +93,7 @@ class Snapshot:
         self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None
     ) -> duckdb.DuckDBPyConnection:
         """Run one statement on a connection of its own (safe from several threads)."""
-        self._read.update(re.findall(r"[a-z_]+", sql.lower()))
+        self._read.update(TABLE_READ.findall(sql.lower()))
         try:
             return self._connection.cursor().execute(sql, params)
         except duckdb.Error as error:
