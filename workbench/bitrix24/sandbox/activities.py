@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from workbench.bitrix24.sandbox.fields import Entity, Field
-from workbench.bitrix24.sandbox.records import old_methods
+from typing import Any
+
+from workbench.bitrix24.sandbox.fields import Entity, Field, Row
+from workbench.bitrix24.sandbox.methods import Call, method
+from workbench.bitrix24.sandbox.records import (
+    add_record,
+    describe,
+    describe_all,
+    old_methods,
+    update_record,
+)
 
 ACTIVITIES = Entity(
     "activities",
@@ -36,10 +45,20 @@ ACTIVITIES = Entity(
         Field("ORIGIN_ID"),
         Field("AUTHOR_ID", "user", readonly=True),
         Field("EDITOR_ID", "user", readonly=True),
+        Field("PROVIDER_PARAMS", "json", empty=[]),
+        Field("PROVIDER_DATA"),
         Field("RESULT_MARK", "integer", default=0),
-        Field("SETTINGS", "json"),
-        Field("COMMUNICATIONS", "json", hidden=True),
-        Field("FILES", "json", hidden=True),
+        Field("RESULT_VALUE", "double"),
+        Field("RESULT_SUM", "double"),
+        Field("RESULT_CURRENCY_ID"),
+        Field("RESULT_STATUS", "integer", empty="0"),
+        Field("RESULT_STREAM", "integer", empty="0"),
+        Field("RESULT_SOURCE_ID"),
+        Field("AUTOCOMPLETE_RULE", "integer", empty="0"),
+        Field("IS_INCOMING_CHANNEL", "char", readonly=True, empty="N"),
+        Field("SETTINGS", "json", empty=[]),
+        Field("COMMUNICATIONS", "json", hidden=True, multiple=True),
+        Field("FILES", "json", hidden=True, multiple=True),
     ),
     event="ACTIVITY",
     created="CREATED",
@@ -50,3 +69,58 @@ ACTIVITIES = Entity(
 )
 
 old_methods(ACTIVITIES, "crm.activity")
+
+# What stands beside an activity's own fields, as the portal describes it.
+BESIDE = {
+    "BINDINGS": Field("BINDINGS", "crm_activity_binding", readonly=True, multiple=True),
+    "COMMUNICATIONS": Field(
+        "COMMUNICATIONS", "crm_activity_communication", required=True, multiple=True
+    ),
+    "FILES": Field("FILES", "diskfile", multiple=True),
+    "WEBDAV_ELEMENTS": Field("WEBDAV_ELEMENTS", "diskfile", multiple=True),
+}
+
+
+@method("crm.activity.fields", scope="crm")
+def activity_fields(call: Call) -> dict[str, Row]:
+    """The fields of an activity, with what it is bound to and talks to."""
+    beside = {name: describe(field) for name, field in BESIDE.items()}
+    beside["WEBDAV_ELEMENTS"]["isDeprecated"] = True
+    return {**describe_all(call.state.fields("activities")), **beside}
+
+
+def _addressed(call: Call) -> None:
+    """Give every communication of a write its id and its form: text, as the portal keeps it."""
+    fields = call.get("fields")
+    for key in [k for k in fields or () if str(k).upper() == "COMMUNICATIONS"]:
+        given = fields[key]
+        rows = given.values() if isinstance(given, dict) else given
+        if isinstance(rows, str | None):
+            continue
+        fields[key] = [_communication(call, row) for row in rows if isinstance(row, dict)]
+
+
+def _communication(call: Call, given: Row) -> Row:
+    number = given.get("ID")
+    if not number:
+        number = call.state.settings.get("communication", 0) + 1
+        call.state.settings["communication"] = number
+    row: dict[str, Any] = {"ID": str(number)}
+    for name in ("TYPE", "VALUE", "ENTITY_ID", "ENTITY_TYPE_ID"):
+        row[name] = str(given.get(name) or "")
+    row["ENTITY_SETTINGS"] = given.get("ENTITY_SETTINGS") or []
+    return row
+
+
+@method("crm.activity.add", scope="crm")
+def add_activity(call: Call) -> int:
+    """A new activity; answers with its id."""
+    _addressed(call)
+    return add_record(call, ACTIVITIES)
+
+
+@method("crm.activity.update", scope="crm")
+def update_activity(call: Call) -> bool:
+    """Change an activity."""
+    _addressed(call)
+    return update_record(call, ACTIVITIES)

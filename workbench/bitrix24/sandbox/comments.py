@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from workbench.bitrix24.sandbox.methods import Call, Refusal, method
-from workbench.bitrix24.sandbox.records import old_methods
+from workbench.bitrix24.sandbox.records import identity, old_methods, update_record
 from workbench.bitrix24.sandbox.timeline import COMMENTS
 
 old_methods(COMMENTS, "crm.timeline.comment")
+
+
+@method("crm.timeline.comment.update", scope="crm")
+def update_comment(call: Call) -> int:
+    """Change a comment; answers with its id."""
+    update_record(call, COMMENTS)
+    return identity(call)
 
 
 @method("crm.timeline.comment.add", scope="crm")

@@ -7,7 +7,7 @@ from typing import Any
 from workbench.bitrix24.sandbox import crm, rights
 from workbench.bitrix24.sandbox.fields import Entity, Field, Row, old_form
 from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method
-from workbench.bitrix24.sandbox.records import describe_all
+from workbench.bitrix24.sandbox.records import describe, describe_all
 
 CURRENCIES = Entity(
     "currencies",
@@ -25,6 +25,7 @@ CURRENCIES = Entity(
         Field("THOUSANDS_SEP", default="&nbsp;"),
         Field("DECIMALS", "integer", default=2),
         Field("DATE_UPDATE", "datetime", readonly=True),
+        Field("LANG", "json", hidden=True),
     ),
     key="RECORD",
     event="CURRENCY",
@@ -33,6 +34,13 @@ CURRENCIES = Entity(
     created_by="",
     modified_by="",
 )
+
+
+# What a language says about a currency, with what holds if it does not.
+LOCALIZED: dict[str, str | None] = {
+    "FORMAT_STRING": "#", "FULL_NAME": "", "DEC_POINT": ".", "THOUSANDS_SEP": None,
+    "DECIMALS": "2", "THOUSANDS_VARIANT": "C", "HIDE_ZERO": "Y",
+}  # fmt: skip
 
 
 def _currency(call: Call, row: Row) -> Row:
@@ -71,8 +79,9 @@ def list_currencies(call: Call) -> Page:
 
 @method("crm.currency.get", scope="crm")
 def get_currency(call: Call) -> Row:
-    """One currency by its code."""
-    return _currency(call, _one(call))
+    """One currency by its code, with its names and formats by language."""
+    row = _one(call)
+    return {**_currency(call, row), "LANG": row.get("LANG") or {}}
 
 
 @method("crm.currency.base.get", scope="crm")
@@ -95,7 +104,8 @@ def set_base(call: Call) -> bool:
 @method("crm.currency.fields", scope="crm")
 def currency_fields(call: Call) -> dict[str, Row]:
     """The fields of a currency."""
-    return describe_all(CURRENCIES.fields)
+    lang = describe(Field("LANG", "currency_localization", multiple=True))
+    return {**describe_all(CURRENCIES.fields), "LANG": lang}
 
 
 def _values(call: Call) -> Row:
@@ -103,7 +113,19 @@ def _values(call: Call) -> Row:
     names = {
         f.name for f in CURRENCIES.fields if not f.hidden and not f.readonly and f.name != "BASE"
     }
-    return {k: v for k, v in given.items() if k in names}
+    values = {k: v for k, v in given.items() if k in names}
+    if isinstance(given.get("LANG"), dict):
+        values["LANG"] = {
+            str(language): {name: _localized(name, formats) for name in LOCALIZED}
+            for language, formats in given["LANG"].items()
+            if isinstance(formats, dict)
+        }
+    return values
+
+
+def _localized(name: str, given: Row) -> str | None:
+    value = given.get(name, LOCALIZED[name])
+    return None if value is None else str(value)
 
 
 @method("crm.currency.add", scope="crm")

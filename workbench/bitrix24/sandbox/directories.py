@@ -11,6 +11,7 @@ from workbench.bitrix24.sandbox.filters import BadFilter, where
 from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method, page
 from workbench.bitrix24.sandbox.records import (
     Selection,
+    describe,
     describe_all,
     identity,
     ordering,
@@ -169,11 +170,7 @@ def category_fields(call: Call) -> Row:
     """The fields of a funnel."""
     _typed(call)
     shown = [f for f in CATEGORIES.fields if not f.hidden]
-    return {
-        "fields": {
-            f.camel: value for f, value in zip(shown, describe_all(shown).values(), strict=True)
-        }
-    }
+    return {"fields": {f.camel: describe(f, upper=True) for f in shown}}
 
 
 @method("crm.dealcategory.list", scope="crm")
@@ -258,7 +255,8 @@ def get_status(call: Call) -> Row:
 @method("crm.status.fields", scope="crm")
 def status_fields(call: Call) -> dict[str, Row]:
     """The fields of an entry."""
-    return describe_all(STATUSES.fields)
+    extra = describe(Field("EXTRA", "crm_status_extra"))
+    return {**describe_all(STATUSES.fields), "EXTRA": extra}
 
 
 @method("crm.status.add", scope="crm")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from workbench.bitrix24.sandbox import crm, links, rights
+from workbench.bitrix24.sandbox import crm, links, rights, stages
 from workbench.bitrix24.sandbox.fields import Entity, Field, Row, camel, universal_form
 from workbench.bitrix24.sandbox.filters import BadFilter, where
 from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method
@@ -23,8 +23,26 @@ if TYPE_CHECKING:
 
 IMPORTABLE = ("created", "modified", "created_by", "modified_by", "moved_by")
 
-# Fields of a deal that the portal names and always leaves empty.
-DISABLED = ("isWork", "isWon", "isLose", "receivedAmount", "lostAmount", "hasProducts")
+# Fields that the portal names and always leaves empty.
+DISABLED = {
+    "deals": (
+        "isWork", "isWon", "isLose", "receivedAmount", "lostAmount", "hasProducts", "productId",
+        "dateCreateShort", "dateModifyShort", "begindateShort", "closedateShort", "eventDate",
+        "eventDateShort", "eventId", "eventDescription", "webformId", "searchContent", "orderStage",
+    ),
+    "leads": (
+        "dateCreateShort", "dateModifyShort", "isConvert", "productId", "shortName", "login",
+        "searchContent", "skype", "icq",
+    ),
+}  # fmt: skip
+# A lead also has its multifields one by one: the field, which of them, of what type.
+SINGLE = {
+    "phoneMobile": ("PHONE", "MOBILE"), "phoneWork": ("PHONE", "WORK"),
+    "phoneMailing": ("PHONE", "MAILING"), "emailHome": ("EMAIL", "HOME"),
+    "emailWork": ("EMAIL", "WORK"), "emailMailing": ("EMAIL", "MAILING"),
+    "imol": ("IM", "OPENLINE"), "email": ("EMAIL", ""), "phone": ("PHONE", ""),
+}  # fmt: skip
+OBSERVED = ("leads", "deals", "DYNAMICITEM")  # entities, or those of this event, with observers
 
 
 def entity_of(call: Call) -> Entity:
@@ -126,10 +144,20 @@ def _complete(state: State, entity: Entity, rows: list[Row], asked: Any) -> None
                     for multi in MULTI
                     for v in extra.get(multi) or ()
                 ]
-            if entity.name == "deals":
+            if entity.name in OBSERVED or entity.event in OBSERVED:
                 row["observers"] = extra.get("OBSERVERS") or []
-                row.update(dict.fromkeys(DISABLED))
+            if entity.name in DISABLED:
+                row.update(dict.fromkeys(DISABLED[entity.name]))
+            if entity.name == "leads":
+                row["webformId"] = 0
+                row.update({n: _first(extra, *which) for n, which in SINGLE.items()})
             row["entityTypeId"] = entity.type_id
+
+
+def _first(extra: Mapping[str, Any], multi: str, kind: str) -> str:
+    """The first value of a multifield that has this type (any if empty), or an empty text."""
+    values = extra.get(multi) or ()
+    return next((str(v["VALUE"]) for v in values if not kind or v["VALUE_TYPE"] == kind), "")
 
 
 def universal_row(call: Call, entity: Entity, record: int) -> Row:
@@ -365,4 +393,17 @@ def delete_item(call: Call) -> list[Any]:
 def fields_of_item(call: Call) -> Row:
     """The fields of one type by their universal names."""
     entity = entity_of(call)
-    return {"fields": {n: describe(f, upper=True) for n, f in names_of(call, entity).items()}}
+    described = {n: describe(f, upper=True) for n, f in names_of(call, entity).items()}
+    if entity.event == "DYNAMICITEM":
+        funnel = stages.default_category(call.state, entity.type_id)
+        for name in ("stageId", "previousStageId"):
+            described[name]["statusType"] = entity.stages_of.format(category=funnel)
+    link = links.link_of(entity)
+    if link and not link.mirrored:
+        kind = f"crm_{link.column.removesuffix('_ID').lower()}"
+        described[camel(link.column)]["isDeprecated"] = True
+        for name in (link.ids, link.column.replace("_ID", "S")):
+            described[camel(name)] = describe(Field(name, kind, multiple=True), upper=True)
+    if entity.name in OBSERVED or entity.event in OBSERVED:
+        described["observers"] = describe(Field("OBSERVERS", "user", multiple=True), upper=True)
+    return {"fields": described}

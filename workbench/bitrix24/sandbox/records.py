@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.state import State
 
 MULTI = ("PHONE", "EMAIL", "WEB", "IM", "LINK")
+PARENT_TYPES = {"crm_lead": 1, "crm_deal": 2, "crm_contact": 3, "crm_company": 4, "crm_quote": 7}
 SELECTABLE_HIDDEN = ("crm_multifield", "json")
 
 
@@ -328,6 +329,10 @@ def describe(field: Field, *, upper: bool = False) -> Row:
         "isDynamic": field.dynamic,
         "title": field.title,
     }
+    if field.type in PARENT_TYPES and field.name.endswith(f"{field.type[4:].upper()}_ID"):
+        result["settings"] = {"parentEntityTypeId": PARENT_TYPES[field.type]}
+        if field.name == "MYCOMPANY_ID":
+            result["settings"] |= {"isMyCompany": True, "isEmbeddedEditorEnabled": True}
     if field.status:
         result["statusType"] = field.status
     if field.settings:
@@ -346,6 +351,24 @@ def describe_all(fields: Sequence[Field]) -> dict[str, Row]:
     """The answer of an old ``fields`` method."""
     shown = (f for f in fields if not f.hidden or f.type == "crm_multifield")
     return {f.name: describe(f) for f in shown}
+
+
+def with_links(entity: Entity, described: dict[str, Row]) -> dict[str, Row]:
+    """Descriptions with the field that takes all linked contacts (or companies) at once."""
+    link = links.link_of(entity)
+    if link is None:
+        return described
+    kind = f"crm_{link.column.removesuffix('_ID').lower()}"
+    if link.mirrored:
+        return {**described, link.column: describe(Field(link.column, kind, multiple=True))}
+    result: dict[str, Row] = {}
+    for name, description in described.items():
+        result[name] = description
+        if name == link.column:
+            description["isDeprecated"] = True
+            description.pop("settings", None)
+            result[link.ids] = describe(Field(link.ids, kind, multiple=True))
+    return result
 
 
 def old_methods(entity: Entity, prefix: str, scope: str = "crm") -> None:
@@ -375,4 +398,4 @@ def old_methods(entity: Entity, prefix: str, scope: str = "crm") -> None:
 
     @method(f"{prefix}.fields", scope=scope)
     def fields_of(call: Call) -> dict[str, Row]:
-        return describe_all(call.state.fields(entity.name))
+        return with_links(entity, describe_all(call.state.fields(entity.name)))

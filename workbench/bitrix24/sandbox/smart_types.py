@@ -87,6 +87,24 @@ def _sent(row: Row) -> Row:
     }
 
 
+def _bound(row: Row) -> Row:
+    """What one smart process is linked with; the list of them leaves it out."""
+    client = (row.get("FLAGS") or {}).get("isClientEnabled", "Y")
+    parents = [
+        {"entityTypeId": kind, "isChildrenListEnabled": "Y", "isPredefined": "Y"} for kind in (3, 4)
+    ]
+    return {
+        **_sent(row),
+        "relations": {"parent": parents if client == "Y" else [], "child": []},
+        "linkedUserFields": {
+            "CALENDAR_EVENT|UF_CRM_CAL_EVENT": "N",
+            "TASKS_TASK|UF_CRM_TASK": "Y",
+            "TASKS_TASK_TEMPLATE|UF_CRM_TASK": "N",
+        },
+        "customSections": [],
+    }
+
+
 @method("crm.type.list", scope="crm")
 def list_types(call: Call) -> Page:
     """The smart processes."""
@@ -105,13 +123,13 @@ def _one(call: Call, column: str, number: int | None) -> Row:
 @method("crm.type.get", scope="crm")
 def get_type(call: Call) -> Row:
     """One smart process by its id."""
-    return {"type": _sent(_one(call, "ID", call.number("id")))}
+    return {"type": _bound(_one(call, "ID", call.number("id")))}
 
 
 @method("crm.type.getByEntityTypeId", scope="crm")
 def get_by_type(call: Call) -> Row:
     """One smart process by its entityTypeId."""
-    return {"type": _sent(_one(call, "ENTITY_TYPE_ID", call.number("entityTypeId")))}
+    return {"type": _bound(_one(call, "ENTITY_TYPE_ID", call.number("entityTypeId")))}
 
 
 def _administrator(call: Call) -> None:
@@ -139,7 +157,7 @@ def create_type(call: Call) -> Row:
         )
     except (ValueError, TypeError):
         raise Refusal("BX_INVALID_VALUE", "Invalid value of entityTypeId") from None
-    return {"type": _sent(_one(call, "ENTITY_TYPE_ID", number))}
+    return {"type": _bound(_one(call, "ENTITY_TYPE_ID", number))}
 
 
 @method("crm.type.update", scope="crm")
@@ -157,8 +175,8 @@ def update_type(call: Call) -> Row:
 
 
 @method("crm.type.delete", scope="crm")
-def delete_type(call: Call) -> None:
-    """Delete a smart process that has no items."""
+def delete_type(call: Call) -> list[Any]:
+    """Delete a smart process that has no items; the answer is an empty list."""
     _administrator(call)
     row = _one(call, "ID", call.number("id"))
     type_id = row["ENTITY_TYPE_ID"]
@@ -167,3 +185,4 @@ def delete_type(call: Call) -> None:
     call.state.delete("types", row["ID"])
     call.state.delete_where("categories", {"ENTITY_TYPE_ID": type_id})
     call.state.by_type.pop(type_id, None)
+    return []

@@ -40,7 +40,26 @@ OWNERS = {
     "lead": "CRM_LEAD", "deal": "CRM_DEAL", "contact": "CRM_CONTACT", "company": "CRM_COMPANY",
     "quote": "CRM_QUOTE",
 }  # fmt: skip
+MESSAGES = ("ERROR_MESSAGE", "HELP_MESSAGE")
 LABELS = ("EDIT_FORM_LABEL", "LIST_COLUMN_LABEL", "LIST_FILTER_LABEL")
+
+
+# What a definition of this type says where nobody said otherwise.
+SETTINGS: dict[str, Row] = {
+    "string": {"SIZE": 20, "ROWS": 1, "REGEXP": "", "MIN_LENGTH": 0, "MAX_LENGTH": 0,
+               "DEFAULT_VALUE": ""},
+    "integer": {"SIZE": 20, "MIN_VALUE": 0, "MAX_VALUE": 0, "DEFAULT_VALUE": ""},
+    "double": {"PRECISION": 2, "SIZE": 20, "MIN_VALUE": 0, "MAX_VALUE": 0, "DEFAULT_VALUE": ""},
+    "boolean": {"DEFAULT_VALUE": 0, "DISPLAY": "CHECKBOX", "LABEL": ["", ""], "LABEL_CHECKBOX": ""},
+    "date": {"DEFAULT_VALUE": {"TYPE": "NONE", "VALUE": ""}},
+    "datetime": {"DEFAULT_VALUE": {"TYPE": "NONE", "VALUE": ""}},
+    "enumeration": {"DISPLAY": "LIST", "LIST_HEIGHT": 1, "CAPTION_NO_VALUE": "",
+                    "SHOW_NO_VALUE": "Y"},
+}  # fmt: skip
+
+
+def _settings(row: Row) -> Row:
+    return {**SETTINGS.get(row["USER_TYPE_ID"], {}), **(row.get("SETTINGS") or {})}
 
 
 def _sent(row: Row, *, languages: bool | str) -> Row:
@@ -60,14 +79,15 @@ def _sent(row: Row, *, languages: bool | str) -> Row:
                 "IS_SEARCHABLE",
             )
         },
-        "SETTINGS": row.get("SETTINGS") or {},
+        "SETTINGS": _settings(row),
     }
     labels = row.get("LABELS") or {}
-    for name in LABELS:
+    for name in (*LABELS, *MESSAGES):
+        texts = labels if name in LABELS else dict.fromkeys(labels, "")
         if languages is True:
-            result[name] = labels
+            result[name] = texts
         elif languages:
-            result[name] = labels.get(languages) or None
+            result[name] = texts.get(languages) or None
     if row["USER_TYPE_ID"] == "enumeration":
         result["LIST"] = [
             {k: str(v) if k in ("ID", "SORT") else v for k, v in item.items()}
@@ -245,31 +265,44 @@ def types_of_fields(call: Call) -> list[Row]:
 # -- userfieldconfig.*: the same definitions in the universal form ------------------------
 
 
-def _config(row: Row) -> Row:
+def _config(row: Row, language: str | None = None) -> Row:
+    """A definition in the universal form; ``language`` "" leaves labels out, None takes all."""
     labels = row.get("LABELS") or {}
+    if language is not None:
+        labels = {k: v for k, v in labels.items() if k == language}
+    unsaid = dict.fromkeys(labels) or None
     result: Row = {
-        "id": row["ID"],
+        "id": str(row["ID"]),
         "entityId": row["ENTITY_ID"],
         "fieldName": row["FIELD_NAME"],
         "userTypeId": row["USER_TYPE_ID"],
         "xmlId": row["XML_ID"],
-        "sort": row["SORT"],
+        "sort": str(row["SORT"] if row["SORT"] is not None else 100),
         "multiple": row["MULTIPLE"],
         "mandatory": row["MANDATORY"],
         "showFilter": row["SHOW_FILTER"],
         "showInList": row["SHOW_IN_LIST"],
         "editInList": row["EDIT_IN_LIST"],
         "isSearchable": row["IS_SEARCHABLE"],
-        "settings": row.get("SETTINGS") or {},
-        "editFormLabel": labels,
+        "settings": _settings(row),
     }
+    if language != "":
+        result |= {
+            "languageId": {k: k for k in labels},
+            "editFormLabel": labels,
+            "listColumnLabel": unsaid,
+            "listFilterLabel": unsaid,
+            "errorMessage": unsaid,
+            "helpMessage": unsaid,
+        }
     if row["USER_TYPE_ID"] == "enumeration":
         result["enum"] = [
             {
-                "id": o["ID"],
+                "id": str(o["ID"]),
+                "userFieldId": str(row["ID"]),
                 "value": o["VALUE"],
                 "def": o["DEF"],
-                "sort": o["SORT"],
+                "sort": str(o["SORT"]),
                 "xmlId": o["XML_ID"],
             }
             for o in row.get("LIST") or []
@@ -296,7 +329,10 @@ def list_configs(call: Call) -> Page:
         "userTypeId": "USER_TYPE_ID",
     }
     kept = {names[k]: v for k, v in filter.items() if k in names}
-    answer = page(call, [_config(row) for row in call.state.find("user_fields", kept)])
+    asked = call.get("select")
+    language = str(asked.get("language") or "") if isinstance(asked, dict) else ""
+    found = [_config(row, language) for row in call.state.find("user_fields", kept)]
+    answer = page(call, found)
     answer.result = {"fields": answer.result}
     return answer
 

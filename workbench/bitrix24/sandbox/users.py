@@ -10,6 +10,17 @@ from workbench.bitrix24.sandbox.fields import Entity, Field, Row, old_form
 from workbench.bitrix24.sandbox.filters import BadFilter, where
 from workbench.bitrix24.sandbox.methods import PAGE, Call, Page, Refusal, method, start_of
 
+# Seldom filled; a user's answer leaves out what was never set.
+PERSONAL = (
+    "PROFESSION", "WWW", "PHOTO", "ICQ", "FAX", "PAGER", "STREET", "STATE", "ZIP", "COUNTRY",
+    "MAILBOX", "NOTES",
+)  # fmt: skip
+WORK = (
+    "COMPANY", "DEPARTMENT", "WWW", "FAX", "PAGER", "STREET", "MAILBOX", "CITY", "STATE", "ZIP",
+    "COUNTRY", "PROFILE", "LOGO", "NOTES",
+)  # fmt: skip
+SELDOM = {*(f"PERSONAL_{part}" for part in PERSONAL), *(f"WORK_{part}" for part in WORK)}
+
 USERS = Entity(
     "users",
     (
@@ -35,6 +46,10 @@ USERS = Entity(
         Field("UF_DEPARTMENT", "json"),
         Field("UF_PHONE_INNER"),
         Field("USER_TYPE", default="employee"),
+        Field("LAST_ACTIVITY_DATE"),
+        Field("TIMESTAMP_X", "json"),
+        *(Field(f"PERSONAL_{part}") for part in PERSONAL),
+        *(Field(f"WORK_{part}") for part in WORK),
         Field("IS_ADMIN", "char", default="N", hidden=True),
         Field("CRM_RIGHTS", default="all", hidden=True),
     ),
@@ -72,7 +87,15 @@ def _user(call: Call, row: Row) -> Row:
         if field.name == "UF_DEPARTMENT":
             result[field.name] = row.get(field.name) or []
             continue
+        if field.name == "TIMESTAMP_X":
+            result[field.name] = {}  # an object that the portal fails to write, in every answer
+            continue
         value = row.get(field.name)
+        if value is None and field.name in SELDOM:
+            continue
+        if value is None and field.name == "LAST_ACTIVITY_DATE":
+            result[field.name] = {}
+            continue
         stored = names[field.name](value) if value is not None else None
         form = old_form(field, call.state.clock)
         result[field.name] = stored if form is None else form(stored)
@@ -162,7 +185,7 @@ def search_users(call: Call) -> Page:
 @method("user.fields", scope="user")
 def user_fields(call: Call) -> dict[str, str]:
     """The fields of a user with their titles."""
-    return {f.name: f.title for f in USERS.fields if not f.hidden}
+    return {"TITLE": "Title", **{f.name: f.title for f in USERS.fields if not f.hidden}}
 
 
 def _administrator(call: Call) -> None:

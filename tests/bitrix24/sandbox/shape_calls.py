@@ -1,0 +1,430 @@
+"""For each REST method a call that gets as much of an answer as the documentation's example has."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+OLD = ("crm.lead", "crm.deal", "crm.contact", "crm.company", "crm.quote")
+PHONE = [{"VALUE": "+33 1 40 00 00 00", "VALUE_TYPE": "WORK"}]
+EMAIL = [{"VALUE": "a@atelier.example", "VALUE_TYPE": "WORK"}]
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
+READ_ONLY = {
+    "ID", "DATE_CREATE", "DATE_MODIFY", "MOVED_TIME", "MOVED_BY_ID", "CREATED_BY_ID",
+    "MODIFY_BY_ID", "LAST_ACTIVITY_TIME", "LAST_ACTIVITY_BY", "ASSIGNED_BY_ID", "COMPANY_ID",
+    "CONTACT_ID", "STAGE_ID", "STATUS_ID", "CATEGORY_ID", "PHOTO", "LOGO", "TYPE_ID",
+}  # fmt: skip
+
+
+class World:
+    """A portal filled over HTTP as the calls need it; every record is made at first use."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.number = 0
+
+    def result(self, method: str, params: Any = None) -> Any:
+        answer = self.client.call(method, params)
+        body = answer.json()
+        assert "result" in body, f"{method} {params}: {answer.status_code} {body}"
+        return body["result"]
+
+    def next(self) -> int:
+        self.number += 1
+        return self.number
+
+    def add(self, family: str, example: Any = None) -> int:
+        """A new record through ``FAMILY.add``; its id."""
+        result = self.result(f"{family}.add", CALLS[f"{family}.add"](self, example))
+        return identifier(result)
+
+    @cached_property
+    def contact(self) -> int:
+        return self.add("crm.contact")
+
+    @cached_property
+    def company(self) -> int:
+        return self.add("crm.company")
+
+    @cached_property
+    def deal(self) -> int:
+        deal = self.add("crm.deal")
+        self.result("crm.deal.productrows.set", {"id": deal, "rows": [row()]})
+        return deal
+
+    @cached_property
+    def user(self) -> int:
+        return self.add("user")
+
+    @cached_property
+    def type(self) -> int:
+        """A smart process's entityTypeId."""
+        found = self.result("crm.type.add", CALLS["crm.type.add"](self, None))
+        return int(found["type"]["entityTypeId"])
+
+
+def identifier(result: Any) -> int:
+    """The id in the answer of an ``add``."""
+    if isinstance(result, dict):
+        inner = next((v for v in result.values() if isinstance(v, dict)), result)
+        return int(inner.get("id") or inner["ID"])
+    return int(result)
+
+
+def row() -> dict[str, Any]:
+    return {
+        "PRODUCT_NAME": "Lampe", "PRICE": 120.5, "QUANTITY": 2, "MEASURE_CODE": 796,
+        "MEASURE_NAME": "pcs", "TAX_RATE": 20, "TAX_INCLUDED": "Y", "DISCOUNT_RATE": 5,
+    }  # fmt: skip
+
+
+def values_of(example: Any) -> dict[str, Any]:
+    """The example's own record as fields of a new one, so that the kinds can be compared."""
+    found = (example or {}).get("result")
+    if isinstance(found, list) and found:
+        found = found[0]
+    if not isinstance(found, dict):
+        return {}
+    return {
+        name: value
+        for name, value in found.items()
+        if name not in READ_ONLY
+        and not name.startswith(("UF_", "PARENT_ID_"))
+        and isinstance(value, str)
+        and value
+    }
+
+
+def names_of(example: Any) -> list[str]:
+    """The fields that the example's rows have: it was asked for these."""
+    rows = (example or {}).get("result")
+    if isinstance(rows, dict):
+        rows = next((v for v in rows.values() if isinstance(v, list)), None)
+    if isinstance(rows, list) and rows and isinstance(rows[0], dict):
+        return list(dict.fromkeys(name for each in rows for name in each))
+    return []
+
+
+Params = Callable[[World, Any], Any]
+CALLS: dict[str, Params] = {}
+
+
+def nothing(_w: World, _e: Any) -> Any:
+    return {}
+
+
+def person(w: World, example: Any) -> dict[str, Any]:
+    fields = {"NAME": "Ann", "LAST_NAME": "Lee", "PHONE": PHONE, "EMAIL": EMAIL}
+    return {"fields": {**values_of(example), **fields, "IM": [{"VALUE": "x", "VALUE_TYPE": "OTHER"}]}}
+
+
+def _old() -> None:
+    def lead(w: World, e: Any) -> Any:
+        return person(w, e) | {"fields": {**person(w, e)["fields"], "TITLE": f"Lead {w.next()}"}}
+
+    def deal(w: World, e: Any) -> Any:
+        return {
+            "fields": {
+                **values_of(e), "TITLE": f"Deal {w.next()}", "COMPANY_ID": w.company,
+                "CONTACT_IDS": [w.contact], "OPPORTUNITY": 100, "TYPE_ID": "SALE",
+            }
+        }  # fmt: skip
+
+    def company(w: World, e: Any) -> Any:
+        return {"fields": {**values_of(e), "TITLE": f"Company {w.next()}", "PHONE": PHONE,
+                           "EMAIL": EMAIL}}  # fmt: skip
+
+    def quote(w: World, e: Any) -> Any:
+        return {"fields": {**values_of(e), "TITLE": "Quote", "COMPANY_ID": w.company,
+                           "CONTACT_IDS": [w.contact]}}  # fmt: skip
+
+    CALLS.update(
+        {
+            "crm.lead.add": lead, "crm.deal.add": deal, "crm.contact.add": person,
+            "crm.company.add": company, "crm.quote.add": quote,
+        }
+    )  # fmt: skip
+    for family in OLD:
+        CALLS[f"{family}.fields"] = nothing
+        CALLS[f"{family}.get"] = lambda w, e, f=family: {"id": w.add(f, e)}
+        CALLS[f"{family}.delete"] = lambda w, e, f=family: {"id": w.add(f)}
+        CALLS[f"{family}.update"] = lambda w, e, f=family: {
+            "id": w.add(f), "fields": {"COMMENTS": "changed"}
+        }  # fmt: skip
+        CALLS[f"{family}.list"] = lambda w, e, f=family: {
+            "filter": {"ID": w.add(f, e)}, "select": names_of(e) or ["*", "UF_*"]
+        }  # fmt: skip
+        _user_fields(family)
+        _links(family)
+        CALLS[f"{family}.productrows.set"] = lambda w, e, f=family: {"id": w.add(f), "rows": [row()]}
+        CALLS[f"{family}.productrows.get"] = lambda w, e, f=family: {"id": with_rows(w, f)}
+
+
+def with_rows(w: World, family: str) -> int:
+    number = w.add(family)
+    w.result(f"{family}.productrows.set", {"id": number, "rows": [row()]})
+    return number
+
+
+def _user_fields(family: str) -> None:
+    def add(w: World, e: Any) -> Any:
+        example = (e or {}).get("result")
+        kind = "string"
+        if isinstance(example, list) and example:
+            example = example[0]
+        if isinstance(example, dict):
+            kind = example.get("USER_TYPE_ID") or "string"
+        fields = {
+            "FIELD_NAME": f"SHAPE_{w.next()}", "USER_TYPE_ID": kind, "SORT": 100,
+            "EDIT_FORM_LABEL": {"en": "Shape", "fr": "Forme"}, "MULTIPLE": "N",
+            "SETTINGS": {"DEFAULT_VALUE": "x"} if kind == "string" else {},
+        }  # fmt: skip
+        if kind == "enumeration":
+            fields["LIST"] = [{"VALUE": "One"}, {"VALUE": "Two", "DEF": "Y"}]
+        return {"fields": fields}
+
+    full = f"{family}.userfield"
+    CALLS[f"{full}.add"] = add
+    CALLS[f"{full}.get"] = lambda w, e: {"id": w.add(full, e)}
+    CALLS[f"{full}.delete"] = lambda w, e: {"id": w.add(full)}
+    CALLS[f"{full}.update"] = lambda w, e: {"id": w.add(full), "fields": {"SORT": 300}}
+    CALLS[f"{full}.list"] = lambda w, e: {"filter": {"ID": w.add(full, e), "LANG": "en"}}
+
+
+def _links(family: str) -> None:
+    other = "company" if family == "crm.contact" else "contact"
+    full = f"{family}.{other}"
+    key = f"{other.upper()}_ID"
+
+    def one(w: World, _e: Any) -> Any:
+        return {"id": w.add(family), "fields": {key: getattr(w, other), "SORT": 10}}
+
+    def linked(w: World, _e: Any) -> Any:
+        params = one(w, None)
+        w.result(f"{full}.add", params)
+        return params
+
+    CALLS[f"{full}.fields"] = nothing
+    CALLS[f"{full}.add"] = one
+    CALLS[f"{full}.delete"] = linked
+    CALLS[f"{full}.items.get"] = lambda w, e: {"id": linked(w, e)["id"]}
+    CALLS[f"{full}.items.delete"] = lambda w, e: {"id": linked(w, e)["id"]}
+    CALLS[f"{full}.items.set"] = lambda w, e: {
+        "id": w.add(family), "items": [{key: getattr(w, other), "SORT": 10}]
+    }  # fmt: skip
+
+
+_old()
+
+
+def activity(w: World, example: Any) -> Any:
+    return {
+        "fields": {
+            "OWNER_TYPE_ID": 2, "OWNER_ID": w.deal, "TYPE_ID": 2, "SUBJECT": "A call",
+            "START_TIME": "2026-03-01T10:00:00+01:00", "END_TIME": "2026-03-01T10:30:00+01:00",
+            "COMPLETED": "N", "PRIORITY": 2, "RESPONSIBLE_ID": 1, "DIRECTION": 2,
+            "DESCRIPTION": "", "DESCRIPTION_TYPE": 1,
+            "COMMUNICATIONS": [
+                {"VALUE": "+33 1", "ENTITY_ID": w.contact, "ENTITY_TYPE_ID": 3, "TYPE": "PHONE"}
+            ],
+        }
+    }  # fmt: skip
+
+
+def todo(w: World, _e: Any) -> Any:
+    return {
+        "ownerTypeId": 2, "ownerId": w.deal, "deadline": "2026-12-01T10:00:00+01:00",
+        "title": "To do", "description": "Call back", "responsibleId": 1,
+    }  # fmt: skip
+
+
+def category(w: World, _e: Any) -> Any:
+    return {"entityTypeId": 2, "fields": {"name": f"Funnel {w.next()}", "sort": 500}}
+
+
+def currency(w: World, _e: Any) -> Any:
+    code = "X" + chr(65 + w.next() // 26 % 26) + chr(65 + w.number % 26)
+    lang = {"en": {"FULL_NAME": "Coin", "DECIMALS": 2, "FORMAT_STRING": "# c", "DEC_POINT": ".",
+                   "THOUSANDS_VARIANT": "C", "HIDE_ZERO": "N"}}  # fmt: skip
+    return {"fields": {"CURRENCY": code, "AMOUNT": 2, "AMOUNT_CNT": 1, "SORT": 300, "LANG": lang}}
+
+
+def new_currency(w: World) -> str:
+    params = currency(w, None)
+    w.result("crm.currency.add", params)
+    return params["fields"]["CURRENCY"]
+
+
+def status(w: World, _e: Any) -> Any:
+    return {
+        "fields": {"ENTITY_ID": "DEAL_STAGE", "STATUS_ID": f"S{w.next()}", "NAME": "Shape",
+                   "SORT": 600, "COLOR": "#112233", "SEMANTICS": "F"}
+    }  # fmt: skip
+
+
+def comment(w: World, _e: Any) -> Any:
+    return {
+        "fields": {"ENTITY_ID": w.deal, "ENTITY_TYPE": "deal", "COMMENT": "Said",
+                   "FILES": [["1.png", PNG]]}
+    }  # fmt: skip
+
+
+def smart_type(w: World, _e: Any) -> Any:
+    return {
+        "fields": {
+            "title": f"Process {w.next()}", "isCategoriesEnabled": "Y", "isStagesEnabled": "Y",
+            "isClientEnabled": "Y", "isLinkWithProductsEnabled": "Y", "isObserversEnabled": "Y",
+            "isBeginCloseDatesEnabled": "Y", "isSourceEnabled": "Y", "isUseInUserfieldEnabled": "Y",
+            "isMycompanyEnabled": "Y", "isAutomationEnabled": "Y", "isBizProcEnabled": "Y",
+        }
+    }  # fmt: skip
+
+
+def type_id(w: World) -> int:
+    return int(w.result("crm.type.add", smart_type(w, None))["type"]["id"])
+
+
+def field_config(w: World, e: Any) -> Any:
+    result = (e or {}).get("result") or {}
+    example = result.get("field") or (result.get("fields") or [{}])[0] if isinstance(result, dict) else {}
+    kind = example.get("userTypeId") or "enumeration"
+    field: dict[str, Any] = {
+        "entityId": "CRM_DEAL", "fieldName": f"UF_CRM_SHAPE_{w.next()}", "userTypeId": kind,
+        "editFormLabel": {"en": "Shape", "fr": "Forme"}, "multiple": "Y",
+    }  # fmt: skip
+    if kind == "enumeration":
+        field["enum"] = [{"value": "One"}, {"value": "Two", "def": "Y"}]
+    return {"moduleId": "crm", "field": field}
+
+
+def item(w: World, e: Any) -> Any:
+    given = (((e or {}).get("result") or {}).get("item") or {}) if isinstance(e, dict) else {}
+    kind = int(given.get("entityTypeId") or 1)
+    fields = {
+        "title": f"Item {w.next()}", "opportunity": 999.9, "currencyId": "EUR",
+        "companyId": w.company, "contactId": w.contact, "sourceId": "WEB", "sourceDescription": "", "comments": "x",
+        "name": "Ann", "lastName": "Lee", "birthdate": "2000-01-01", "opened": "Y",
+        "fm": {"0": {"valueType": "WORK", "value": "+33 1", "typeId": "PHONE"}},
+    }  # fmt: skip
+    return {"entityTypeId": kind if kind < 128 else w.type, "fields": fields}
+
+
+def item_id(w: World, e: Any = None) -> dict[str, Any]:
+    params = item(w, e)
+    made = w.result("crm.item.add", params)["item"]["id"]
+    return {"entityTypeId": params["entityTypeId"], "id": made}
+
+
+def product_row(w: World, _e: Any) -> Any:
+    return {
+        "fields": {"ownerType": "D", "ownerId": w.deal, "productName": "Lampe", "price": 99.5,
+                   "quantity": 2, "taxRate": 20, "taxIncluded": "Y", "measureCode": 796}
+    }  # fmt: skip
+
+
+def colleague(w: World, _e: Any) -> Any:
+    return {
+        "EMAIL": f"u{w.next()}@atelier.example", "NAME": "Bo", "LAST_NAME": "Li",
+        "UF_DEPARTMENT": [1], "WORK_POSITION": "Sales", "PERSONAL_MOBILE": "+33 6",
+        "PERSONAL_CITY": "Lyon", "PERSONAL_BIRTHDAY": "1990-01-01", "PERSONAL_GENDER": "F",
+    }  # fmt: skip
+
+
+def one_of(family: str, key: str = "id", **more: Any) -> Params:
+    return lambda w, e: {key: w.add(family, e), **more}
+
+
+CALLS |= {
+    "crm.activity.add": activity,
+    "crm.activity.fields": nothing,
+    "crm.activity.get": one_of("crm.activity"),
+    "crm.activity.delete": one_of("crm.activity"),
+    "crm.activity.update": one_of("crm.activity", fields={"SUBJECT": "Other"}),
+    "crm.activity.list": lambda w, e: {
+        "filter": {"ID": w.add("crm.activity")}, "select": names_of(e) or ["*"]
+    },
+    "crm.activity.todo.add": todo,
+    "crm.category.add": category,
+    "crm.category.fields": lambda w, e: {"entityTypeId": 2},
+    "crm.category.get": one_of("crm.category", entityTypeId=2),
+    "crm.category.delete": one_of("crm.category", entityTypeId=2),
+    "crm.category.update": one_of("crm.category", entityTypeId=2, fields={"sort": 700}),
+    "crm.category.list": lambda w, e: {"entityTypeId": 2},
+    "crm.currency.add": currency,
+    "crm.currency.fields": nothing,
+    "crm.currency.get": lambda w, e: {"id": new_currency(w)},
+    "crm.currency.delete": lambda w, e: {"id": new_currency(w)},
+    "crm.currency.update": lambda w, e: {"id": new_currency(w), "fields": {"AMOUNT": 3}},
+    "crm.currency.list": nothing,
+    "crm.currency.base.get": nothing,
+    "crm.currency.base.set": lambda w, e: {"id": "EUR"},
+    "crm.enum.ownertype": lambda w, e: {"_": w.type},
+    "crm.status.add": status,
+    "crm.status.fields": nothing,
+    "crm.status.get": one_of("crm.status"),
+    "crm.status.delete": one_of("crm.status"),
+    "crm.status.update": one_of("crm.status", fields={"NAME": "Other"}),
+    "crm.status.list": lambda w, e: {"filter": {"ID": w.add("crm.status")}},
+    "crm.status.entity.items": lambda w, e: {"entityId": "DEAL_STAGE"},
+    "crm.status.entity.types": nothing,
+    "crm.settings.mode.get": nothing,
+    "crm.stagehistory.list": lambda w, e: {
+        "entityTypeId": 1 if "STATUS_ID" in names_of(e) else 2,
+        "filter": {"OWNER_ID": w.add("crm.lead" if "STATUS_ID" in names_of(e) else "crm.deal")},
+    },
+    "crm.timeline.comment.add": comment,
+    "crm.timeline.comment.fields": nothing,
+    "crm.timeline.comment.get": one_of("crm.timeline.comment"),
+    "crm.timeline.comment.delete": one_of("crm.timeline.comment"),
+    "crm.timeline.comment.update": one_of("crm.timeline.comment", fields={"COMMENT": "Other"}),
+    "crm.timeline.comment.list": lambda w, e: {
+        "filter": {"ENTITY_ID": w.deal, "ENTITY_TYPE": "deal", "ID": w.add("crm.timeline.comment")},
+        "select": names_of(e),
+    },
+    "crm.type.add": smart_type,
+    "crm.type.get": lambda w, e: {"id": type_id(w)},
+    "crm.type.delete": lambda w, e: {"id": type_id(w)},
+    "crm.type.update": lambda w, e: {"id": type_id(w), "fields": {"title": "Other"}},
+    "crm.type.list": lambda w, e: {"filter": {"id": type_id(w)}},
+    "crm.type.getbyentitytypeid": lambda w, e: {"entityTypeId": w.type},
+    "crm.userfield.types": nothing,
+    "crm.item.add": item,
+    "crm.item.import": item,
+    "crm.item.get": item_id,
+    "crm.item.delete": item_id,
+    "crm.item.update": lambda w, e: {**item_id(w, e), "fields": {"title": "Other"}},
+    "crm.item.fields": lambda w, e: {"entityTypeId": w.type},
+    "crm.item.list": lambda w, e: {
+        "entityTypeId": 1, "filter": {"id": item_id(w)["id"]}, "select": names_of(e) or ["*"]
+    },
+    "crm.item.productrow.add": product_row,
+    "crm.item.productrow.fields": nothing,
+    "crm.item.productrow.get": one_of("crm.item.productrow"),
+    "crm.item.productrow.delete": one_of("crm.item.productrow"),
+    "crm.item.productrow.update": one_of("crm.item.productrow", fields={"price": 5}),
+    "crm.item.productrow.list": lambda w, e: {
+        "filter": {"=ownerType": "D", "=ownerId": w.deal, "=id": w.add("crm.item.productrow")}
+    },
+    "crm.item.productrow.set": lambda w, e: {
+        "ownerType": "D", "ownerId": w.add("crm.deal"),
+        "productRows": [{"productName": "Lampe", "price": 10.5, "quantity": 1}],
+    },
+    "crm.item.productrow.getavailableforpayment": lambda w, e: {"ownerType": "D", "ownerId": w.deal},
+    "user.add": colleague,
+    "user.current": nothing,
+    "user.fields": nothing,
+    "user.get": lambda w, e: {"ID": w.user},
+    "user.search": lambda w, e: {"FILTER": {"ID": w.user}},
+    "user.update": lambda w, e: {"ID": w.user, "WORK_POSITION": "Head"},
+    "userfieldconfig.add": field_config,
+    "userfieldconfig.get": one_of("userfieldconfig", moduleId="crm"),
+    "userfieldconfig.delete": one_of("userfieldconfig", moduleId="crm"),
+    "userfieldconfig.update": one_of("userfieldconfig", moduleId="crm", field={"sort": 300}),
+    "userfieldconfig.list": lambda w, e: {
+        "moduleId": "crm", "filter": {"id": w.add("userfieldconfig", e)},
+        "select": {"0": "*", "language": "en"},
+    },
+    "voximplant.statistic.get": nothing,
+}  # fmt: skip
