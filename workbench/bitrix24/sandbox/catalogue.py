@@ -93,7 +93,7 @@ from workbench.bitrix24.sandbox.disk import DISK_OBJECTS, STORAGES
 from workbench.bitrix24.sandbox.invoices import INVOICES
 from workbench.bitrix24.sandbox.leads import LEADS
 from workbench.bitrix24.sandbox.links import TABLES as LINKS
-from workbench.bitrix24.sandbox.messages import MESSAGES
+from workbench.bitrix24.sandbox.messages import CHATS, MESSAGES
 from workbench.bitrix24.sandbox.products import PRODUCT_ROWS, PRODUCTS
 from workbench.bitrix24.sandbox.quotes import QUOTES
 from workbench.bitrix24.sandbox.smart_processes import TYPES
@@ -107,6 +107,6 @@ ENTITIES = (
     LEADS, DEALS, CONTACTS, COMPANIES, QUOTES, INVOICES, TYPES,
     *LINKS, PRODUCTS, PRODUCT_ROWS, STAGE_HISTORY,
     CATEGORIES, STATUSES, CURRENCIES, USER_FIELDS,
-    USERS, DEPARTMENTS, ACTIVITIES, COMMENTS, TASKS, CALLS, REGISTERED_CALLS, LINES, MESSAGES,
-    STORAGES, DISK_OBJECTS,
+    USERS, DEPARTMENTS, ACTIVITIES, COMMENTS, TASKS,
+    CALLS, REGISTERED_CALLS, LINES, CHATS, MESSAGES, STORAGES, DISK_OBJECTS,
 )  # fmt: skip

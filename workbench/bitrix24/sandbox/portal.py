@@ -38,7 +38,7 @@ EXTENSIONS = ("applications", "events", "placements", "processes", "pages", "dis
 SUBJECTS = (
     "portal_methods", "items", "directories", "smart_types", "link_methods", "todos",
     "product_rows", "old_product_rows", "notifications", "comments", "disk_methods",
-    "external_calls",
+    "external_calls", "chats",
 )  # fmt: skip
 
 
