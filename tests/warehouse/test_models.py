@@ -8,8 +8,9 @@ import pytest
 from handmade import Rows, directories, fill, made_rows, make_snapshot
 
 from workbench.bitrix24.entities import ENTITIES
+from workbench.errors import ConfigurationError
 from workbench.warehouse.checks import declared_checks, run_checks, unparsed_counts
-from workbench.warehouse.models import models, staging
+from workbench.warehouse.models import TESTS, models, read_model, staging
 from workbench.warehouse.publish import publish
 from workbench.warehouse.snapshots import Snapshot
 from workbench.warehouse.store import Store
@@ -65,16 +66,24 @@ def test_every_model_declares_its_grain_and_a_unique_key():
     for model in models():
         assert model.header.get("grain") and model.header.get("title"), model.name
         assert model.tests.get("unique"), model.name
-    assert len(declared_checks()) > 60
+    kinds = {check.rule for check in declared_checks()}
+    assert kinds == set(TESTS) and len(declared_checks()) > 60
+
+
+def test_a_test_of_an_unknown_kind_is_refused(tmp_path):
+    file = tmp_path / "deals.sql"
+    file.write_text("-- title: Deals\n-- tests:\n--   true: [amount > 0]\nSELECT 1")
+    with pytest.raises(ConfigurationError, match=r"deals\.sql: there is no test True"):
+        read_model(file)
 
 
 def test_a_broken_rule_is_counted(tmp_path):
-    from workbench.warehouse.checks import Check, Outcome
-
-    with company(tmp_path, deals=[deal(1), deal(2, OPPORTUNITY="-5")]) as snapshot:
-        check = Check("deals", "true", "amount >= 0", "SELECT 1 FROM deals WHERE NOT amount >= 0")
-        row = snapshot.execute(f"SELECT count(*) FROM ({check.query})").fetchone()
-        assert not Outcome(check, row[0]).passed
+    strange = deal(2, STAGE_SEMANTIC_ID="X")  # neither open nor won nor lost
+    with company(tmp_path, deals=[deal(1), strange], deal_products=[]) as snapshot:
+        broken = [
+            (o.check.rule, o.check.subject, o.broken) for o in run_checks(snapshot) if o.broken
+        ]
+        assert ("accepted", "semantics (P, S, F)", 1) in broken
 
 
 def test_counts_agree_with_the_raw_rows(snapshot):
@@ -291,6 +300,43 @@ def test_a_value_that_does_not_parse_is_kept_flagged_and_counted(tmp_path):
     with Store.open(tmp_path / "warehouse") as store:
         kept = store.connection.execute("SELECT OPPORTUNITY FROM raw.deals WHERE _id = 2")
         assert kept.fetchone() == ("many",)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["infinity", "-infinity", "290000-01-01T00:00:00+00:00", "0202-05-01T10:00:00+01:00", "epoch?"],
+)
+def test_a_moment_that_no_calendar_shows_stops_no_snapshot(tmp_path, moment):
+    won = {"STAGE_ID": "WON", "STAGE_SEMANTIC_ID": "S"}
+    deals = [deal(1), deal(2, **won, MOVED_TIME=moment, CLOSEDATE=moment), deal(3)]
+    with company(tmp_path, deals=[*deals, deal(4, DATE_CREATE=moment)]) as snapshot:
+        found = snapshot.query("SELECT * FROM deals ORDER BY deal_id")
+        assert list(found.deal_id) == [1, 2, 3]
+        assert found.closed_on[1].date() == date(2026, 1, 10)  # the last change stands in
+        assert found.expected_close_on.isna().all()
+        flagged = {(field, count) for _entity, field, count, _value in unparsed_counts(snapshot)}
+        assert flagged == {("CLOSEDATE", 1), ("DATE_CREATE", 1), ("MOVED_TIME", 1)}
+
+
+def test_money_beyond_all_bounds_stops_no_snapshot_and_fails_a_check(tmp_path):
+    most = "9999999999999999.99"
+    deals = [deal(1, CURRENCY_ID="CHF", OPPORTUNITY=most), deal(2), deal(3, CURRENCY_ID="XXX")]
+    sold = [{"id": n, "ownerId": 2, "price": 5, "quantity": q} for n, q in [(1, "1e300"), (2, 2)]]
+    with company(tmp_path, deals=deals, deal_products=sold) as snapshot:
+        found = snapshot.query("SELECT amount_base FROM deals ORDER BY deal_id")
+        assert found.amount_base.isna().tolist() == [True, False, True]
+        assert snapshot.execute("SELECT sum(amount) FROM deal_products").fetchone() == (10,)
+        broken = {o.check.subject: o.broken for o in run_checks(snapshot) if not o.passed}
+        assert broken == {"amount_base IS NOT NULL OR coalesce(amount, 0) = 0": 2}
+
+
+def test_spend_of_a_source_that_the_portal_lacks_goes_under_the_name_of_its_leads(tmp_path):
+    rows = made_rows(deals=30)
+    rows["statuses"] = [row for row in rows["statuses"] if row["STATUS_ID"] != "ADVERTISING"]
+    with make_snapshot(tmp_path, rows) as snapshot:
+        spent = snapshot.query("SELECT DISTINCT source FROM marketing_spend").source
+        leads = snapshot.query("SELECT DISTINCT source FROM leads").source
+        assert "ADVERTISING" in set(spent) & set(leads)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ class Check:
     """One declared test: the table, what must hold, and the query for rows that break it."""
 
     table: str
-    rule: str  # unique, not_null, accepted, references, true
+    rule: str  # one of models.TESTS
     subject: str
     query: str
 
@@ -30,7 +30,7 @@ class Check:
             "not_null": _("{subject} is never empty"),
             "accepted": _("{subject} has an accepted value"),
             "references": _("{subject} exists in the other table"),
-            "true": _("holds: {subject}"),
+            "holds": _("holds: {subject}"),
         }
         return sentences[self.rule].format(subject=self.subject)
 
@@ -81,10 +81,10 @@ def checks_of(model: Model) -> Iterator[Check]:
             f"{key} → {other}",
             f"SELECT {key} FROM {table} ANTI JOIN {other} USING ({key}) WHERE {present}",  # noqa: S608
         )
-    for condition in tests.get("true", []):
+    for condition in tests.get("holds", []):
         yield Check(
             table,
-            "true",
+            "holds",
             condition,
             f"SELECT 1 FROM {table} WHERE NOT coalesce({condition}, true)",  # noqa: S608
         )

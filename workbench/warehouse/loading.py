@@ -148,9 +148,17 @@ class Loading:
                 _("WORKBENCH_TIMEZONE: there is no time zone {name}.").format(name=timezone),
                 hint=_("Name one like Europe/Paris."),
             )
+        if not timezone and self._zone_stands():
+            return
         known = [zone for zone in (self.store.info("timezone"), self._user_zone) if zone]
         moments = [*written_moments(self.store), self._clock]
         self._know("timezone", timezone or zone_of(moments, known))
+
+    def _zone_stands(self) -> bool:
+        """Whether nothing has come that could speak against the known zone (spares a scan)."""
+        known = self.store.info("timezone")
+        changed = self.store.info("unpublished") == "Y"
+        return bool(known) and not changed and fits(known, [self._clock])
 
     def _touch(self) -> None:
         """Note that the next snapshot will differ from the last one."""

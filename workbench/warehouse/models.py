@@ -17,10 +17,13 @@ from typing import Any
 
 import yaml
 
+from workbench.errors import ConfigurationError
+
 HERE = Path(__file__).parent
 CAST = re.compile(r'\bas_(int|money|number|time|date|link)\("?(\w+)"?\)')
 RAW = re.compile(r"\braw\.(\w+)")
 MODEL = re.compile(r"\bsnapshot\.(\w+)")
+TESTS = ("unique", "not_null", "accepted", "references", "holds")
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Model:
 
     @property
     def tests(self) -> dict[str, Any]:
-        """Declared tests: unique, not_null, accepted, references, true."""
+        """Declared tests, by their kind (one of `TESTS`)."""
         return self.header.get("tests") or {}
 
     @property
@@ -66,6 +69,9 @@ def read_model(file: Path) -> Model:
     for key_name, text in prose.items():
         joined = "\n".join(text)
         header[key_name] = yaml.safe_load(joined) if key_name == "tests" else joined.strip()
+    unknown = [kind for kind in header.get("tests") or {} if kind not in TESTS]
+    if unknown:
+        raise ConfigurationError(f"{file.name}: there is no test {unknown[0]}")
     return Model(file.stem, "\n".join(lines[len(header_lines) :]), header)
 
 

@@ -11,6 +11,8 @@ from sqlglot import exp
 from workbench.errors import QueryError
 from workbench.i18n import _
 
+TABLE_FUNCTIONS = {"range", "generate_series", "generateseries", "unnest"}
+
 
 def only_select(sql: str) -> str:
     """Return ``sql`` as DuckDB's text of one query.
@@ -41,6 +43,3 @@ def only_select(sql: str) -> str:
         elif isinstance(source, exp.Identifier) and set(source.name) & set("./\\*:"):
             raise QueryError(_("{name} cannot be read from here.").format(name=source.name))
     return query.sql(dialect="duckdb")
-
-
-TABLE_FUNCTIONS = {"range", "generate_series", "generateseries", "unnest"}

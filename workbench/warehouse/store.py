@@ -18,7 +18,7 @@ from typing import IO, Any
 import duckdb
 import pyarrow as pa
 
-from workbench.bitrix24.entities import ENTITIES, Entity
+from workbench.bitrix24.entities import ENTITIES
 from workbench.errors import SyncRunning, WarehouseError
 from workbench.i18n import _
 
@@ -34,7 +34,6 @@ CREATE TABLE IF NOT EXISTS state.progress (
     entity VARCHAR,
     status VARCHAR NOT NULL,        -- complete, partial, stale, denied, failed, not loaded
     frontier BIGINT,                -- full load under way: every id up to here is committed
-    target BIGINT,                  -- … and it ends here
     watermark VARCHAR,              -- changes up to this moment of the portal's clock are in
     compared_on DATE,               -- last comparison of the id sets
     last_sync TIMESTAMPTZ,
@@ -59,7 +58,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def same(names: Sequence[str]) -> str:
+def differs(names: Sequence[str]) -> str:
     """Return the condition under which a stored row ``t`` differs from a staged one ``s``."""
     return " OR ".join(f"t.{quoted(name)} IS DISTINCT FROM s.{quoted(name)}" for name in names)
 
@@ -70,7 +69,6 @@ class Progress:
 
     status: str = "not loaded"
     frontier: int | None = None
-    target: int | None = None
     watermark: str | None = None
     compared_on: date | None = None
     last_sync: datetime | None = None
@@ -206,7 +204,7 @@ class Store:
             update = ", ".join(f"{quoted(name)} = s.{quoted(name)}" for name in names)
             result = self.connection.execute(
                 f"MERGE INTO raw.{quoted(entity)} AS t USING ({query}) AS s ON t._id = s._id"  # noqa: S608
-                f" WHEN MATCHED AND ({same(names)}) THEN UPDATE SET {update}"
+                f" WHEN MATCHED AND ({differs(names)}) THEN UPDATE SET {update}"
                 f" WHEN NOT MATCHED THEN INSERT (_id, {columns}) VALUES (s._id, {values})"
             ).fetchone()
         return int(result[0]) if result else 0
@@ -323,7 +321,7 @@ class Store:
     def progress(self, entity: str, source: str = "bitrix24") -> Progress:
         """Return how far an entity is loaded."""
         row = self.connection.execute(
-            "SELECT status, frontier, target, watermark, compared_on, last_sync, missing"
+            "SELECT status, frontier, watermark, compared_on, last_sync, missing"
             " FROM state.progress WHERE source = ? AND entity = ?",
             [source, entity],
         ).fetchone()
@@ -332,13 +330,13 @@ class Store:
     def save(self, entity: str, progress: Progress, source: str = "bitrix24") -> None:
         """Store how far an entity is loaded."""
         self.connection.execute(
-            "INSERT OR REPLACE INTO state.progress VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO state.progress (source, entity, status, frontier, watermark,"
+            " compared_on, last_sync, missing) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 source,
                 entity,
                 progress.status,
                 progress.frontier,
-                progress.target,
                 progress.watermark,
                 progress.compared_on,
                 progress.last_sync,
@@ -384,8 +382,3 @@ class Store:
             [day],
         ).fetchone()
         return int(result[0]) if result else 0
-
-
-def entities_named(names: Sequence[str]) -> list[Entity]:
-    """Return the catalogue's entries with these names, in the catalogue's order."""
-    return [entity for entity in ENTITIES if entity.name in names]

@@ -25,7 +25,7 @@ SELECT
     won.first_won_on,
     won.last_won_on,
     coalesce(won.won_deals, 0) AS won_deals,
-    CAST(coalesce(won.won_amount_base, 0) AS DECIMAL(18, 2)) AS won_amount_base
+    TRY_CAST(coalesce(won.won_amount_base, 0) AS DECIMAL(18, 2)) AS won_amount_base
 FROM staging.companies AS companies
 LEFT JOIN won USING (company_id)
 LEFT JOIN staging.statuses AS types

@@ -13,7 +13,7 @@ SELECT
     coalesce(rows_.product, products.product) AS product,
     rows_.price,
     rows_.quantity,
-    CAST(rows_.price * rows_.quantity AS DECIMAL(18, 2)) AS amount
+    TRY_CAST(rows_.price * rows_.quantity AS DECIMAL(18, 2)) AS amount
 FROM staging.deal_products AS rows_
 SEMI JOIN snapshot.deals AS deals USING (deal_id)
 LEFT JOIN snapshot.products AS products USING (product_id)

@@ -9,7 +9,7 @@
 --   unique: [history_id]
 --   not_null: [history_id, deal_id, pipeline_id, stage_id, semantics, entered_at, entered_on]
 --   references: {deal_id: deals, "pipeline_id, stage_id": stages}
---   true: ["(left_at IS NULL) = (days IS NULL)", "days IS NULL OR days >= 0 OR left_at >= entered_at"]
+--   holds: ["(left_at IS NULL) = (days IS NULL)", "days IS NULL OR days >= 0 OR left_at >= entered_at"]
 WITH entries AS (
     SELECT history.history_id, history.deal_id, history.pipeline_id, history.stage_id,
         history.entered_at

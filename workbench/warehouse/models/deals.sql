@@ -12,7 +12,8 @@
 --   not_null: [deal_id, pipeline_id, stage_id, semantics, is_open, created_at, created_on, modified_at]
 --   accepted: {semantics: [P, S, F], rate_basis: [base, observed, later]}
 --   references: {"pipeline_id, stage_id": stages}
---   true: ["is_open = (closed_on IS NULL)", "is_open::INT + is_won::INT + is_lost::INT = 1"]
+--   holds: ["is_open = (closed_on IS NULL)", "is_open::INT + is_won::INT + is_lost::INT = 1",
+--     "amount_base IS NOT NULL OR coalesce(amount, 0) = 0"]
 WITH entries AS (
     SELECT deal_id, stage_id, max(entered_at) AS entered_at
     FROM staging.deal_history
@@ -52,7 +53,7 @@ SELECT
     closed.semantics = 'F' AS is_lost,
     closed.amount,
     closed.currency,
-    CAST(closed.amount * rates.rate AS DECIMAL(18, 2)) AS amount_base,
+    TRY_CAST(closed.amount * rates.rate AS DECIMAL(18, 2)) AS amount_base,
     rates.basis AS rate_basis,
     closed.created_at,
     local_day(closed.created_at) AS created_on,

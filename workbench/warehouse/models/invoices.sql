@@ -7,7 +7,7 @@
 --   unique: [invoice_id]
 --   not_null: [invoice_id, stage_id, semantics, created_at, created_on]
 --   accepted: {semantics: [P, S, F]}
---   true: ["paid_on IS NULL OR semantics = 'S'"]
+--   holds: ["paid_on IS NULL OR semantics = 'S'", "amount_base IS NOT NULL OR coalesce(amount, 0) = 0"]
 WITH invoices AS (
     SELECT
         invoices.*,
@@ -26,7 +26,7 @@ SELECT
     invoices.company_id,
     invoices.amount,
     invoices.currency,
-    CAST(invoices.amount * rates.rate AS DECIMAL(18, 2)) AS amount_base,
+    TRY_CAST(invoices.amount * rates.rate AS DECIMAL(18, 2)) AS amount_base,
     invoices.stage_id,
     invoices.stage,
     invoices.semantics,

@@ -8,7 +8,7 @@
 --   unique: [lead_id]
 --   not_null: [lead_id, semantics, created_at, created_on]
 --   accepted: {semantics: [P, S, F]}
---   true: ["is_open = (closed_on IS NULL)"]
+--   holds: ["is_open = (closed_on IS NULL)", "amount_base IS NOT NULL OR coalesce(amount, 0) = 0"]
 WITH entries AS (
     SELECT lead_id, status_id, max(entered_at) AS entered_at
     FROM staging.lead_history
@@ -60,7 +60,7 @@ SELECT
     leads.utm_campaign,
     leads.amount,
     leads.currency,
-    CAST(leads.amount * rates.rate AS DECIMAL(18, 2)) AS amount_base
+    TRY_CAST(leads.amount * rates.rate AS DECIMAL(18, 2)) AS amount_base
 FROM leads
 LEFT JOIN staging.rate_periods AS rates
     ON rates.currency = leads.currency

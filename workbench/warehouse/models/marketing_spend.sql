@@ -5,14 +5,14 @@
 --   first day of the month
 -- tests:
 --   unique: ["month, channel"]
---   not_null: [month, channel]
---   true: ["amount_base >= 0", "clicks >= 0", "impressions >= 0"]
+--   not_null: [month, channel, amount_base]
+--   holds: ["amount_base >= 0", "clicks >= 0", "impressions >= 0"]
 SELECT
     spend.month,
     spend.channel,
     spend.source_id,
-    origins.status AS source,
-    CAST(spend.spend * rates.rate AS DECIMAL(18, 2)) AS amount_base,
+    coalesce(origins.status, spend.source_id) AS source,
+    TRY_CAST(spend.spend * rates.rate AS DECIMAL(18, 2)) AS amount_base,
     spend.clicks,
     spend.impressions
 FROM external.marketing_spend AS spend

@@ -4,7 +4,7 @@
 -- tests:
 --   unique: ["currency, observed_on"]
 --   not_null: [currency, rate, observed_on]
---   true: ["rate > 0"]
+--   holds: ["rate > 0"]
 SELECT currency, rate, observed_on
 FROM state.observed_rates
 ORDER BY currency, observed_on

@@ -4,10 +4,13 @@
 CREATE OR REPLACE MACRO as_int(x) AS TRY_CAST(x AS BIGINT);
 CREATE OR REPLACE MACRO as_money(x) AS TRY_CAST(x AS DECIMAL(18, 2));
 CREATE OR REPLACE MACRO as_number(x) AS TRY_CAST(x AS DOUBLE);
+-- Days outside 1900 to 2199 are typing mistakes, and some of them no calendar can show.
+CREATE OR REPLACE MACRO plausible(x) AS
+    CASE WHEN x >= '1900-01-01' AND x < '2200-01-01' THEN x END;
 -- A moment without an offset is meant in the portal's time zone (the session's).
-CREATE OR REPLACE MACRO as_time(x) AS TRY_CAST(x AS TIMESTAMPTZ);
+CREATE OR REPLACE MACRO as_time(x) AS plausible(TRY_CAST(x AS TIMESTAMPTZ));
 -- Dates come as YYYY-MM-DD or as midnight-like moments of the server: the written day counts.
-CREATE OR REPLACE MACRO as_date(x) AS TRY_CAST(substr(x, 1, 10) AS DATE);
+CREATE OR REPLACE MACRO as_date(x) AS plausible(TRY_CAST(substr(x, 1, 10) AS DATE));
 CREATE OR REPLACE MACRO as_flag(x) AS coalesce(lower(x) IN ('y', '1', 'true'), false);
 -- A link that is not set comes as 0 as often as it comes empty.
 CREATE OR REPLACE MACRO as_link(x) AS nullif(TRY_CAST(x AS BIGINT), 0);
