@@ -96,6 +96,19 @@ def test_the_same_month_and_channel_twice_is_refused(tmp_path):
     )
 
 
+def test_an_amount_cut_in_two_by_its_own_comma_is_refused(tmp_path):
+    text = "month,channel,spend\n2026-01,SEO,5\n2026-01,Google Ads,1,200.50\n"
+    assert problems(tmp_path, text) == "spend.csv, row 3: more cells than the header has."
+    assert (
+        len(read(tmp_path, "month,channel,spend\n2026-01,SEO,5,,\n").rows) == 1
+    )  # only empty ones
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path):
+    text = "month,channel,spend,spend\n2026-01,SEO,5,6\n"
+    assert problems(tmp_path, text) == "spend.csv, row 1: column spend is there twice."
+
+
 def test_all_problems_are_listed_up_to_a_bound(tmp_path):
     message = problems(tmp_path, HEADER + "x,SEO,1,EUR,,\n" * 60)
     assert len(message.splitlines()) == 21
@@ -190,6 +203,7 @@ def test_without_a_file_the_portal_is_the_only_source(tmp_path):
         ("sources:\n  x: {kind: csv, path: ../a.csv}", "inside the home folder"),
         ("sources:\n  x: {kind: csv, path: a.csv, columns: {cost: c}}", "unknown column cost"),
         ("sources:\n  x: {kind: csv, path: a.csv, delimiter: '|'}", "delimiter"),
+        ("sources:\n  ads: {kind: csv, path: a.csv}", "is called marketing_spend"),
         ("- a\n- b", "sources.yml"),
         ("text", "sources.yml"),
         ("a: !!python/object/apply:os.system [ls]", "not valid YAML"),
@@ -199,6 +213,21 @@ def test_a_mistake_in_the_file_is_named(tmp_path, text, said):
     with pytest.raises(ConfigurationError) as caught:
         declared(tmp_path, text)
     assert said in str(caught.value) and "sources.yml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x: {kind: ftp}", "sources.yml, sources.x : doit être parmi 'bitrix24', 'csv'"),
+        ("x: {path: a.csv}", "sources.yml, sources.x : manque"),
+        ("x: {kind: csv, path: /a.csv}", "sources.x.csv.path : le chemin doit"),
+        ("x: {kind: bitrix24, colour: red}", "colour : cette clé n’existe pas"),
+    ],
+)
+def test_a_mistake_in_the_file_is_told_in_french(tmp_path, text, said):
+    with use_language("fr"), pytest.raises(ConfigurationError) as caught:
+        declared(tmp_path, "sources:\n  " + text)
+    assert said in str(caught.value).replace("\u202f", " ")
 
 
 def test_an_unknown_source_is_told_with_the_known_ones(tmp_path):

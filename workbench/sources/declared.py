@@ -12,6 +12,7 @@ from workbench.errors import ConfigurationError, QueryError
 from workbench.i18n import _
 from workbench.settings import settings
 
+SPEND = "marketing_spend"
 SPEND_COLUMNS = ("month", "channel", "spend", "currency", "clicks", "impressions")
 
 
@@ -78,6 +79,19 @@ class Sources(BaseModel):
 
     sources: dict[str, Source]
 
+    @field_validator("sources")
+    @classmethod
+    def one_spend_file(cls, value: dict[str, Source]) -> dict[str, Source]:
+        """Refuse a spend file under another name: there is one table for it."""
+        for name, source in value.items():
+            if isinstance(source, SpendSource) and name != SPEND:
+                raise ValueError(
+                    _("{name}: a CSV file holds marketing spend and is called {spend}").format(
+                        name=name, spend=SPEND
+                    )
+                )
+        return value
+
 
 def sources_file() -> Path:
     """Return where the sources are declared."""
@@ -113,8 +127,25 @@ def read_sources(file: Path | None = None) -> dict[str, PortalSource | SpendSour
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise ConfigurationError(
-            _("{file}, {key}: {reason}").format(file=file.name, key=key, reason=first["msg"])
+            _("{file}, {key}: {reason}").format(file=file.name, key=key, reason=reason(first))
         ) from error
+
+
+def reason(error: Any) -> str:
+    """Say what is wrong with a value (one of pydantic's error details) in the reader's language."""
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "value_error":
+            return str(context["error"])
+        case "missing" | "union_tag_not_found":
+            return _("missing")
+        case "extra_forbidden":
+            return _("there is no such key")
+        case "literal_error":
+            return _("must be one of {values}").format(values=context["expected"])
+        case "union_tag_invalid":
+            return _("must be one of {values}").format(values=context["expected_tags"])
+    return str(error["msg"])
 
 
 def pick(

@@ -18,13 +18,14 @@ from pathlib import Path
 
 from workbench.errors import SourceError
 from workbench.i18n import _, ngettext
-from workbench.sources.declared import SpendSource
+from workbench.sources.declared import SPEND_COLUMNS, SpendSource
 
 SHOWN = 20  # problems listed of one file
 LARGEST = 20 * 1024 * 1024  # bytes; a few years of spend are some kilobytes
 MONTH = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
 REQUIRED = ("month", "channel", "spend")
 HIGHEST = Decimal(10) ** 15
+BEYOND = "\0"  # stands among a row's cells if it has more of them than the header
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,11 @@ def parse_count(text: str) -> int | None:
 
 
 def open_rows(file: Path, source: SpendSource) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (row number, cells by the file's column names); raises `SourceError`."""
+    """Yield (row number, cells by the file's column names); raises `SourceError`.
+
+    Row numbers are a spreadsheet's: the header is 1. `BEYOND` is among the names of a row that is
+    longer than the header.
+    """
     try:
         if file.stat().st_size > LARGEST:
             raise SourceError(_("{file} is too large to be a spend file.").format(file=file.name))
@@ -124,6 +129,13 @@ def open_rows(file: Path, source: SpendSource) -> Iterator[tuple[int, dict[str, 
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=source.delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
+        twice = [name for name in SPEND_COLUMNS if header.count(source.column(name)) > 1]
+        if twice:
+            raise SourceError(
+                _("{file}, row 1: column {name} is there twice.").format(
+                    file=file.name, name=source.column(twice[0])
+                )
+            )
         missing = [source.column(name) for name in REQUIRED if source.column(name) not in header]
         if missing:
             raise SourceError(
@@ -134,7 +146,10 @@ def open_rows(file: Path, source: SpendSource) -> Iterator[tuple[int, dict[str, 
             )
         for number, cells in enumerate(reader, 2):
             if any(cell.strip() for cell in cells):
-                yield number, dict(zip(header, (cell.strip() for cell in cells), strict=False))
+                row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+                if any(cell.strip() for cell in cells[len(header) :]):
+                    row[BEYOND] = ""  # an amount with a comma that is not quoted, mostly
+                yield number, row
     except csv.Error as error:
         raise SourceError(
             _("{file}, row {row}: not a CSV row ({reason}).").format(
@@ -155,6 +170,13 @@ def read_spend(
     problems: list[str] = []
     seen: dict[tuple[date, str], int] = {}
     for number, cells in open_rows(file, source):
+        if BEYOND in cells:
+            problems.append(
+                _("{file}, row {row}: more cells than the header has.").format(
+                    file=file.name, row=number
+                )
+            )
+            continue
         found = len(problems)
 
         def cell(name: str, cells: dict[str, str] = cells) -> str:
