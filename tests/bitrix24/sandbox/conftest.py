@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sandbox_portal import SMALL_COMPANY
 
 
 @dataclass
@@ -43,6 +44,19 @@ class Client:
     def webhook(self, user: int, scopes: list[str] | None = None) -> "Client":
         url = self.control("webhooks", {"user_id": user, "scopes": scopes})["url"]
         return Client(url, self.base, self.http)
+
+    def application(self, scopes: str) -> dict[str, Any]:
+        """A local application's pair and the tokens of user 1, by the code flow."""
+        handler = "http://127.0.0.1:9/app"
+        given = {"TITLE": "A", "SCOPE": scopes, "HANDLER": handler, "INSTALL": handler}
+        pair = self.result("sandbox.application.add", given)
+        back = self.http.get(
+            f"{self.base}/oauth/authorize/", params={"client_id": pair["client_id"], "state": "s"}
+        )
+        code = httpx.URL(back.headers["location"]).params["code"]
+        grant = {**pair, "grant_type": "authorization_code", "code": code}
+        tokens = self.http.get(f"{self.base}/oauth/token/", params=grant).json()
+        return {**pair, **tokens, "code": code}
 
 
 @dataclass
@@ -145,6 +159,13 @@ def refusal(answer: httpx.Response) -> tuple[int, Any]:
 def refused() -> Callable[[httpx.Response], tuple[int, Any]]:
     """The status and code of an error answer."""
     return refusal
+
+
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A portal with the small company in it, to be written to."""
+    with serving(tmp_path_factory.mktemp("furnished"), *SMALL_COMPANY) as client:
+        yield client
 
 
 class _Leading(socketserver.BaseRequestHandler):

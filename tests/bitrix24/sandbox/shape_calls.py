@@ -18,6 +18,10 @@ READ_ONLY = {
 }  # fmt: skip
 
 
+# What only an application may do.
+AS_APPLICATION = ("telephony.externalcall.", "telephony.externalline.")
+
+
 class World:
     """A portal filled over HTTP as the calls need it; every record is made at first use."""
 
@@ -25,8 +29,15 @@ class World:
         self.client = client
         self.number = 0
 
+    def call(self, method: str, params: Any = None) -> Any:
+        """Call as the method wants it: through the webhook, or as an application."""
+        if not method.startswith(AS_APPLICATION):
+            return self.client.call(method, params)
+        given = {**(params or {}), "auth": self.token}
+        return self.client.http.post(f"{self.client.base}/rest/{method}", json=given)
+
     def result(self, method: str, params: Any = None) -> Any:
-        answer = self.client.call(method, params)
+        answer = self.call(method, params)
         body = answer.json()
         assert "result" in body, f"{method} {params}: {answer.status_code} {body}"
         return body["result"]
@@ -39,6 +50,10 @@ class World:
         """A new record through ``FAMILY.add``; its id."""
         result = self.result(f"{family}.add", CALLS[f"{family}.add"](self, example))
         return identifier(result)
+
+    @cached_property
+    def token(self) -> str:
+        return str(self.client.application("crm,telephony")["access_token"])
 
     @cached_property
     def contact(self) -> int:
@@ -117,7 +132,9 @@ def nothing(_w: World, _e: Any) -> Any:
 
 def person(w: World, example: Any) -> dict[str, Any]:
     fields = {"NAME": "Ann", "LAST_NAME": "Lee", "PHONE": PHONE, "EMAIL": EMAIL}
-    return {"fields": {**values_of(example), **fields, "IM": [{"VALUE": "x", "VALUE_TYPE": "OTHER"}]}}
+    return {
+        "fields": {**values_of(example), **fields, "IM": [{"VALUE": "x", "VALUE_TYPE": "OTHER"}]}
+    }
 
 
 def _old() -> None:
@@ -158,7 +175,10 @@ def _old() -> None:
         }  # fmt: skip
         _user_fields(family)
         _links(family)
-        CALLS[f"{family}.productrows.set"] = lambda w, e, f=family: {"id": w.add(f), "rows": [row()]}
+        CALLS[f"{family}.productrows.set"] = lambda w, e, f=family: {
+            "id": w.add(f),
+            "rows": [row()],
+        }
         CALLS[f"{family}.productrows.get"] = lambda w, e, f=family: {"id": with_rows(w, f)}
 
 
@@ -288,7 +308,9 @@ def type_id(w: World) -> int:
 
 def field_config(w: World, e: Any) -> Any:
     result = (e or {}).get("result") or {}
-    example = result.get("field") or (result.get("fields") or [{}])[0] if isinstance(result, dict) else {}
+    example = (
+        result.get("field") or (result.get("fields") or [{}])[0] if isinstance(result, dict) else {}
+    )
     kind = example.get("userTypeId") or "enumeration"
     field: dict[str, Any] = {
         "entityId": "CRM_DEAL", "fieldName": f"UF_CRM_SHAPE_{w.next()}", "userTypeId": kind,
@@ -304,7 +326,8 @@ def item(w: World, e: Any) -> Any:
     kind = int(given.get("entityTypeId") or 1)
     fields = {
         "title": f"Item {w.next()}", "opportunity": 999.9, "currencyId": "EUR",
-        "companyId": w.company, "contactId": w.contact, "sourceId": "WEB", "sourceDescription": "", "comments": "x",
+        "companyId": w.company, "contactId": w.contact, "sourceId": "WEB", "comments": "x",
+        "sourceDescription": "",
         "name": "Ann", "lastName": "Lee", "birthdate": "2000-01-01", "opened": "Y",
         "fm": {"0": {"valueType": "WORK", "value": "+33 1", "typeId": "PHONE"}},
     }  # fmt: skip
@@ -330,6 +353,41 @@ def colleague(w: World, _e: Any) -> Any:
         "UF_DEPARTMENT": [1], "WORK_POSITION": "Sales", "PERSONAL_MOBILE": "+33 6",
         "PERSONAL_CITY": "Lyon", "PERSONAL_BIRTHDAY": "1990-01-01", "PERSONAL_GENDER": "F",
     }  # fmt: skip
+
+
+def call(w: World, _e: Any) -> Any:
+    return {
+        "USER_ID": 1, "PHONE_NUMBER": PHONE[0]["VALUE"], "TYPE": 2, "CRM_ENTITY_TYPE": "CONTACT",
+        "CRM_ENTITY_ID": w.contact, "CALL_START_DATE": "2026-03-10T11:19:38+01:00",
+    }  # fmt: skip
+
+
+def ringing(w: World, **more: Any) -> Any:
+    return {
+        "CALL_ID": w.result("telephony.externalcall.register", call(w, None))["CALL_ID"],
+        **more,
+    }
+
+
+def finished(w: World, **more: Any) -> Any:
+    params = ringing(w)
+    w.result("telephony.externalcall.finish", {**params, "USER_ID": 1, "DURATION": 95})
+    return {**params, **more}
+
+
+def line(w: World, _e: Any) -> Any:
+    return {"NUMBER": f"1415{w.next():07}", "NAME": "Support line", "CRM_AUTO_CREATE": "N"}
+
+
+def number_of_line(w: World) -> Any:
+    params = line(w, None)
+    w.result("telephony.externalline.add", params)
+    return {"NUMBER": params["NUMBER"]}
+
+
+def record(w: World, e: Any) -> Any:
+    content = {} if "uploadUrl" in e["result"] else {"FILE_CONTENT": PNG}
+    return finished(w, FILENAME="1.mp3", **content)
 
 
 def one_of(family: str, key: str = "id", **more: Any) -> Params:
@@ -411,7 +469,9 @@ CALLS |= {
         "ownerType": "D", "ownerId": w.add("crm.deal"),
         "productRows": [{"productName": "Lampe", "price": 10.5, "quantity": 1}],
     },
-    "crm.item.productrow.getavailableforpayment": lambda w, e: {"ownerType": "D", "ownerId": w.deal},
+    "crm.item.productrow.getavailableforpayment": lambda w, e: {
+        "ownerType": "D", "ownerId": w.deal
+    },
     "user.add": colleague,
     "user.current": nothing,
     "user.fields": nothing,
@@ -426,5 +486,19 @@ CALLS |= {
         "moduleId": "crm", "filter": {"id": w.add("userfieldconfig", e)},
         "select": {"0": "*", "language": "en"},
     },
-    "voximplant.statistic.get": nothing,
+    "voximplant.statistic.get": lambda w, e: {"FILTER": {"CALL_ID": finished(w)["CALL_ID"]}},
+    "telephony.externalcall.register": call,
+    "telephony.externalcall.finish": lambda w, e: ringing(
+        w, USER_ID=1, DURATION=95, STATUS_CODE="200", VOTE=5
+    ),
+    "telephony.externalcall.show": lambda w, e: ringing(w, USER_ID=1),
+    "telephony.externalcall.hide": lambda w, e: ringing(w, USER_ID=1),
+    "telephony.externalcall.attachrecord": record,
+    "telephony.externalcall.searchcrmentities": lambda w, e: {
+        "PHONE_NUMBER": PHONE[0]["VALUE"] if w.contact else ""
+    },
+    "telephony.externalline.add": line,
+    "telephony.externalline.get": lambda w, e: number_of_line(w),
+    "telephony.externalline.update": lambda w, e: {**number_of_line(w), "NAME": "Other"},
+    "telephony.externalline.delete": lambda w, e: number_of_line(w),
 }  # fmt: skip

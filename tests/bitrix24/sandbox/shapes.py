@@ -13,9 +13,9 @@ from typing import Any
 
 # Names that a portal's own settings make: its user fields, its smart processes, their enumerations.
 OWN_NAMES = re.compile(r"^(UF_|ufCrm|uf_|UfCrm|PARENT_ID_\d|parentId\d)")
-# Maps by id, language or the like: their names are data, every value has one shape.
+# Maps by id, command, language or the like: their names are data, every value has one shape.
 LANGUAGES = "ar|br|de|en|fr|hi|id|in|it|ja|kz|la|ms|pl|ru|sc|tc|th|tr|ua|vn"
-DATA_NAMES = re.compile(rf"^(\d+|n\d+|{LANGUAGES})$")
+DATA_NAMES = re.compile(rf"^(\d+|n\d+|(cmd|order)\d+|{LANGUAGES})$")
 
 
 def kind(value: Any) -> str:

@@ -141,7 +141,7 @@ def test_a_plain_portal_is_the_default_and_says_the_name_it_was_given(start_port
 
 @pytest.mark.parametrize("name", ["", "a b", "under/score", "x" * 64 + ".example", "-a.example"])
 def test_what_is_no_host_name_is_recognised(name):
-    with pytest.raises(ValueError, match=re.escape(name)):
+    with pytest.raises(ValueError, match=f"^{re.escape(name)}$"):
         host_name(name)
 
 

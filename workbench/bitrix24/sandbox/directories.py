@@ -192,7 +192,7 @@ def old_stages(call: Call) -> list[Row]:
     """The stages of one funnel of deals in the old form."""
     entity = call.state.entities["deals"]
     return [
-        {"NAME": row["NAME"], "SORT": str(row["SORT"]), "STATUS_ID": row["STATUS_ID"]}
+        {"NAME": row["NAME"], "SORT": row["SORT"], "STATUS_ID": row["STATUS_ID"]}
         for row in stages.stages(call.state, entity, call.number("id", 0))
     ]
 
@@ -382,7 +382,10 @@ def list_stage_history(call: Call) -> Page:
         call,
         STAGE_HISTORY,
         Selection(
-            list(chosen.values()), list(chosen), [_native(f, call) for f in chosen.values()], []
+            list(chosen.values()),
+            list(chosen),
+            [_native(f, call) for f in chosen.values()],
+            [],
         ),
         sql,
         values,

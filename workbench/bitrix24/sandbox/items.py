@@ -90,6 +90,8 @@ def selection(state: State, entity: Entity, names: Mapping[str, Field], asked: A
         [
             (lambda v: v or 0)
             if f.name in ("COMPANY_ID", "CONTACT_ID")
+            else (lambda v: v or "")
+            if f.name == "XML_ID"
             else universal_form(f, state.clock)
             for _, f in columns
         ],

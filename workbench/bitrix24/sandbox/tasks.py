@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 from workbench.bitrix24.sandbox import crm, rights
 from workbench.bitrix24.sandbox.fields import Entity, Field, Row, old_form
@@ -48,6 +49,36 @@ TASKS = Entity(
 
 STRUCTURED = ("UF_CRM_TASK", "UF_TASK_WEBDAV_FILES", "ACCOMPLICES", "AUDITORS", "TAGS")
 WRITABLE = tuple(f.name for f in TASKS.fields if not f.readonly)
+# What a whole task also has and this portal leaves as a new task has it.
+UNSET = (
+    "declineReason", "durationFact", "timeSpentInLogs", "xmlId", "forumTopicId", "commentsCount",
+    "serviceCommentsCount", "forumId", "exchangeModified", "exchangeId", "viewedDate",
+    "forkedByTemplateId", "sorting", "durationPlanSeconds", "durationPlan", "ufMailMessage",
+)  # fmt: skip
+FIXED = {
+    "descriptionInBbcode": "Y", "notViewed": "N", "statusComplete": "1", "multitask": "N",
+    "stageId": "0", "replicate": "N", "allowChangeDeadline": "N", "allowTimeTracking": "N",
+    "matchWorkTime": "N", "taskControl": "N", "addInReport": "N", "siteId": "s1",
+    "subordinate": "N", "outlookVersion": "1", "deadlineCounted": "0", "favorite": "N",
+    "durationTypeAll": "days", "durationType": "days", "isMuted": "N", "isPinned": "N",
+    "isPinnedInGroup": "N",
+}  # fmt: skip
+SAID = (
+    ("Name", "NAME"), ("LastName", "LAST_NAME"), ("SecondName", "SECOND_NAME"),
+    ("WorkPosition", "WORK_POSITION"),
+)  # fmt: skip
+EMPTY = ("checklist", "files", "dependsOn")
+# What may be done with a task: always, while it is open, once it is closed, never.
+ALWAYS = (
+    "remove", "edit", "create", "changeDeadline", "checklistAddItems", "addFavorite", "rate",
+    "elapsedtime.add", "edit.plan", "checklist.add", "favorite.add",
+)  # fmt: skip
+OPEN = ("complete", "start", "delegate", "defer")
+CLOSED = ("renew",)
+NEVER = (
+    "accept", "decline", "approve", "disapprove", "pause", "deleteFavorite", "edit.originator",
+    "checklist.reorder", "dayplan.timer.toggle", "favorite.delete",
+)  # fmt: skip
 # Filters and orders say REAL_STATUS for the stored status.
 ALIASES = {"REAL_STATUS": "STATUS"}
 
@@ -69,6 +100,54 @@ def _sent(call: Call, row: Row, names: set[str] | None) -> Row:
     result["group"] = []
     result["subStatus"] = str(row.get("STATUS") or 2)
     return result
+
+
+def _person(call: Call, number: Any) -> Row:
+    user = call.state.get("users", int(number or 0)) or {}
+    name = " ".join(str(user[part]) for part in ("NAME", "LAST_NAME") if user.get(part))
+    return {
+        "id": str(number or 0),
+        "name": name,
+        "link": f"/company/personal/user/{number or 0}/",
+        "icon": "/bitrix/images/tasks/default_avatar.png",
+    }
+
+
+def _whole(call: Call, row: Row) -> Row:
+    """A task with everything that the portal tells about one."""
+    result: Row = {**_sent(call, row, None), **FIXED, **dict.fromkeys(UNSET)}
+    for role, column in (("responsible", "RESPONSIBLE_ID"), ("createdBy", "CREATED_BY")):
+        user = call.state.get("users", int(row.get(column) or 0)) or {}
+        for tail, part in SAID:
+            result[role + tail] = user.get(part) or None
+        result[f"{role}Login"] = user.get("EMAIL") or f"user{row.get(column)}"
+        result[f"{role}Photo"] = None
+    deadline = result.get("deadline")
+    closed = row.get("STATUS") == 5
+    return {
+        **result,
+        "deadlineOrig": f"{deadline[:10]} {deadline[11:19]}" if deadline else None,
+        "statusChangedBy": result["changedBy"],
+        "statusChangedDate": result["changedDate"],
+        "activityDate": result["changedDate"],
+        "guid": f"{{{uuid5(NAMESPACE_OID, str(row['ID']))}}}",
+        **{name: [] for name in EMPTY},
+        "creator": _person(call, row.get("CREATED_BY")),
+        "responsible": _person(call, row.get("RESPONSIBLE_ID")),
+        "newCommentsCount": 0,
+        "action": {
+            **dict.fromkeys(ALWAYS, True),
+            **dict.fromkeys(OPEN, not closed),
+            **dict.fromkeys(CLOSED, closed),
+            **dict.fromkeys(NEVER, False),
+        },
+    }
+
+
+def _one(call: Call, row: Row) -> Row:
+    """The answer that holds one task: whole, or the fields that ``select`` names."""
+    names = _names(call)
+    return {"task": _whole(call, row) if names is None else _sent(call, row, names)}
 
 
 def _names(call: Call) -> set[str] | None:
@@ -128,7 +207,7 @@ def _task(call: Call) -> Row:
 @method("tasks.task.get", scope="task")
 def get_task(call: Call) -> Row:
     """One task."""
-    return {"task": _sent(call, _task(call), _names(call))}
+    return _one(call, _task(call))
 
 
 def _values(call: Call) -> Row:
@@ -157,8 +236,7 @@ def add_task(call: Call) -> Row:
     number = crm.add(
         call.state, "tasks", values, actor=call.caller.user_id, connector=call.connector
     )
-    row = call.state.get("tasks", number) or {}
-    return {"task": _sent(call, row, None)}
+    return _one(call, call.state.get("tasks", number) or {})
 
 
 @method("tasks.task.update", scope="task")
@@ -166,7 +244,7 @@ def update_task(call: Call) -> Row:
     """Change a task."""
     row = _task(call)
     crm.update(call.state, "tasks", row["ID"], _values(call), actor=call.caller.user_id)
-    return {"task": _sent(call, call.state.get("tasks", row["ID"]) or {}, None)}
+    return _one(call, call.state.get("tasks", row["ID"]) or {})
 
 
 @method("tasks.task.complete", scope="task")
@@ -175,7 +253,7 @@ def complete_task(call: Call) -> Row:
     row = _task(call)
     done = {"STATUS": 5, "CLOSED_DATE": call.state.timestamp(), "CLOSED_BY": call.caller.user_id}
     crm.update(call.state, "tasks", row["ID"], done, actor=call.caller.user_id)
-    return {"task": _sent(call, call.state.get("tasks", row["ID"]) or {}, None)}
+    return _one(call, call.state.get("tasks", row["ID"]) or {})
 
 
 @method("tasks.task.delete", scope="task")

@@ -185,7 +185,8 @@ def search_users(call: Call) -> Page:
 @method("user.fields", scope="user")
 def user_fields(call: Call) -> dict[str, str]:
     """The fields of a user with their titles."""
-    return {"TITLE": "Title", **{f.name: f.title for f in USERS.fields if not f.hidden}}
+    more = {"TITLE": "Title", "TIME_ZONE_OFFSET": "Time zone offset"}
+    return {**more, **{f.name: f.title for f in USERS.fields if not f.hidden}}
 
 
 def _administrator(call: Call) -> None:
