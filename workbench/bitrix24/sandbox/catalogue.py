@@ -96,6 +96,7 @@ from workbench.bitrix24.sandbox.links import TABLES as LINKS
 from workbench.bitrix24.sandbox.messages import CHATS, MESSAGES
 from workbench.bitrix24.sandbox.products import PRODUCT_ROWS, PRODUCTS
 from workbench.bitrix24.sandbox.quotes import QUOTES
+from workbench.bitrix24.sandbox.requisites import TABLES as REQUISITES
 from workbench.bitrix24.sandbox.smart_processes import TYPES
 from workbench.bitrix24.sandbox.stages import CATEGORIES, STAGE_HISTORY, STATUSES
 from workbench.bitrix24.sandbox.tasks import TASKS
@@ -105,7 +106,7 @@ from workbench.bitrix24.sandbox.users import DEPARTMENTS, USERS
 
 ENTITIES = (
     LEADS, DEALS, CONTACTS, COMPANIES, QUOTES, INVOICES, TYPES,
-    *LINKS, PRODUCTS, PRODUCT_ROWS, STAGE_HISTORY,
+    *LINKS, *REQUISITES, PRODUCTS, PRODUCT_ROWS, STAGE_HISTORY,
     CATEGORIES, STATUSES, CURRENCIES, USER_FIELDS,
     USERS, DEPARTMENTS, ACTIVITIES, COMMENTS, TASKS,
     CALLS, REGISTERED_CALLS, LINES, CHATS, MESSAGES, STORAGES, DISK_OBJECTS,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from workbench.bitrix24.sandbox import links, product_prices, stages
+from workbench.bitrix24.sandbox import links, product_prices, requisites, stages
 from workbench.bitrix24.sandbox.changes import Change
 from workbench.bitrix24.sandbox.fields import Entity, Row
 from workbench.bitrix24.sandbox.links import Link
@@ -160,9 +160,11 @@ def delete(
         state.delete_where("stage_history", {"ENTITY_TYPE_ID": entity.type_id, "OWNER_ID": record})
         state.delete_where("product_rows", {"OWNER_TYPE": entity.short, "OWNER_ID": record})
         state.delete_where(
-            "timeline_comments", {"ENTITY_TYPE": timeline_type(entity), "ENTITY_ID": record}
+            "timeline_comments", {"ENTITY_TYPE": entity.timeline_name, "ENTITY_ID": record}
         )
     links.forget(state, entity, record)
+    for below, number in requisites.forget(state, entity, record):
+        delete(state, below, number, actor=actor, robot=robot, connector=connector)
     _announce(state, name, record, "delete", actor, robot, connector, before)
     return True
 
@@ -171,11 +173,6 @@ def base_currency(state: State) -> str:
     """The portal's base currency."""
     rows = state.find("currencies", {"BASE": "Y"}, limit=1)
     return rows[0]["CURRENCY"] if rows else "EUR"
-
-
-def timeline_type(entity: Entity) -> str:
-    """The entity's name in timeline methods: ``deal``, ``contact``, ``dynamic_1036``."""
-    return f"dynamic_{entity.type_id}" if entity.event == "DYNAMICITEM" else entity.event.lower()
 
 
 def _bound(entity: Entity, link: Link | None, row: Row, present: list[Row]) -> list[Row] | None:

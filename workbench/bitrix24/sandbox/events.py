@@ -37,7 +37,8 @@ CREATE TABLE IF NOT EXISTS event_handlers (
     connector TEXT NOT NULL)
 """
 
-_CRM = ("LEAD", "DEAL", "CONTACT", "COMPANY", "QUOTE", "ACTIVITY", "PRODUCT", "CURRENCY")
+_CRM = ("LEAD", "DEAL", "CONTACT", "COMPANY", "QUOTE", "ACTIVITY", "PRODUCT", "CURRENCY",
+        "REQUISITE", "BANKDETAIL")  # fmt: skip
 EVENTS = frozenset(
     [f"ONCRM{name}{what}" for name in _CRM for what in ("ADD", "UPDATE", "DELETE")]
     + [f"ONCRMTIMELINECOMMENT{what}" for what in ("ADD", "UPDATE", "DELETE")]

@@ -151,6 +151,11 @@ class Entity:
         """The fields with a column of their own, in order."""
         return [f for f in self.fields if not f.in_body]
 
+    @property
+    def timeline_name(self) -> str:
+        """The entity's name in timeline methods: ``deal``, ``contact``, ``dynamic_1036``."""
+        return f"dynamic_{self.type_id}" if self.event == "DYNAMICITEM" else self.event.lower()
+
     def has(self, name: str) -> bool:
         """Whether the entity has a field of this (UPPER_CASE) name."""
         return name in self.by_name

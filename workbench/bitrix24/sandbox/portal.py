@@ -19,7 +19,13 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from workbench.bitrix24.sandbox import answers, crm, faults, rights
-from workbench.bitrix24.sandbox.accounts import Accounts, cost
+from workbench.bitrix24.sandbox.accounts import (
+    REQUEST_SECONDS,
+    Accounts,
+    OutOfTime,
+    Spent,
+    cost,
+)
 from workbench.bitrix24.sandbox.faults import Faults, Rule
 from workbench.bitrix24.sandbox.methods import (
     BASIC,
@@ -38,7 +44,8 @@ EXTENSIONS = ("applications", "events", "placements", "processes", "pages", "dis
 SUBJECTS = (
     "portal_methods", "items", "directories", "smart_types", "link_methods", "todos",
     "product_rows", "old_product_rows", "notifications", "comments", "disk_methods",
-    "external_calls", "chats",
+    "external_calls", "chats", "requisite_methods", "requisite_presets", "requisite_links",
+    "addresses",
 )  # fmt: skip
 
 
@@ -57,12 +64,9 @@ class Portal:
         self.state = state
         if plan:
             state.settings["plan"] = plan
-        self.accounts = Accounts(state.settings["plan"], operating_limit)
+        self.accounts = Accounts(state.settings["plan"], operating_limit, real_time=real_time)
         self.faults = Faults()
         self.control = control
-        self.real_time = real_time
-        #: Accounted seconds of the request in hand.
-        self.owed = 0.0
         #: ``http://127.0.0.1:PORT``, set once the port is known.
         self.base_url = ""
         self.routes: list[BaseRoute] = []
@@ -129,64 +133,79 @@ class Portal:
         return found
 
     def _begin(
-        self, name: str, params: dict[str, Any], caller: Caller, inner: bool
+        self, name: str, params: dict[str, Any], caller: Caller, spent: Spent, inner: bool
     ) -> tuple[Method, Call]:
         found = self.method(name, caller, inner=inner)
         line = self.accounts.line(self.label(caller), found.name)
+        line.inner += inner
         if found.name != "batch" and self.accounts.exhausted(caller.key, found.name):
-            line.refused += 1
-            self.accounts.totals.refused += 1
             raise Refusal(
                 "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429
             )
         line.calls += 1
-        self.accounts.totals.calls += 1
-        return found, Call(self, caller, found.name, lowered(params), params)
+        return found, Call(self, caller, found.name, lowered(params), params, spent)
 
-    def _end(self, found: Method, caller: Caller, answer: Any) -> Page:
+    def _end(self, found: Method, call: Call, answer: Any) -> Page:
         page = answer if isinstance(answer, Page) else Page(answer)
-        if found.name != "batch":
-            seconds = cost(found.name, page.rows, page.counted, isinstance(answer, Page))
-            self.owed += seconds
-            self.accounts.book(caller.key, found.name, seconds)
-            line = self.accounts.line(self.label(caller), found.name)
-            line.rows += page.rows
-            line.operating += seconds if self.accounts.operating_limit is not None else 0
-            self.accounts.totals.rows += page.rows
+        if found.name == "batch":
+            return page
+        seconds = cost(found.name, counted=page.counted, paged=isinstance(answer, Page))
+        call.spent.seconds += seconds
+        self.accounts.book(call.caller.key, found.name, seconds)
+        line = self.accounts.line(self.label(call.caller), found.name)
+        line.rows += page.rows
+        line.operating += seconds
+        if self.accounts.in_force and call.spent.seconds > REQUEST_SECONDS:
+            raise OutOfTime
         return page
 
     def perform(
-        self, name: str, params: dict[str, Any], caller: Caller
+        self, name: str, params: dict[str, Any], outer: Call
     ) -> tuple[Page, dict[str, Any]]:
-        """One call inside a batch: its answer and its ``time``."""
-        start = time.time()
-        found, call = self._begin(name, params, caller, True)
-        if self.faults.rules:
-            self.strike_inside(found.name, after=False)
-        answer = found.handler(call)
-        if inspect.isawaitable(answer):
-            close = getattr(answer, "close", None)
-            if close:
-                close()
-            raise Refusal(
-                "ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage", 405
-            )
-        page = self._end(found, caller, answer)
-        if self.faults.rules:
-            self.strike_inside(found.name, after=True)
+        """One call inside the batch ``outer``: its answer and its ``time``.
+
+        Raises `accounts.OutOfTime` when the whole batch has cost too much.
+        """
+        start, caller = time.time(), outer.caller
+        try:
+            found, call = self._begin(name, params, caller, outer.spent, True)
+            if self.faults.rules:
+                self.strike_inside(found.name, after=False)
+            answer = found.handler(call)
+            if inspect.isawaitable(answer):
+                close = getattr(answer, "close", None)
+                if close:
+                    close()
+                raise Refusal(
+                    "ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage", 405
+                )
+            page = self._end(found, call, answer)
+            if self.faults.rules:
+                self.strike_inside(found.name, after=True)
+        except Refusal as refusal:
+            self.count_refusal(refusal, self.label(caller), name)
+            raise
         return page, self.timing(start, caller, found.name)
 
     async def answer(
-        self, name: str, params: dict[str, Any], caller: Caller
+        self, name: str, params: dict[str, Any], caller: Caller, spent: Spent
     ) -> tuple[Page, dict[str, Any]]:
-        """One call of its own: its answer and its ``time``."""
+        """One call of its own: its answer and its ``time``; its cost is added to ``spent``.
+
+        Raises `accounts.OutOfTime` when it has cost too much.
+        """
         start = time.time()
-        found, call = self._begin(name, params, caller, False)
+        found, call = self._begin(name, params, caller, spent, False)
         answer = found.handler(call)
         if inspect.isawaitable(answer):
             answer = await answer
-        page = self._end(found, caller, answer)
+        page = self._end(found, call, answer)
         return page, self.timing(start, caller, found.name)
+
+    def count_refusal(self, refusal: Refusal, caller: str, name: str) -> None:
+        """Note in the figures that a limit (or a fault in its place) refused this."""
+        if refusal.status in (429, 503):
+            self.accounts.line(caller, known_name(name)).refused += 1
 
     def fault(self, given: Mapping[str, Any] | str) -> Rule:
         """A fault for this portal (see `faults`); raises ValueError for what is wrong in it."""
@@ -247,6 +266,12 @@ def allowed(scope: str, granted: frozenset[str]) -> bool:
     if scope in granted:
         return True
     return any(ALIASES.get(name) == scope for name in granted)
+
+
+def known_name(name: str) -> str:
+    """The method's own spelling; ``""`` if there is none, so that figures cannot grow for ever."""
+    found = METHODS.get(name.lower())
+    return found.name if found else ""
 
 
 def load_methods() -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MULTI = ("PHONE", "EMAIL", "WEB", "IM", "LINK")
 PARENT_TYPES = {"crm_lead": 1, "crm_deal": 2, "crm_contact": 3, "crm_company": 4, "crm_quote": 7}
 SELECTABLE_HIDDEN = ("crm_multifield", "json")
+_MISSING: dict[str, str] = {}  # entity → what its methods say of a record that is not there
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def written_page(
         return Page(sent, 0, None, rows=len(sent))
     total = state.count_sql(name, sql, values)
     more = start + PAGE if start + PAGE < total else None
-    return Page(sent, total, more, rows=len(sent), counted=total)
+    return Page(sent, total, more, rows=len(sent), counted=state.count_sql(name, "", ()))
 
 
 def list_records(
@@ -190,7 +191,7 @@ def existing(call: Call, entity: Entity, record: int) -> Row:
     """A record that the caller may see. Refuses as the old methods do."""
     row = call.state.get(entity.name, record)
     if row is None:
-        raise Refusal("", "Not found")
+        raise Refusal("", _MISSING.get(entity.name, "Not found").format(id=record))
     if not rights.may(call.state, call.caller.user_id, entity, row):
         raise Refusal("", "Access denied.")
     return row
@@ -255,7 +256,7 @@ def refuse_value(error: ValueError) -> Refusal:
     return Refusal("", f"Invalid value: {error}"[:200])
 
 
-def _check(state: State, entity: Entity, values: Row) -> None:
+def checked(state: State, entity: Entity, values: Row) -> None:
     """Raise ValueError for a value that its field cannot hold."""
     keep = state.keepers(entity.name)
     for key, value in values.items():
@@ -278,7 +279,7 @@ def add_record(call: Call, entity: Entity) -> int:
         if field.required and values.get(field.name) in (None, ""):
             raise Refusal("", f'The field "{field.name}" is required.')
     try:
-        _check(call.state, entity, values)
+        checked(call.state, entity, values)
         return crm.add(
             call.state, entity.name, values, actor=call.caller.user_id, connector=call.connector
         )
@@ -295,7 +296,7 @@ def update_record(call: Call, entity: Entity) -> bool:
         call, entity, call.mapping("fields", required=True), creating=False, names=names
     )
     try:
-        _check(call.state, entity, values)
+        checked(call.state, entity, values)
         crm.update(
             call.state,
             entity.name,
@@ -371,8 +372,14 @@ def with_links(entity: Entity, described: dict[str, Row]) -> dict[str, Row]:
     return result
 
 
-def old_methods(entity: Entity, prefix: str, scope: str = "crm") -> None:
-    """Register the six old methods of an entity under ``prefix`` (``crm.deal``)."""
+def old_methods(
+    entity: Entity, prefix: str, scope: str = "crm", missing: str = "Not found"
+) -> None:
+    """Register the six old methods of an entity under ``prefix`` (``crm.deal``).
+
+    ``missing`` is what they say of a record that is not there, ``{id}`` filled in.
+    """
+    _MISSING[entity.name] = missing
 
     @method(f"{prefix}.list", scope=scope)
     def list_all(call: Call) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workbench.bitrix24.sandbox.fields import Entity, Row
@@ -59,6 +60,47 @@ def _circle(state: State, user: int) -> frozenset[int] | None:
     return frozenset((user, *(p["ID"] for p in people if mine & set(p.get("UF_DEPARTMENT") or ()))))
 
 
+@dataclass(frozen=True)
+class Anchor:
+    """What a record hangs on, whose rights it has: the columns that name it and its type.
+
+    ``type`` holds an entityTypeId, or a name of the timeline (``deal``) if ``timeline``; without it
+    the record always hangs on the one entity of ``on``. ``on`` empty means any CRM entity.
+    """
+
+    id: str
+    type: str = ""
+    on: tuple[str, ...] = ()
+    timeline: bool = False
+
+
+ANCHORS = {
+    "requisites": Anchor("ENTITY_ID", "ENTITY_TYPE_ID", ("contacts", "companies")),
+    "bank_details": Anchor("ENTITY_ID", on=("requisites",)),
+    "requisite_links": Anchor("ENTITY_ID", "ENTITY_TYPE_ID"),
+    "addresses": Anchor("ANCHOR_ID", "ANCHOR_TYPE_ID", ("leads", "contacts", "companies")),
+    "timeline_comments": Anchor("ENTITY_ID", "ENTITY_TYPE", timeline=True),
+}
+
+
+def anchor_entities(state: State, anchor: Anchor) -> dict[Any, Entity]:
+    """The entities that a record may hang on, by what its type column holds."""
+    if not anchor.type:
+        return {None: state.entities[anchor.on[0]]}
+    entities = [e for e in state.by_type.values() if not anchor.on or e.name in anchor.on]
+    return {e.timeline_name if anchor.timeline else e.type_id: e for e in entities}
+
+
+def anchor_of(state: State, entity: Entity, row: Row) -> tuple[Entity, Row] | None:
+    """The record that this one hangs on; None if it is gone."""
+    anchor = ANCHORS[entity.name]
+    kind = row.get(anchor.type) if anchor.type else None
+    kind = kind.lower() if isinstance(kind, str) else kind
+    above = anchor_entities(state, anchor).get(kind)
+    found = state.get(above.name, row.get(anchor.id) or 0) if above else None
+    return (above, found) if above is not None and found is not None else None
+
+
 def owner_field(entity: Entity) -> str:
     """The field that names who is responsible; empty if the entity is everybody's."""
     if entity.type_id:
@@ -69,15 +111,36 @@ def owner_field(entity: Entity) -> str:
 def readable(state: State, user: int, entity: Entity) -> tuple[str, list[Any]]:
     """The user's limit on an entity as SQL condition and parameters; ``""`` for none."""
     owner = owner_field(entity)
-    circle = colleagues(state, user) if owner else None
+    circle = colleagues(state, user) if owner or entity.name in ANCHORS else None
     if circle is None:
         return "", []
+    if not owner:
+        return _readable_by_anchor(state, user, ANCHORS[entity.name])
     # The plus keeps SQLite from leaving the order by id for the owners' index.
     return f'+"{owner}" IN ({",".join("?" * len(circle))})', sorted(circle)
+
+
+def _readable_by_anchor(state: State, user: int, anchor: Anchor) -> tuple[str, list[Any]]:
+    parts: list[str] = []
+    values: list[Any] = []
+    for kind, entity in anchor_entities(state, anchor).items():
+        limit, more = readable(state, user, entity)
+        part = f'"{anchor.id}" IN (SELECT "ID" FROM "{entity.name}" WHERE {limit})'  # noqa: S608 - names from the catalogue
+        if anchor.type:
+            part = f'"{anchor.type}" = ? AND {part}'
+            values.append(kind)
+        parts.append(f"({part})")
+        values += more
+    return f"({' OR '.join(parts)})", values
 
 
 def may(state: State, user: int, entity: Entity, row: Row) -> bool:
     """Whether the user may see and change this record."""
     owner = owner_field(entity)
-    circle = colleagues(state, user) if owner else None
-    return circle is None or row.get(owner) in circle
+    circle = colleagues(state, user) if owner or entity.name in ANCHORS else None
+    if circle is None:
+        return True
+    if owner:
+        return row.get(owner) in circle
+    above = anchor_of(state, entity, row)
+    return above is not None and may(state, user, *above)

@@ -38,7 +38,7 @@ TYPES = (
 )  # fmt: skip
 OWNERS = {
     "lead": "CRM_LEAD", "deal": "CRM_DEAL", "contact": "CRM_CONTACT", "company": "CRM_COMPANY",
-    "quote": "CRM_QUOTE",
+    "quote": "CRM_QUOTE", "requisite": "CRM_REQUISITE",
 }  # fmt: skip
 MESSAGES = ("ERROR_MESSAGE", "HELP_MESSAGE")
 LABELS = ("EDIT_FORM_LABEL", "LIST_COLUMN_LABEL", "LIST_FILTER_LABEL")

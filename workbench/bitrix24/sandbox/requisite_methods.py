@@ -1,0 +1,90 @@
+"""Methods over requisites and bank details: crm.requisite.*, crm.requisite.bankdetail.*.
+
+They belong to whoever may see the contact or company that they hang on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.bitrix24.sandbox import crm, requisites, rights
+from workbench.bitrix24.sandbox.fields import Entity, Row
+from workbench.bitrix24.sandbox.methods import Call, Refusal, method
+from workbench.bitrix24.sandbox.records import checked, old_methods, refuse_value, writable
+from workbench.bitrix24.sandbox.requisites import BANK_DETAILS, REQUISITES
+
+OWNERS = (3, 4)
+
+old_methods(REQUISITES, "crm.requisite", missing="The Requisite with ID '{id}' is not found")
+old_methods(
+    BANK_DETAILS,
+    "crm.requisite.bankdetail",
+    missing="The RequisiteBankDetail with ID '{id}' is not found",
+)
+
+
+def undefined(name: str) -> Refusal:
+    """The answer to an id that is missing or none."""
+    return Refusal("", f"{name} is not defined or invalid.")
+
+
+def positive(value: Any) -> int:
+    """A whole number above 0, or 0."""
+    text = str(value).strip()
+    return int(text) if text.isdigit() else 0
+
+
+def _new(call: Call, entity: Entity) -> Row:
+    fields = call.mapping("fields", required=True)
+    names = {f.name: f for f in call.state.fields(entity.name)}
+    return writable(call, entity, fields, creating=True, names=names)
+
+
+def _save(call: Call, entity: Entity, values: Row) -> int:
+    try:
+        checked(call.state, entity, values)
+        number = crm.add(
+            call.state, entity.name, values, actor=call.caller.user_id, connector=call.connector
+        )
+    except ValueError as error:
+        raise refuse_value(error) from None
+    # Nobody has changed it yet.
+    call.state.update(entity.name, number, {"DATE_MODIFY": None, "MODIFY_BY_ID": None})
+    return number
+
+
+@method("crm.requisite.add", scope="crm")
+def add_requisite(call: Call) -> int:
+    """Details of a contact or company."""
+    values = _new(call, REQUISITES)
+    kind, owner, preset = (
+        positive(values.get(name)) for name in ("ENTITY_TYPE_ID", "ENTITY_ID", "PRESET_ID")
+    )
+    if kind not in OWNERS:
+        raise undefined("ENTITY_TYPE_ID")
+    if not owner:
+        raise undefined("ENTITY_ID")
+    template = next((p for p in requisites.presets(call.state) if p["ID"] == preset), None)
+    if template is None:
+        raise undefined("PRESET_ID")
+    entity = call.state.by_type[kind]
+    row = call.state.get(entity.name, owner)
+    if row is None:
+        raise Refusal("", "Entity not found.")
+    if not rights.may(call.state, call.caller.user_id, entity, row):
+        raise Refusal("", "Access denied.")
+    return _save(call, REQUISITES, {"NAME": template["NAME"], **values})
+
+
+@method("crm.requisite.bankdetail.add", scope="crm")
+def add_bank_detail(call: Call) -> int:
+    """A bank account of a requisite."""
+    values = _new(call, BANK_DETAILS)
+    row = call.state.get("requisites", positive(values.get("ENTITY_ID")))
+    if row is None:
+        raise undefined("ENTITY_ID")
+    if not rights.may(call.state, call.caller.user_id, REQUISITES, row):
+        raise Refusal("", "Access denied.")
+    template = call.state.get("requisite_presets", row["PRESET_ID"]) or {}
+    country = template.get("COUNTRY_ID") or requisites.FRANCE
+    return _save(call, BANK_DETAILS, {"COUNTRY_ID": country, **values})
