@@ -86,6 +86,11 @@ class Settings(BaseSettings):
         connected = self.webhook is not None or self.credentials_file.exists()
         return self.project_dir / ".workbench" / ("portal" if connected else "demo")
 
+    @property
+    def demo_portal_file(self) -> Path:
+        """The webhook of the demonstration's portal, while that runs."""
+        return self.home_dir / "portal.url"
+
     @cached_property
     def outputs_dir(self) -> Path:
         """Where runs are written."""
