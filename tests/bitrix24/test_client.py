@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from sandbox_portal import running_portal
 
 from workbench import errors
-from workbench.bitrix24.budget import PLANS, Budget, Plan
 from workbench.bitrix24.client import Portal
 from workbench.bitrix24.commands import only_reads, query_string
 from workbench.bitrix24.redaction import redact
@@ -432,16 +431,3 @@ def test_secrets_are_taken_out_of_texts():
     shown = redact(text, ["hidden"])
     assert "abc123" not in shown and "tok&" not in shown and '"tt"' not in shown
     assert "x.example" in shown and "crm.deal.get" in shown
-
-
-def test_the_bucket_lets_a_burst_through_then_paces():
-    async def run() -> float:
-        budget = Budget(Plan(rate=50, burst=13))
-        started = time.monotonic()
-        for _ in range(20):
-            await budget.take()
-        return time.monotonic() - started
-
-    # 10 at once (burst less the margin), then 10 more at 50 a second
-    assert 0.18 <= asyncio.run(run()) < 0.6
-    assert PLANS["standard"] == Plan(2, 50)

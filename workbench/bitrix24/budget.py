@@ -1,16 +1,40 @@
-"""How many requests a portal takes: Bitrix24's leaky bucket, kept on our side.
+"""What a portal takes from us, kept on our side for all of this user's processes together.
 
-Each HTTP request (a batch counts once) adds 1, the bucket empties at a constant rate, above its
-size the portal answers 503. Source: the "limits" page of the REST documentation.
+Two limits, from the "limits" page of the REST documentation. *Requests*: a leaky bucket, counted
+per portal and source address; each HTTP request (a batch counts once) adds 1, the bucket empties
+at a constant rate, above its size the portal answers 503. *Operating time*: what each method has
+cost in the last ten minutes, counted per webhook or application; above a limit the method alone
+is refused with 429 until the oldest minute leaves the sum.
+
+The state is one small file per portal, under a lock. Without a file, or where it cannot be
+written, the budget is this process's own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
 import time
-from dataclasses import dataclass
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
-MARGIN = 3  # kept free: other programs of this address share the portal's bucket
+import platformdirs
+
+MARGIN = 3  # requests kept free: other programs of this address share the portal's bucket
+RESERVE = 0.2  # share of the bucket that background work leaves to actions and to people
+OPERATING = 480.0  # seconds per method; the cloud's value is not published, this is its example
+USABLE = 0.95  # share of the operating time that is used
+WINDOW = 600.0  # seconds over which the portal sums operating time up
+FORGOTTEN = 86_400.0  # seconds after which the file of a portal that nobody calls is removed
+PROBE = 0.5  # seconds between two looks while somebody else may make room
 
 
 @dataclass(frozen=True)
@@ -28,33 +52,214 @@ PLANS = {
 }
 
 
-class Budget:
-    """Paces the requests of one process towards one portal."""
+@dataclass
+class Spent:
+    """What a method has cost: ``seconds`` in the window, ``reset_at`` (Unix time) its next relief.
 
-    def __init__(self, plan: Plan) -> None:
+    ``per_call`` is the cost of one call lately, ``limit`` what the portal was seen to allow.
+    """
+
+    seconds: float = 0.0
+    reset_at: float = 0.0
+    per_call: float = 0.0
+    limit: float = OPERATING
+    refused_until: float = 0.0
+
+
+@dataclass
+class State:
+    """The file's content: the bucket's level at the moment ``at`` (Unix time), and the methods."""
+
+    level: float = 0.0
+    at: float = 0.0
+    methods: dict[str, Spent] = field(default_factory=dict)
+
+
+class Budget:
+    """Paces requests towards one portal.
+
+    ``file``: where all processes keep the state, see `budget_file`. ``background`` work leaves
+    `RESERVE` of the bucket to others, and never queues up before them.
+    """
+
+    def __init__(
+        self, plan: Plan, file: Path | None = None, *, account: str = "", background: bool = False
+    ) -> None:
         self.plan = plan
-        self._level = 0.0
-        self._at = time.monotonic()
+        self.file = file
+        self.account = account
+        self.background = background
+        self._own = State()
+        self._flying: Counter[str] = Counter()
         self._turn = asyncio.Lock()
 
-    def _leak(self) -> None:
-        now = time.monotonic()
-        self._level = max(0.0, self._level - (now - self._at) * self.plan.rate)
-        self._at = now
+    # The state
+
+    @contextlib.contextmanager
+    def _state(self) -> Iterator[State]:
+        """Hold the state; what the block changes is kept."""
+        handle = self._open()
+        if handle is None:
+            yield self._own
+            return
+        with os.fdopen(handle, "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # a block is microseconds: the event loop can wait
+            state = read(file.read())
+            yield state
+            file.seek(0)
+            file.truncate()
+            file.write(json.dumps(asdict(state)).encode())
+
+    def _open(self) -> int | None:
+        if self.file is None:
+            return None
+        try:
+            if not self.file.exists():
+                self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                for other in self.file.parent.glob("*.json"):
+                    if time.time() - other.stat().st_mtime > FORGOTTEN:
+                        other.unlink(missing_ok=True)
+            if self.file.parent.stat().st_uid != os.getuid():
+                raise PermissionError(self.file.parent)
+            return os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError:
+            self.file = None
+            return None
+
+    def _leak(self, state: State) -> None:
+        now = time.time()
+        gone = now - state.at if state.at <= now else WINDOW  # the clock was set back
+        state.level = max(0.0, state.level - gone * self.plan.rate)
+        state.at = now
+
+    # Requests
 
     async def take(self) -> None:
-        """Wait until one more request is welcome; first come, first served."""
+        """Wait until one more request is welcome; first come, first served within a process."""
         if not self.plan.rate:
             return
+        room = self.plan.burst - MARGIN
+        if self.background:
+            room -= int(self.plan.burst * RESERVE)
         async with self._turn:
-            self._leak()
-            over = self._level + 1 - (self.plan.burst - MARGIN)
+            while True:
+                with self._state() as state:
+                    self._leak(state)
+                    over = state.level + 1 - room
+                    if over <= 0 or not self.background:
+                        state.level += 1  # who is not in the background books ahead
+                        break
+                await asyncio.sleep(over / self.plan.rate)
             if over > 0:
                 await asyncio.sleep(over / self.plan.rate)
-                self._leak()
-            self._level += 1
 
     def exhausted(self) -> None:
         """Take note that the portal's bucket is full (503), whatever we had counted."""
-        self._leak()
-        self._level = max(self._level, float(self.plan.burst))
+        with self._state() as state:
+            self._leak(state)
+            state.level = max(state.level, float(self.plan.burst))
+
+    # Operating time
+
+    def _key(self, method: str) -> str:
+        return f"{self.account} {method.lower()}"
+
+    async def admit(self, calls: Mapping[str, int], patience: float) -> None:
+        """Wait until each method has operating time left for so many calls, and book them.
+
+        After ``patience`` seconds they are admitted all the same, and the portal decides.
+        `release` ends the booking. A method of which the last news are out of date is tried by
+        one request at a time.
+        """
+        waited = 0.0
+        while waited < patience and (wait := self._wait(calls)) > 0:
+            await asyncio.sleep(min(wait, patience - waited))
+            waited += wait
+        self._flying.update({self._key(method): n for method, n in calls.items()})
+
+    def _wait(self, calls: Mapping[str, int]) -> float:
+        now, wait = time.time(), 0.0
+        with self._state() as state:
+            for method, n in calls.items():
+                spent = state.methods.get(self._key(method))
+                if spent is None:
+                    continue
+                flying = self._flying[self._key(method)]
+                if spent.refused_until > now:
+                    wait = max(wait, spent.refused_until - now)
+                elif spent.reset_at <= now:
+                    wait = max(wait, PROBE if flying and spent.per_call else 0.0)
+                elif spent.seconds + (flying + n) * spent.per_call > spent.limit * USABLE:
+                    wait = max(wait, min(spent.reset_at - now, PROBE) if flying else 0.0)
+                    wait = max(wait, spent.reset_at - now if not flying else 0.0)
+        return wait
+
+    def settle(self, method: str, n: int, timing: Mapping[str, Any]) -> None:
+        """Take note of the answer to ``n`` calls of a method: the ``time`` that the portal gives.
+
+        ``operating`` is cumulative over the window, so of several answers the largest counts.
+        """
+        seconds, reset_at = _number(timing, "operating"), _number(timing, "operating_reset_at")
+        if seconds is None:
+            return
+        with self._state() as state:
+            spent = state.methods.setdefault(self._key(method), Spent())
+            if seconds > spent.seconds:
+                spent.per_call = (seconds - spent.seconds) / n
+            elif reset_at == spent.reset_at:
+                return  # an answer that was overtaken
+            spent.seconds, spent.reset_at = seconds, reset_at or 0.0
+
+    def refused(self, method: str, timing: Mapping[str, Any], attempt: int) -> float:
+        """Take note of a 429; returns the seconds until the method should be tried again."""
+        wait = min(2.0 * 2**attempt, 60.0)
+        if reset_at := _number(timing, "operating_reset_at"):
+            wait = min(max(reset_at - time.time(), PROBE), WINDOW + 60)
+        with self._state() as state:
+            spent = state.methods.setdefault(self._key(method), Spent())
+            spent.refused_until = time.time() + wait
+            if 0 < spent.seconds < spent.limit:
+                spent.limit = spent.seconds  # this portal allows less than we thought
+        return wait
+
+    def release(self, calls: Mapping[str, int]) -> None:
+        """End the bookings of `admit`, whatever became of the calls."""
+        self._flying.subtract({self._key(method): n for method, n in calls.items()})
+
+    # What is left
+
+    def left(self) -> tuple[int | None, dict[str, Spent]]:
+        """Return the requests that are welcome at once (None: no limit) and what methods cost."""
+        now = time.time()
+        with self._state() as state:
+            self._leak(state)
+            free = int(self.plan.burst - state.level) if self.plan.rate else None
+            ours = {
+                key.split(" ", 1)[1]: spent
+                for key, spent in state.methods.items()
+                if key.startswith(f"{self.account} ") and spent.seconds and spent.reset_at > now
+            }
+        return free, ours
+
+
+def _number(timing: Mapping[str, Any], name: str) -> float | None:
+    value = timing.get(name)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def read(content: bytes) -> State:
+    """Return the state in a file's content; an empty or broken one is a new state."""
+    try:
+        raw = json.loads(content)
+        methods = {key: Spent(**spent) for key, spent in raw["methods"].items()}
+        return State(float(raw["level"]), float(raw["at"]), methods)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return State()
+
+
+def budget_file(host: str) -> Path:
+    """Return where this user's processes keep a portal's budget until the machine restarts."""
+    name = f"{hashlib.sha256(host.encode()).hexdigest()[:16]}.json"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a service has no XDG_RUNTIME_DIR; /tmp will do
+        return platformdirs.user_runtime_path("workbench") / "budgets" / name

@@ -7,10 +7,12 @@ through to us. Here: results in order, waiting out limits, a renamed portal, tok
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
@@ -20,9 +22,15 @@ from urllib.parse import urlsplit, urlunsplit
 from fast_bitrix24 import BitrixAsync
 
 from workbench.bitrix24.answers import EXPIRED, BatchAnswer, batch_answers, section
-from workbench.bitrix24.budget import PLANS, Budget
+from workbench.bitrix24.budget import PLANS, Budget, budget_file
 from workbench.bitrix24.commands import Command, Params, command, only_reads
-from workbench.bitrix24.session import Interrupted, Moved, NotSent, open_session
+from workbench.bitrix24.session import (
+    OPERATING,
+    Interrupted,
+    Moved,
+    NotSent,
+    open_session,
+)
 from workbench.bitrix24.webhook import LOOPBACK, parse_webhook
 from workbench.errors import (
     ConfigurationError,
@@ -52,13 +60,18 @@ class Portal:
     """
 
     def __init__(
-        self, webhook_url: str, plan: str = "standard", *, patience: float = PATIENCE
+        self,
+        webhook_url: str,
+        plan: str = "standard",
+        *,
+        patience: float = PATIENCE,
+        background: bool = False,
     ) -> None:
         webhook = parse_webhook(webhook_url)
-        self._prepare(webhook.url, webhook.host, webhook.portal_url, plan, patience)
+        self._prepare(webhook.url, webhook.host, webhook.portal_url, plan, patience, background)
 
     @classmethod
-    def from_settings(cls, *, patience: float = PATIENCE) -> Portal:
+    def from_settings(cls, *, patience: float = PATIENCE, background: bool = False) -> Portal:
         """Return the portal of ``WORKBENCH_WEBHOOK``, else the one that was connected.
 
         Until one is, the demonstration's while that runs. Raises `ConfigurationError` if there is
@@ -66,7 +79,8 @@ class Portal:
         """
         current = settings()
         if current.webhook is not None:
-            return cls(current.webhook.get_secret_value(), current.plan, patience=patience)
+            url = current.webhook.get_secret_value()
+            return cls(url, current.plan, patience=patience, background=background)
         if current.demo_portal_file.is_file() and not current.credentials_file.exists():
             url = current.demo_portal_file.read_text("utf-8").strip()
             return cls(url, "unlimited", patience=patience)
@@ -78,7 +92,7 @@ class Portal:
                 _("No portal is connected."),
                 hint=_("Run `workbench connect`, or set WORKBENCH_WEBHOOK."),
             ) from None
-        return cls(url, current.plan, patience=patience)
+        return cls(url, current.plan, patience=patience, background=background)
 
     @classmethod
     def with_token(
@@ -113,14 +127,27 @@ class Portal:
         portal._token, portal._refresh = access_token, refresh
         return portal
 
-    def _prepare(self, base: str, host: str, portal_url: str, plan: str, patience: float) -> None:
+    def _prepare(
+        self,
+        base: str,
+        host: str,
+        portal_url: str,
+        plan: str,
+        patience: float,
+        background: bool = False,
+    ) -> None:
         self.host, self.portal_url, self.patience = host, portal_url, patience
         self.requests = 0
         self.moved_to: str | None = None  # webhook address after a renaming (secret)
-        self._base, self._plan = base, PLANS[plan]
+        self._base = base
+        self.budget = Budget(
+            PLANS[plan],
+            budget_file(host),
+            account=hashlib.sha256(base.encode()).hexdigest()[:8],
+            background=background,
+        )
         self._token: str | None = None
         self._refresh: Callable[[], str] | None = None
-        self._paused: dict[str, float] = {}
         self._answered = False
         self._clock: timedelta | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -150,14 +177,13 @@ class Portal:
 
     async def _open(self) -> None:
         self._session = open_session()
-        self._budget = Budget(self._plan)
         self._renewal = asyncio.Lock()
         self._bitrix = BitrixAsync(
             self._base,
             token_func=self._current_token if self._token else None,
             verbose=False,
             respect_velocity_policy=False,
-            request_pool_size=10**9,  # the pace is `Budget`'s business
+            request_pool_size=10**9,  # the pace is the budget's business
             client=self._session,
         )
 
@@ -173,19 +199,6 @@ class Portal:
             loop.call_soon_threadsafe(loop.stop)
 
     # Requests
-
-    async def _wait_for(self, method: str) -> None:
-        pause = self._paused.get(method, 0.0) - time.monotonic()
-        if pause > 0:
-            await asyncio.sleep(min(pause, self.patience))
-
-    def _pause(self, method: str, payload_reset: float | None, attempt: int) -> float:
-        """Pause a method after a 429; returns the seconds to wait."""
-        wait = min(2.0 * 2**attempt, 60.0)
-        if payload_reset:
-            wait = min(max(payload_reset - time.time(), 0.5), 660.0)
-        self._paused[method] = time.monotonic() + wait
-        return wait
 
     async def _renew(self, stale: str | None) -> None:
         """Get a new access token, unless another call already did."""
@@ -231,8 +244,7 @@ class Portal:
         limits = breaks = moves = 0
         renewed = False
         while True:
-            await self._wait_for(method)
-            await self._budget.take()
+            await self.budget.take()
             token = self._token
             self.requests += 1
             try:
@@ -245,17 +257,18 @@ class Portal:
                     ) from None
                 self._follow(moved.location[: moved.location.rfind(method)] or moved.location)
             except QueryLimitExceeded:
-                self._budget.exhausted()
+                self.budget.exhausted()
                 wait = min(0.5 * 2**limits, 30.0)
                 if time.monotonic() + wait > give_up:
                     raise
                 limits += 1
                 await asyncio.sleep(wait)
             except OperationTimeLimit as error:
-                wait = self._pause(method, None, limits)
+                wait = self.budget.refused(method, {}, limits)
                 if time.monotonic() + wait > give_up:
                     raise error from None
                 limits += 1
+                await asyncio.sleep(wait)
             except PortalError as error:
                 if error.code == EXPIRED and self._refresh is not None and not renewed:
                     renewed = True
@@ -275,7 +288,15 @@ class Portal:
                 return payload
 
     async def _call(self, method: str, params: Params) -> Any:
-        payload = await self._request(method, params, safe=only_reads(method))
+        calls = {method: 1}
+        await self.budget.admit(calls, self.patience)
+        try:
+            payload = await self._request(method, params, safe=only_reads(method))
+        finally:
+            self.budget.release(calls)
+        self.budget.settle(
+            method, 1, section(payload, "time") | {OPERATING: payload.get(OPERATING)}
+        )
         return payload.get("result")
 
     async def _batch(self, calls: Sequence[Command]) -> list[BatchAnswer]:
@@ -285,14 +306,17 @@ class Portal:
         give_up = time.monotonic() + self.patience
         attempt = 0
         while pending:
-            for method in {calls[index][0] for index in pending}:
-                await self._wait_for(method)
             keys = [f"c{index}" for index in pending]
             commands = {
                 key: command(*calls[index]) for key, index in zip(keys, pending, strict=True)
             }
             safe = all(only_reads(calls[index][0]) for index in pending)
-            payload = await self._request("batch", {"halt": 0, "cmd": commands}, safe=safe)
+            methods = Counter(calls[index][0] for index in pending)
+            await self.budget.admit(methods, max(0.0, give_up - time.monotonic()))
+            try:
+                payload = await self._request("batch", {"halt": 0, "cmd": commands}, safe=safe)
+            finally:
+                self.budget.release(methods)
             result = payload.get("result")
             times = section(result, "result_time") if isinstance(result, dict) else {}
             again, wait = [], 0.0
@@ -300,12 +324,21 @@ class Portal:
             for key, index, answer in zip(keys, pending, got, strict=True):
                 answers[index] = answer
                 if isinstance(answer.error, OperationTimeLimit):
-                    reset = section(times, key).get("operating_reset_at")
-                    wait = max(wait, self._pause(calls[index][0], reset, attempt))
+                    refused = self.budget.refused(calls[index][0], section(times, key), attempt)
+                    wait = max(wait, refused)
                     again.append(index)
                 elif isinstance(answer.error, QueryLimitExceeded):
                     wait = max(wait, min(0.5 * 2**attempt, 30.0))
                     again.append(index)
+            for method, n in methods.items():
+                used = [
+                    section(times, key)
+                    for key, index in zip(keys, pending, strict=True)
+                    if calls[index][0] == method and section(times, key).get(OPERATING) is not None
+                ]
+                if used:
+                    most = max(used, key=lambda timing: float(timing[OPERATING]))
+                    self.budget.settle(method, n, most)
             if time.monotonic() + wait > give_up:
                 break
             attempt += 1

@@ -178,7 +178,7 @@ def sync(
 def _load_portal(
     store: Store, portal: Portal | None, full: bool, report: Report | None, result: SyncResult
 ) -> Loaded:
-    opened = portal or Portal.from_settings(patience=PATIENCE_OF_SYNC)
+    opened = portal or Portal.from_settings(patience=PATIENCE_OF_SYNC, background=True)
     before = opened.requests
     loading = Loading(opened, store, full=full, report=report)
     try:

@@ -1,0 +1,212 @@
+"""The budget of requests and operating time, shared by processes."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from sandbox_portal import SMALL_COMPANY, running_portal
+
+from workbench.bitrix24.budget import MARGIN, PLANS, Budget, Plan, budget_file, read
+
+TAKER = """
+import asyncio, sys, time
+from pathlib import Path
+from workbench.bitrix24.budget import Budget, Plan
+rate, burst, n, background = float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
+budget = Budget(Plan(rate, burst), Path(sys.argv[1]), background=background == "background")
+async def run():
+    for _ in range(n):
+        await budget.take()
+        print(time.time(), flush=True)
+asyncio.run(run())
+"""
+
+
+def taker(file: Path, plan: Plan, n: int, kind: str = "urgent") -> subprocess.Popen:
+    arguments = [str(file), str(plan.rate), str(plan.burst), str(n), kind]
+    return subprocess.Popen(
+        [sys.executable, "-c", TAKER, *arguments], stdout=subprocess.PIPE, text=True
+    )
+
+
+def moments(process: subprocess.Popen) -> list[float]:
+    out, _err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    return [float(line) for line in out.split()]
+
+
+def overflow(sent: list[float], plan: Plan) -> float:
+    """The bucket's highest level above its size, were the portal to see these moments."""
+    level, at, worst = 0.0, sent[0], 0.0
+    for moment in sorted(sent):
+        level = max(0.0, level - (moment - at) * plan.rate) + 1
+        at, worst = moment, max(worst, level)
+    return worst - plan.burst
+
+
+def level(file: Path) -> float:
+    return read(file.read_bytes()).level
+
+
+def test_the_bucket_lets_a_burst_through_then_paces():
+    async def run() -> float:
+        budget = Budget(Plan(rate=50, burst=13))
+        started = time.monotonic()
+        for _ in range(20):
+            await budget.take()
+        return time.monotonic() - started
+
+    # 10 at once (burst less the margin), then 10 more at 50 a second
+    assert 0.18 <= asyncio.run(run()) < 0.6
+    assert PLANS["standard"] == Plan(2, 50)
+
+
+def test_three_processes_together_stay_within_one_bucket(tmp_path):
+    plan = Plan(rate=20, burst=20)
+    takers = [taker(tmp_path / "b.json", plan, 30) for _ in range(3)]
+    sent = [moment for process in takers for moment in moments(process)]
+    assert len(sent) == 90
+    assert overflow(sent, plan) <= 0
+    least = (90 - (plan.burst - MARGIN)) / plan.rate
+    assert least * 0.9 <= max(sent) - min(sent), "the bucket was not shared"
+
+
+def test_an_urgent_call_finds_room_while_the_background_uses_all_of_its_own(tmp_path):
+    plan = Plan(rate=10, burst=40)
+    busy = taker(tmp_path / "b.json", plan, 80, "background")
+    while not (tmp_path / "b.json").exists() or level(tmp_path / "b.json") < 28:
+        time.sleep(0.02)
+    began = time.time()
+    urgent = moments(taker(tmp_path / "b.json", plan, 5))
+    assert urgent[-1] - max(urgent[0], began) < 0.3, "five calls fit into the reserve at once"
+    sent = moments(busy)
+    assert len(sent) == 80
+    assert overflow(sent + urgent, plan) <= 0
+
+
+def test_a_full_bucket_seen_by_one_process_slows_the_other(tmp_path):
+    plan = Plan(rate=10, burst=20)
+    first, second = (Budget(plan, tmp_path / "b.json") for _ in range(2))
+    first.exhausted()
+    began = time.monotonic()
+    asyncio.run(second.take())
+    assert 0.2 < time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{", b'{"level": "x", "at": 0, "methods": {}}', b"\xff", b"null"]
+)
+def test_a_broken_state_is_a_new_one(tmp_path, content):
+    file = tmp_path / "b.json"
+    file.write_bytes(content)
+    asyncio.run(Budget(Plan(2, 50), file).take())
+    assert json.loads(file.read_text())["level"] == 1
+
+
+def test_without_a_writable_folder_it_is_this_process_s_own(tmp_path):
+    (tmp_path / "file").write_text("")
+    budget = Budget(Plan(2, 50), tmp_path / "file" / "b.json")
+    asyncio.run(budget.take())
+    assert budget.left()[0] == 49
+
+
+def test_a_state_that_is_a_link_is_not_written_to(tmp_path):
+    target = tmp_path / "precious"
+    target.write_text("kept")
+    (tmp_path / "b.json").symlink_to(target)
+    asyncio.run(Budget(Plan(2, 50), tmp_path / "b.json").take())
+    assert target.read_text() == "kept"
+
+
+def timing(operating: float, reset_in: float) -> dict[str, float]:
+    return {"operating": operating, "operating_reset_at": time.time() + reset_in}
+
+
+def admitted(budget: Budget, method: str, n: int, patience: float) -> float:
+    async def run() -> float:
+        began = time.monotonic()
+        await budget.admit({method: n}, patience)
+        return time.monotonic() - began
+
+    return asyncio.run(run())
+
+
+def test_a_method_waits_before_it_would_cross_its_operating_time_and_no_other_does(tmp_path):
+    file = tmp_path / "b.json"
+    budget = Budget(PLANS["unlimited"], file)
+    budget.settle("crm.deal.list", 50, timing(400, 600))  # eight seconds a call
+    assert admitted(budget, "crm.deal.list", 6, 0.4) < 0.1  # 400 + 48 is below 95 % of 480
+    assert admitted(budget, "crm.deal.list", 6, 0.4) >= 0.4  # with those under way it is not
+    budget.release({"crm.deal.list": 6})
+    assert admitted(budget, "crm.deal.list", 1, 0.4) < 0.1
+    assert admitted(budget, "crm.lead.list", 50, 0.4) < 0.1
+    other = Budget(PLANS["unlimited"], file)
+    assert admitted(other, "CRM.deal.list", 50, 0.4) >= 0.4, "another process knows it too"
+    stranger = Budget(PLANS["unlimited"], file, account="another webhook")
+    assert admitted(stranger, "crm.deal.list", 50, 0.4) < 0.1
+
+
+def test_after_its_relief_a_method_is_tried_by_one_request_and_then_by_all(tmp_path):
+    budget = Budget(PLANS["unlimited"], tmp_path / "b.json")
+    budget.settle("crm.deal.list", 50, timing(470, 0.3))
+    waited = admitted(budget, "crm.deal.list", 50, 3)
+    assert 0.25 <= waited < 1.5
+    assert admitted(budget, "crm.deal.list", 50, 0.3) >= 0.3, "one is on its way"
+    budget.release({"crm.deal.list": 100})
+    budget.settle("crm.deal.list", 50, timing(60, 600))
+    assert admitted(budget, "crm.deal.list", 40, 0.3) < 0.1
+
+
+def test_a_refusal_is_waited_out_and_lowers_the_limit_for_the_next_time(tmp_path):
+    budget = Budget(PLANS["unlimited"], tmp_path / "b.json")
+    budget.settle("crm.deal.list", 10, timing(100, 600))
+    wait = budget.refused("crm.deal.list", timing(100, 2), 0)
+    assert 1 <= wait <= 2
+    assert admitted(budget, "crm.deal.list", 1, 0.3) >= 0.3
+    assert budget.left()[1]["crm.deal.list"].limit == 100
+    assert Budget(PLANS["unlimited"]).refused("x", {}, 0) == 2
+    assert Budget(PLANS["unlimited"]).refused("x", {}, 9) == 60
+
+
+def test_an_answer_that_was_overtaken_changes_nothing(tmp_path):
+    budget = Budget(PLANS["unlimited"], tmp_path / "b.json")
+    later = timing(20, 600)
+    budget.settle("m", 10, later)
+    budget.settle("m", 10, later | {"operating": 10})
+    spent = budget.left()[1]["m"]
+    assert (spent.seconds, spent.per_call) == (20, 2)
+
+
+CALLER = """
+import sys
+from workbench.bitrix24.client import Portal
+with Portal(sys.argv[1], "standard") as portal:
+    for _ in range(int(sys.argv[2])):
+        portal.call("profile")
+"""
+
+
+def test_processes_that_call_a_portal_at_once_are_never_refused(tmp_path):
+    with running_portal(tmp_path, *SMALL_COMPANY, "--plan", "standard") as portal:
+        callers = [
+            subprocess.Popen([sys.executable, "-c", CALLER, portal.url, "24"]) for _ in "abc"
+        ]
+        assert [process.wait(60) for process in callers] == [0, 0, 0]
+        figures = httpx.get(f"{portal.base}/control/stats").json()
+    called = [line for line in figures["methods"] if line["method"] == "profile"]
+    assert sum(line["calls"] for line in called) == 72
+    assert [line["refused"] for line in figures["methods"]] == [0] * len(figures["methods"])
+    assert figures["refused"] == 0
+
+
+def test_its_file_is_of_this_user_s_and_hides_the_portal(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    file = budget_file("b24.example")
+    assert file.is_relative_to(tmp_path) and "example" not in str(file)
+    asyncio.run(Budget(Plan(2, 50), file).take())
+    assert file.stat().st_mode & 0o077 == 0
