@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import typer
 
-from workbench.cli import app as application
 from workbench.cli import (
+    analyses,
     connect,
     data,
     decisions,
@@ -26,6 +26,7 @@ from workbench.cli import (
     serve,
     worker,
 )
+from workbench.cli import app as application
 from workbench.errors import WorkbenchError
 
 app = typer.Typer(
@@ -41,7 +42,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     demo.demo,
     connect.connect,
     *(data.sync, data.sources, data.sql, data.check),
-    *(metrics.metric, metrics.forecast, metrics.scenario),
+    *(metrics.metric, analyses.forecast, analyses.scenario),
     *(reports.run, reports.runs, worker.worker),
     *(serve.serve, serve.lab, doctor.doctor),
 )

@@ -1,4 +1,4 @@
-"""`workbench metric`, `forecast`, `scenario`: figures and analyses from the shell."""
+"""`workbench metric`: figures, their definitions and SQL from the shell."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def metric(
         return
     frame = _query(ids, by, grain, start, end, period, where, compare)
     if as_json:
-        _print_json(_answer(frame))
+        print_json(_answer(frame))
     else:
         _print_frame(frame)
 
@@ -100,8 +100,8 @@ def _answer(frame: pd.DataFrame) -> dict[str, Any]:
     """Return a frame and what it knows about itself as plain values; NaN becomes null."""
     attrs = frame.attrs
     answer: dict[str, Any] = {
-        "rows": [_plain_row(row) for row in frame.to_dict("records")],
-        "total": {name: _plain(value) for name, value in attrs["total"].items()},
+        "rows": [plain_row(row) for row in frame.to_dict("records")],
+        "total": {name: plain(value) for name, value in attrs["total"].items()},
         "n": attrs["n"],
         "period": {
             "start": attrs["period"]["start"].isoformat(),
@@ -122,7 +122,7 @@ def _answer(frame: pd.DataFrame) -> dict[str, Any]:
         before = attrs["before"]
         answer["before"] = {
             **before,
-            "total": {name: _plain(value) for name, value in before["total"].items()},
+            "total": {name: plain(value) for name, value in before["total"].items()},
             "period": {
                 "start": before["period"]["start"].isoformat(),
                 "end": before["period"]["end"].isoformat(),
@@ -132,11 +132,13 @@ def _answer(frame: pd.DataFrame) -> dict[str, Any]:
     return answer
 
 
-def _plain_row(row: dict[Any, Any]) -> dict[str, Any]:
-    return {str(name): _plain(value) for name, value in row.items()}
+def plain_row(row: dict[Any, Any]) -> dict[str, Any]:
+    """Return a row of a frame for JSON."""
+    return {str(name): plain(value) for name, value in row.items()}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value of a frame for JSON: NaN as null, a day as ``2026-01-31``."""
     import pandas as pd
 
     if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
@@ -146,7 +148,8 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _print_json(value: Any) -> None:
+def print_json(value: Any) -> None:
+    """Print plain values as JSON."""
     import json
 
     print(json.dumps(value, ensure_ascii=False, indent=2))
@@ -188,7 +191,7 @@ def _print_frame(frame: pd.DataFrame) -> None:
             Text(
                 _period_label(row[name], attrs["grain"])
                 if name == "period"
-                else (_("not set") if _plain(row[name]) is None else str(row[name]))
+                else (_("not set") if plain(row[name]) is None else str(row[name]))
             )
             for name in keys
         ]
@@ -227,6 +230,7 @@ def _status(status: str) -> str:
     from workbench.i18n import _
 
     return {
+        "no rate": _("amounts in a currency without an exchange rate are left out"),
         "partial": _("the period is not over, or a part of it is not loaded"),
         "immature": _("the cohort is still young; the figure will change"),
         "whole months": _("known for whole months only"),
@@ -242,7 +246,7 @@ def _print_list(described: list[dict[str, Any]], as_json: bool) -> None:
     from workbench.metrics.formats import basis_name, unit_name
 
     if as_json:
-        _print_json(described)
+        print_json(described)
         return
     table = Table()
     for title in (_("Metric"), _("Title"), _("Unit"), _("Date basis")):
@@ -276,7 +280,7 @@ def _explain(ids: list[str], as_json: bool) -> None:
         for one in ids
     ]
     if as_json:
-        _print_json(explained)
+        print_json(explained)
         return
     console, code = Console(highlight=False, soft_wrap=True), language()
     for one in explained:
@@ -298,150 +302,3 @@ def _explain(ids: list[str], as_json: bool) -> None:
             console.print("  " + _("{name}: {value}").format(name=name, value=value), markup=False)
         for each in one["sql"]:
             console.print(f"\n-- {', '.join(each['counts'])}\n{each['sql']}\n", markup=False)
-
-
-def forecast(
-    name: Annotated[str, typer.Argument(help="Metric to forecast.")] = "won_revenue",
-    horizon: Annotated[int, typer.Option(min=1, max=24, help="Months ahead.")] = 3,
-    level: Annotated[float, typer.Option(min=0.5, max=0.99, help="Of the interval.")] = 0.8,
-    where: Where = "",
-    as_json: AsJson = False,
-) -> None:
-    """Forecast a metric by month, with its back-test beside the seasonal naive forecast."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from workbench.analysis import findings
-    from workbench.analysis.forecast import forecast as forecast_months
-    from workbench.i18n import _, format_month, format_number, format_percent
-    from workbench.metrics import format_value, query
-
-    frame = query(name, grain="month", where=where or None)
-    unit, currency = frame.attrs["metrics"][name]["unit"], frame.attrs["currency"]
-    result = forecast_months(
-        frame[["period", name]],
-        horizon=horizon,
-        level=level,
-        as_of=frame.attrs["as_of"].astimezone(_zone(frame.attrs["timezone"])),
-    )
-    if as_json:
-        _print_json(
-            {
-                "metric": name,
-                "method": result.method,
-                "status": result.status,
-                "level": level,
-                "unit": unit,
-                "currency": currency,
-                "history": [_plain_row(row) for row in result.history.to_dict("records")],
-                "future": [_plain_row(row) for row in result.future.to_dict("records")],
-                "errors": {
-                    method: {key: _plain(value) for key, value in errors.items()}
-                    for method, errors in result.errors.items()
-                },
-                "backtest": [_plain_row(row) for row in result.backtest.to_dict("records")],
-                "filled": [day.isoformat() for day in result.filled],
-                "as_of": frame.attrs["as_of"].isoformat(),
-                "snapshot": frame.attrs["snapshot"],
-            }
-        )
-        return
-    console = Console()
-    table = Table(title=_("Forecast"), title_justify="left")
-    for title in (_("Month"), _("Expected"), _("Low"), _("High")):
-        table.add_column(title, justify="right")
-    for row in result.future.to_dict("records"):
-        shown = (format_value(row[key], unit, currency) for key in ("value", "low", "high"))
-        table.add_row(format_month(row["period"].date()), *shown)
-    console.print(table)
-    if result.errors:
-        tried = Table(title=_("Error on the past"), title_justify="left")
-        for title in (_("Method"), "WAPE", "MASE", _("Bias"), _("Interval held"), "n"):
-            tried.add_column(title, justify="right")
-        for method, errors in result.errors.items():
-            tried.add_row(
-                {"ets": "ETS", "seasonal_naive": _("Month of last year")}[method],
-                format_percent(errors["wape"]),
-                format_number(errors["mase"], 2),
-                format_percent(errors["bias"]),
-                format_percent(errors["coverage"], 0),
-                str(int(errors["n"])),
-            )
-        console.print(tried)
-    console.print(findings.forecast(result, unit, currency), markup=False)
-
-
-def scenario(
-    win_rate: Annotated[
-        float | None, typer.Option(help="Share of the open deals that will be won, 0 to 1.")
-    ] = None,
-    quarter: Annotated[str, typer.Option(help="Quarter, such as 2026-Q4.")] = "this_quarter",
-    as_json: AsJson = False,
-) -> None:
-    """Expected won revenue of a quarter: done + win rate × open deals that are due.
-
-    Without --win-rate, each pipeline's own closed win rate of the last 12 months.
-    """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from workbench.analysis import findings
-    from workbench.analysis.scenarios import expected_quarter
-    from workbench.i18n import _, format_number, format_percent
-    from workbench.metrics import format_value, query, resolve_period
-    from workbench.warehouse import newest_snapshot
-
-    snapshot = newest_snapshot()
-    today = snapshot.as_of.astimezone(_zone(snapshot.timezone)).date()
-    period = resolve_period(quarter, today, snapshot.timezone)
-    columns = "pipeline, amount_base, expected_close_on, closed_on"
-    rates: Any = win_rate
-    if rates is None:
-        own = query(
-            "closed_win_rate", by="pipeline", period="last_12_months", snapshot=snapshot
-        ).dropna()
-        rates = dict(zip(own["pipeline"], own["closed_win_rate"].astype(float), strict=True))
-    table = expected_quarter(
-        snapshot.query(f"SELECT {columns} FROM deals WHERE is_open"),  # noqa: S608 - own names
-        rates,
-        period,
-        won=snapshot.query(f"SELECT {columns} FROM deals WHERE is_won"),  # noqa: S608
-    )
-    if as_json:
-        _print_json(
-            {
-                "rows": [_plain_row(row) for row in table.to_dict("records")],
-                "total": table.attrs["total"],
-                "without_date": table.attrs["without_date"],
-                "quarter": {"start": str(period.start), "end": str(period.end)},
-                "currency": snapshot.base_currency,
-                "as_of": snapshot.as_of.isoformat(),
-                "snapshot": snapshot.id,
-            }
-        )
-        return
-    shown = Table(title=period.label(), title_justify="left")
-    for title in (_("Pipeline"), _("Won so far"), _("Open and due"), "n", _("Win rate")):
-        shown.add_column(title, justify="right")
-    for title in (_("Expected"), _("Low"), _("High")):
-        shown.add_column(title, justify="right")
-    whole = {"pipeline": _("Total"), "win_rate": None, **table.attrs["total"]}
-    for row in [*table.to_dict("records"), whole]:
-        money = {
-            key: format_value(row[key], "money", snapshot.base_currency)
-            for key in ("done", "open_due", "expected", "low", "high")
-        }
-        rate = "" if row["win_rate"] is None else format_percent(row["win_rate"])
-        due = format_number(row["due_deals"])
-        ends = money["expected"], money["low"], money["high"]
-        shown.add_row(Text(row["pipeline"]), money["done"], money["open_due"], due, rate, *ends)
-    console = Console()
-    console.print(shown)
-    console.print(findings.scenario(table, snapshot.base_currency), markup=False)
-
-
-def _zone(name: str) -> Any:
-    from zoneinfo import ZoneInfo
-
-    return ZoneInfo(name)

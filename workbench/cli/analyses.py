@@ -1,0 +1,151 @@
+"""`workbench forecast`, `scenario`: what may come, from the shell."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from workbench.cli.metrics import AsJson, Where, plain, plain_row, print_json
+
+
+def forecast(
+    name: Annotated[str, typer.Argument(help="Metric to forecast.")] = "won_revenue",
+    horizon: Annotated[int, typer.Option(min=1, max=24, help="Months ahead.")] = 3,
+    level: Annotated[float, typer.Option(min=0.5, max=0.99, help="Of the interval.")] = 0.8,
+    where: Where = "",
+    as_json: AsJson = False,
+) -> None:
+    """Forecast a metric by month, with its back-test beside the seasonal naive forecast."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from workbench.analysis import findings
+    from workbench.analysis.forecast import forecast as forecast_months
+    from workbench.i18n import _, format_month, format_number, format_percent
+    from workbench.metrics import format_value, query
+
+    frame = query(name, grain="month", where=where or None)
+    unit, currency = frame.attrs["metrics"][name]["unit"], frame.attrs["currency"]
+    result = forecast_months(
+        frame[["period", name]],
+        horizon=horizon,
+        level=level,
+        as_of=frame.attrs["as_of"].astimezone(ZoneInfo(frame.attrs["timezone"])),
+    )
+    if as_json:
+        print_json(
+            {
+                "metric": name,
+                "method": result.method,
+                "status": result.status,
+                "level": level,
+                "unit": unit,
+                "currency": currency,
+                "history": [plain_row(row) for row in result.history.to_dict("records")],
+                "future": [plain_row(row) for row in result.future.to_dict("records")],
+                "errors": {
+                    method: {key: plain(value) for key, value in errors.items()}
+                    for method, errors in result.errors.items()
+                },
+                "backtest": [plain_row(row) for row in result.backtest.to_dict("records")],
+                "filled": [day.isoformat() for day in result.filled],
+                "as_of": frame.attrs["as_of"].isoformat(),
+                "snapshot": frame.attrs["snapshot"],
+            }
+        )
+        return
+    console = Console()
+    table = Table(title=_("Forecast"), title_justify="left")
+    for title in (_("Month"), _("Expected"), _("Low"), _("High")):
+        table.add_column(title, justify="right")
+    for row in result.future.to_dict("records"):
+        shown = (format_value(row[key], unit, currency) for key in ("value", "low", "high"))
+        table.add_row(format_month(row["period"].date()), *shown)
+    console.print(table)
+    if result.errors:
+        tried = Table(title=_("Error on the past"), title_justify="left")
+        for title in (_("Method"), "WAPE", "MASE", _("Bias"), _("Interval held"), "n"):
+            tried.add_column(title, justify="right")
+        for method, errors in result.errors.items():
+            tried.add_row(
+                {"ets": "ETS", "seasonal_naive": _("Month of last year")}[method],
+                format_percent(errors["wape"]),
+                format_number(errors["mase"], 2),
+                format_percent(errors["bias"]),
+                format_percent(errors["coverage"], 0),
+                str(int(errors["n"])),
+            )
+        console.print(tried)
+    console.print(findings.forecast(result, unit, currency), markup=False)
+
+
+def scenario(
+    win_rate: Annotated[
+        float | None, typer.Option(help="Share of the open deals that will be won, 0 to 1.")
+    ] = None,
+    quarter: Annotated[str, typer.Option(help="Quarter, such as 2026-Q4.")] = "this_quarter",
+    as_json: AsJson = False,
+) -> None:
+    """Expected won revenue of a quarter: done + win rate × open deals that are due.
+
+    Without --win-rate, each pipeline's own closed win rate of the last 12 months.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from workbench.analysis import findings
+    from workbench.analysis.scenarios import expected_quarter
+    from workbench.i18n import _, format_number, format_percent
+    from workbench.metrics import format_value, query, resolve_period
+    from workbench.warehouse import newest_snapshot
+
+    snapshot = newest_snapshot()
+    today = snapshot.as_of.astimezone(ZoneInfo(snapshot.timezone)).date()
+    period = resolve_period(quarter, today, snapshot.timezone)
+    columns = "pipeline, amount_base, expected_close_on, closed_on"
+    rates: Any = win_rate
+    if rates is None:
+        own = query(
+            "closed_win_rate", by="pipeline", period="last_12_months", snapshot=snapshot
+        ).dropna()
+        rates = dict(zip(own["pipeline"], own["closed_win_rate"].astype(float), strict=True))
+    table = expected_quarter(
+        snapshot.query(f"SELECT {columns} FROM deals WHERE is_open"),  # noqa: S608 - own names
+        rates,
+        period,
+        won=snapshot.query(f"SELECT {columns} FROM deals WHERE is_won"),  # noqa: S608
+    )
+    if as_json:
+        print_json(
+            {
+                "rows": [plain_row(row) for row in table.to_dict("records")],
+                "total": table.attrs["total"],
+                "without_date": table.attrs["without_date"],
+                "quarter": {"start": str(period.start), "end": str(period.end)},
+                "currency": snapshot.base_currency,
+                "as_of": snapshot.as_of.isoformat(),
+                "snapshot": snapshot.id,
+            }
+        )
+        return
+    shown = Table(title=period.label(), title_justify="left")
+    for title in (_("Pipeline"), _("Won so far"), _("Open and due"), "n", _("Win rate")):
+        shown.add_column(title, justify="right")
+    for title in (_("Expected"), _("Low"), _("High")):
+        shown.add_column(title, justify="right")
+    whole = {"pipeline": _("Total"), "win_rate": None, **table.attrs["total"]}
+    for row in [*table.to_dict("records"), whole]:
+        money = {
+            key: format_value(row[key], "money", snapshot.base_currency)
+            for key in ("done", "open_due", "expected", "low", "high")
+        }
+        rate = "" if row["win_rate"] is None else format_percent(row["win_rate"])
+        due = format_number(row["due_deals"])
+        ends = money["expected"], money["low"], money["high"]
+        shown.add_row(Text(row["pipeline"]), money["done"], money["open_due"], due, rate, *ends)
+    console = Console()
+    console.print(shown)
+    console.print(findings.scenario(table, snapshot.base_currency), markup=False)
