@@ -1,5 +1,6 @@
 """``workbench demo``, whole: what it makes, says and serves, and that it leaves nothing running."""
 
+import json
 import os
 import re
 import signal
@@ -102,6 +103,25 @@ def test_its_data_answer_the_command_line_and_its_pages_the_browser(demo: Demo):
     assert httpx.get(demo.address + "/dashboards/sales", timeout=60).status_code == 200
 
 
+def test_its_portal_is_the_one_of_every_command_until_another_is_connected(demo: Demo):
+    assert '"problems": {}' in demo.workbench("sync", "--json")
+    (proposal,) = json.loads(demo.workbench("decisions", "list", "--json"))[:1]
+    (applied,) = json.loads(demo.workbench("decisions", "approve", proposal["id"], "--json"))
+    assert applied["status"] == "applied"
+
+
+def test_a_second_demonstration_leaves_the_running_one_alone(demo: Demo):
+    second = subprocess.run(
+        [sys.executable, "-m", "workbench", "demo", "--once"],
+        env=environ(demo.home),
+        capture_output=True,
+        text=True,
+    )
+    assert second.returncode == 2
+    assert "tourne déjà" in second.stderr
+    assert '"deals"' in demo.workbench("metric", "deals", "--json")
+
+
 def test_ctrl_c_ends_every_process_that_it_started(demo: Demo):
     names = [" ".join(process.cmdline()) for process in demo.started if process.is_running()]
     for part in ("sandbox start", "serve --port", "app serve", " worker"):
@@ -113,3 +133,4 @@ def test_ctrl_c_ends_every_process_that_it_started(demo: Demo):
     assert [process for process in demo.started if process.is_running()] == []
     with pytest.raises(httpx.ConnectError):
         httpx.get(demo.address + "/")
+    assert not (demo.home / "portal.url").exists()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from workbench.cli.processes import Processes
     from workbench.reports import RunRecord
 
+PORTAL = "portal.url"  # in the home: the webhook of the portal, while that runs
 MARKER = "demo.json"  # in a home that the demonstration made and may make anew
 SEED = 7
 DEALS_TO_ANALYSE = 3
@@ -45,8 +48,10 @@ def demo(
     exit_on_terminate()
     console = Console()
     started = time.monotonic()
-    home = _fresh_home(settings().home)
-    with Processes(home / "logs" / "demo") as processes:
+    with (
+        _fresh_home(settings().home) as home,
+        Processes(home / "logs" / "demo") as processes,
+    ):
         with console.status(_("Starting a portal with three years of a company’s sales…")):
             webhook = _start_portal(processes, home)
         os.environ.update(
@@ -83,31 +88,58 @@ def demo(
     raise typer.Exit(0 if scheduled and not failed and not silent else 1)
 
 
-def _fresh_home(named: Path | None) -> Path:
-    """Empty the demonstration's folder; refuse a named one that holds anything else."""
+@contextmanager
+def _fresh_home(named: Path | None) -> Iterator[Path]:
+    """Empty the demonstration's folder and keep it from other demonstrations until the end.
+
+    Refuses a named folder that holds anything else. At the end the portal's address goes, so that
+    no command looks for a portal that is no more.
+    """
+    import fcntl
     import json
     import shutil
 
-    from workbench.errors import ConfigurationError
+    from workbench.errors import ConfigurationError, UsageError
     from workbench.i18n import _
     from workbench.settings import settings
 
     home = named or settings().project_dir / ".workbench" / "demo"
-    if home.exists() and any(home.iterdir()):
-        if named and not (home / MARKER).exists():
-            raise ConfigurationError(
-                _("{folder} holds data that is not the demonstration’s.").format(folder=home),
-                hint=_("Unset WORKBENCH_HOME, or name an empty folder."),
-            )
-        shutil.rmtree(home)
-    home.mkdir(parents=True, mode=0o700, exist_ok=True)
-    (home / MARKER).write_text(json.dumps({"seed": SEED}))
-    return home
+    marker = home / MARKER
+    with ExitStack() as files:
+
+        def lock(mode: str) -> IO[Any]:
+            file = files.enter_context(marker.open(mode))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UsageError(
+                    _("A demonstration is running in {folder} already.").format(folder=home),
+                    hint=_("End it with Ctrl-C, or give this one a folder: WORKBENCH_HOME."),
+                ) from None
+            return file
+
+        if home.exists() and any(home.iterdir()):
+            if marker.exists():
+                lock("r")
+            elif named:
+                raise ConfigurationError(
+                    _("{folder} holds data that is not the demonstration’s.").format(folder=home),
+                    hint=_("Unset WORKBENCH_HOME, or name an empty folder."),
+                )
+            shutil.rmtree(home)
+        home.mkdir(parents=True, mode=0o700, exist_ok=True)
+        made = lock("w")
+        made.write(json.dumps({"seed": SEED}))
+        made.flush()
+        try:
+            yield home
+        finally:
+            (home / PORTAL).unlink(missing_ok=True)
 
 
 def _start_portal(processes: Processes, home: Path) -> str:
     """Start the sandbox on a file of its own and return its webhook."""
-    url_file = home / "portal.url"
+    url_file = home / PORTAL
     processes.start(
         "portal",
         *("sandbox", "start", "--port", "0", "--state", str(home / "portal.sqlite")),
