@@ -52,6 +52,10 @@ def start(
     company: Annotated[
         str | None, typer.Option(help="Fill an empty portal: small or demo.")
     ] = None,
+    deals: Annotated[
+        int | None,
+        typer.Option(min=1, help="Deals of the company, such as 1000000; what hangs on them too."),
+    ] = None,
     load: Annotated[
         Path | None, typer.Option(help="Fill an empty portal from a folder of CSV files.")
     ] = None,
@@ -64,6 +68,12 @@ def start(
     operating: Annotated[
         str, typer.Option(help="Seconds per method in ten minutes (480), or off.")
     ] = "off",
+    real_time: Annotated[
+        bool,
+        typer.Option(
+            "--real-time", help="Let callers wait for the operating time that their calls cost."
+        ),
+    ] = False,
     fault: Annotated[
         list[str] | None,
         typer.Option(
@@ -103,10 +113,14 @@ def start(
         raise UsageError(_("--ca-file needs --tls."))
     if load is not None and mapping is None:
         raise UsageError(_("--load needs --mapping."))
+    if deals is not None and company is None:
+        raise UsageError(_("--deals needs --company."))
     try:
         limit = None if operating == "off" else float(operating)
     except ValueError:
-        raise UsageError(_("--operating is a number of seconds, or off.")) from None
+        limit = 0.0
+    if limit is not None and not 0 < limit < float("inf"):
+        raise UsageError(_("--operating is a number of seconds, or off."))
     _rules(fault, rule)  # before the work of filling a portal
     records = State(state)
     if today is not None:
@@ -115,7 +129,7 @@ def start(
         from workbench.bitrix24.sandbox.seed import seed_company
 
         size: Literal["demo", "small"] = "demo" if company == "demo" else "small"
-        seed_company(records, size, seed=seed, today=today.date() if today else None)
+        seed_company(records, size, seed=seed, today=today.date() if today else None, deals=deals)
     elif load is not None and mapping is not None and not records.count("users"):
         from workbench.bitrix24.sandbox.load import load_directory
 
@@ -129,7 +143,7 @@ def start(
         console.print(
             _("This portal answers anybody who reaches {host}.").format(host=host), style="yellow"
         )
-    portal = Portal(records, plan=plan, operating_limit=limit, control=control)
+    portal = Portal(records, plan=plan, operating_limit=limit, control=control, real_time=real_time)
     portal.faults.rules += _rules(fault, portal.fault)
 
     context, trusted = _secured(records, ca_file, [*names, host]) if tls else (None, None)
@@ -271,7 +285,7 @@ def stats(
     url: Annotated[str, typer.Argument(help="The running portal: its address or its webhook.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show per method and caller: calls, rows, accounted operating seconds, refusals."""
+    """Show per method and caller: requests, batch commands, rows, operating seconds, refusals."""
     import json
     from urllib.parse import urlsplit
 
@@ -297,16 +311,27 @@ def stats(
         print(json.dumps(figures, indent=2))
         return
     table = Table(box=None, header_style="bold")
-    for title in (_("Caller"), _("Method"), _("Calls"), _("Rows"), _("Seconds"), _("Refused")):
+    for title in (_("Caller"), _("Method")):
         table.add_column(title)
+    for title in (
+        _("Requests"),
+        _("In batches"),
+        _("Rows"),
+        _("Operating s"),
+        _("Refused"),
+        _("Timed out"),
+    ):
+        table.add_column(title, justify="right")
     for line in figures["methods"]:
         table.add_row(
             line["caller"],
             line["method"],
-            format_number(line["calls"]),
+            format_number(line["requests"]),
+            format_number(line["inner"]),
             format_number(line["rows"]),
             format_number(line["operating"], 2),
             format_number(line["refused"]),
+            format_number(line["timed_out"]),
         )
     Console().print(table)
 

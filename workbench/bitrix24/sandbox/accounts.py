@@ -1,9 +1,43 @@
-"""What is asked of the portal: the request rate, operating time, and figures for ``stats``.
+"""What is asked of the portal: request rate, operating time, and figures for ``stats``.
 
-Cost model (accounted, nobody waits unless real time is asked for). Bitrix24's documentation
-publishes one pair, for a table of 2.39 M rows: 49.9 s for a page with its total, 0.097 s for one
-without. Hence: a page costs `PAGE_SECONDS`, its count `COUNT_SECONDS` per row of the table; reading
-one record costs `READ_SECONDS`, a write `WRITE_SECONDS`. Source: settings/performance/huge-data.md.
+The cost model
+--------------
+Every call costs *operating seconds*, the portal's own measure of work. They are accounted always,
+for ``workbench sandbox stats``; nobody waits for them unless ``--real-time`` says so, and nobody is
+refused for them unless ``--operating SECONDS`` or ``--real-time`` puts the model in force.
+
+=====================  =================================  =========================================
+A page of a list       0.097 s                            `PAGE_SECONDS`
+Counting for it        0.00002084 s × rows of the table   `COUNT_SECONDS`
+One record, fields     0.03 s                             `READ_SECONDS`
+A write                0.17 s                             `WRITE_SECONDS`
+``batch`` itself       0 s                                its commands cost, each its own method
+=====================  =================================  =========================================
+
+Derivation. Bitrix24's documentation publishes one pair for a list method on a table of 2.39 M rows:
+49.9 s for a page with its total, 0.097 s for the same page with ``start=-1``
+(settings/performance/huge-data.md). The second is the page; the difference is the count, and a
+count without an index reads every row, hence in proportion to the table:
+(49.9 − 0.097) s ÷ 2 390 000 = 20.84 µs a row. So a page with its total costs 0.51 s on 20 000
+records, 20.9 s on a million, and 49.9 s on the documentation's table. The filter does not make
+it cheaper (the published count was filtered too), nor does a later page cost more than the first,
+which the documentation does not state. Reads and writes are the medians of ``time.processing`` in
+the documentation's sample answers: 0.029 s of 124 samples of ``get`` and ``fields``, 0.167 s of
+214 samples of ``add``, ``update`` and ``delete``.
+
+The limits
+----------
+Rate
+    A leaky bucket per address: a request adds 1, `PLANS` say how much leaves each second and how
+    much it holds; what would make it run over gets 503 and adds nothing. A batch is one request.
+Operating time
+    Ten one-minute baskets per caller and method. [?] The sum is looked at before a call: the call
+    that crosses the limit is still answered (so the documentation's example), the next one gets
+    429 until the oldest basket leaves, ten minutes after its first call.
+One request
+    60 s in the cloud. A request whose calls have cost more is not answered but ends with 504, at
+    once or, with ``--real-time``, after 60 s. Commands of a batch that were run by then stay run,
+    the others are not.
 """
 
 from __future__ import annotations
@@ -12,21 +46,37 @@ import time
 from collections import deque
 from dataclasses import asdict, dataclass, field
 
+DOCUMENTED_ROWS = 2_390_000
 PAGE_SECONDS = 0.097
-COUNT_SECONDS = (49.9 - 0.097) / 2_390_000
-READ_SECONDS = 0.02
-WRITE_SECONDS = 0.1
+COUNT_SECONDS = (49.9 - PAGE_SECONDS) / DOCUMENTED_ROWS
+READ_SECONDS = 0.03
+WRITE_SECONDS = 0.17
+REQUEST_SECONDS = 60.0
 
+#: Plan → requests that leave the bucket each second, requests that it holds; 0 holds any number.
 PLANS = {"standard": (2.0, 50.0), "enterprise": (5.0, 250.0), "unlimited": (0.0, 0.0)}
 WINDOW_MINUTES = 10
+MAX_ADDRESSES = 10_000
+_WRITES = ("add", "update", "delete", "set", "import", "register", "finish", "uploadfile")
+NOBODY = "unidentified"  # caller of the figures for requests whose credentials are wrong
 
 
-def cost(method: str, rows: int, counted: int, paged: bool) -> float:
-    """Operating seconds of one call."""
+def cost(method: str, *, counted: int, paged: bool) -> float:
+    """Operating seconds of one call; ``counted`` rows of the table if it made a count."""
     if paged:
         return PAGE_SECONDS + COUNT_SECONDS * counted
-    writes = (".add", ".update", ".delete", ".set", ".import")
-    return WRITE_SECONDS if method.endswith(writes) else READ_SECONDS
+    return WRITE_SECONDS if method.lower().rsplit(".", 1)[-1] in _WRITES else READ_SECONDS
+
+
+class OutOfTime(Exception):
+    """A request has cost more than a request may."""
+
+
+@dataclass
+class Spent:
+    """Operating seconds of one HTTP request so far."""
+
+    seconds: float = 0.0
 
 
 class Bucket:
@@ -70,102 +120,137 @@ class Operating:
             self.baskets.append([minute, now, 0.0])
         self.baskets[-1][2] += seconds
 
-    def reset_at(self, now: float) -> int:
-        """When the oldest basket leaves, unix seconds."""
+    def reset_at(self, now: float) -> float:
+        """When the oldest basket leaves."""
         self._forget(now)
-        return int((self.baskets[0][1] if self.baskets else now) + WINDOW_MINUTES * 60)
+        return (self.baskets[0][1] if self.baskets else now) + WINDOW_MINUTES * 60
 
 
 @dataclass
 class Line:
-    """The figures of one caller and method."""
+    """The figures of one caller and method.
+
+    ``requests`` HTTP requests that named the method; ``inner`` commands of batches that did;
+    ``calls`` those of both that were run; ``rows`` what they answered; ``operating`` accounted
+    seconds; ``refused`` 503 and 429 among requests and commands; ``timed_out`` requests that ended
+    for having cost too much.
+    """
 
     caller: str
     method: str
     requests: int = 0
+    inner: int = 0
     calls: int = 0
     rows: int = 0
     operating: float = 0.0
     refused: int = 0
+    timed_out: int = 0
+
+
+SUMS = ("requests", "inner", "calls", "rows", "operating", "refused", "timed_out")
 
 
 @dataclass
 class Totals:
-    """The figures of the whole portal."""
+    """What is counted once for the whole portal."""
 
     requests: int = 0
-    calls: int = 0
-    rows: int = 0
-    refused: int = 0
     bytes_sent: int = 0
     seconds: float = 0.0
     by: dict[tuple[str, str], Line] = field(default_factory=dict)
 
 
 class Accounts:
-    """Rate, operating time and figures of one running portal."""
+    """Rate, operating time and figures of one running portal.
 
-    def __init__(self, plan: str, operating_limit: float | None) -> None:
+    The number of lines is bounded by the callers that exist and the methods that exist.
+    """
+
+    def __init__(
+        self, plan: str, operating_limit: float | None, *, real_time: bool = False
+    ) -> None:
         self.plan = plan
-        #: Seconds per method in ten minutes; None reports 0 and refuses nothing.
+        #: Seconds per method in ten minutes; None reports 0 to clients and refuses nothing.
         self.operating_limit = operating_limit
+        self.real_time = real_time
+        #: Seconds by which a control call has let time pass.
+        self.shift = 0.0
         self.buckets: dict[str, Bucket] = {}
         self.operating: dict[tuple[str, str], Operating] = {}
         self.totals = Totals()
+
+    # -- rate -----------------------------------------------------------------------------
 
     def admit(self, address: str) -> bool:
         """Whether the plan allows one more request from this address now."""
         leak, limit = PLANS[self.plan]
         if not limit:
             return True
-        now = time.monotonic()
+        now = time.monotonic() + self.shift
         bucket = self.buckets.get(address)
         if bucket is None:
-            if len(self.buckets) > 10_000:
-                self.buckets.clear()
+            if len(self.buckets) >= MAX_ADDRESSES:
+                # The emptiest bucket forgets least.
+                del self.buckets[min(self.buckets, key=lambda key: self.buckets[key].level)]
             bucket = self.buckets[address] = Bucket(leak, limit, now)
         return bucket.admit(now)
 
-    def line(self, caller: str, method: str) -> Line:
-        """The figures of this caller and method."""
-        key = (caller, method)
-        found = self.totals.by.get(key)
-        if found is None:
-            found = self.totals.by[key] = Line(caller, method)
-        return found
+    # -- operating time -------------------------------------------------------------------
+
+    @property
+    def in_force(self) -> bool:
+        """Whether what calls cost has consequences."""
+        return self.operating_limit is not None or self.real_time
+
+    def _now(self) -> float:
+        return time.time() + self.shift
 
     def exhausted(self, key: str, method: str) -> bool:
         """Whether this caller has used up this method's operating time."""
         if self.operating_limit is None:
             return False
         used = self.operating.get((key, method))
-        return used is not None and used.used(time.time()) >= self.operating_limit
+        return used is not None and used.used(self._now()) >= self.operating_limit
 
     def book(self, key: str, method: str, seconds: float) -> None:
-        """Add operating seconds."""
+        """Add operating seconds to a caller's method."""
         if self.operating_limit is None:
             return
-        self.operating.setdefault((key, method), Operating()).add(time.time(), seconds)
+        self.operating.setdefault((key, method), Operating()).add(self._now(), seconds)
 
     def report(self, key: str, method: str) -> tuple[float, int]:
-        """What ``time`` tells: operating seconds used and when the oldest basket leaves."""
-        now = time.time()
+        """What ``time`` tells: operating seconds used, and when the oldest basket leaves.
+
+        Unix seconds of the machine's clock, whatever the portal's shows, for clients wait by it.
+        """
+        now = self._now()
         used = self.operating.get((key, method))
-        if used is None:
-            return 0, int(now) + WINDOW_MINUTES * 60
-        return used.used(now), used.reset_at(now)
+        if used is None or self.operating_limit is None:
+            return 0, int(now - self.shift) + WINDOW_MINUTES * 60
+        return used.used(now), int(used.reset_at(now) - self.shift)
+
+    # -- figures --------------------------------------------------------------------------
+
+    def line(self, caller: str, method: str) -> Line:
+        """The figures of this caller and method; ``""`` is what no method is called."""
+        key = (caller, method)
+        found = self.totals.by.get(key)
+        if found is None:
+            found = self.totals.by[key] = Line(caller, method)
+        return found
 
     def figures(self) -> dict[str, object]:
         """Everything for ``workbench sandbox stats``."""
         lines = sorted(self.totals.by.values(), key=lambda line: (line.caller, line.method))
+        sums = {name: sum(getattr(line, name) for line in lines) for name in SUMS}
         return {
             "plan": self.plan,
             "operating_limit": self.operating_limit,
+            "real_time": self.real_time,
+            **sums,
+            "operating": round(sums["operating"], 6),
             "requests": self.totals.requests,
-            "calls": self.totals.calls,
-            "rows": self.totals.rows,
-            "refused": self.totals.refused,
             "bytes_sent": self.totals.bytes_sent,
             "seconds": round(self.totals.seconds, 3),
-            "methods": [asdict(line) for line in lines],
+            "methods": [asdict(line) | {"operating": round(line.operating, 6)} for line in lines],
         }

@@ -78,7 +78,7 @@ def run(call: Call) -> dict[str, Any]:
             method, _question, query = str(command).partition("?")
             # Brackets of a reference are part of the value, so the query is read first.
             params = resolve(forms.parse(query), results)
-            answer, spent = call.portal.perform(method.strip().lstrip("/"), params, call.caller)
+            answer, spent = call.portal.perform(method.strip().lstrip("/"), params, call)
         except Refusal as refusal:
             errors[key] = {
                 "error": refusal.code,

@@ -4,7 +4,7 @@ GET    /control/stats            figures (to this machine also without ``--contr
 GET    /control/faults           rules in force with how often they struck
 POST   /control/faults           one rule or a list of them: JSON maps or texts, see `faults`
 DELETE /control/faults           no more faults
-POST   /control/clock            {"advance": seconds}: the portal's clock jumps ahead
+POST   /control/clock            {"advance": seconds}: the portal's clock jumps ahead, limits too
 POST   /control/operating        {"limit": seconds or null} or {"method", "seconds"} to book
 POST   /control/webhooks         {"user_id", "scopes"}: a further incoming webhook
 """
@@ -59,6 +59,7 @@ def control_routes(portal: Portal) -> list[Route]:
     async def clock(request: Request) -> Response:
         seconds = int((await body(request)).get("advance", 0))
         portal.state.settings["clock_shift"] = portal.state.settings["clock_shift"] + seconds
+        portal.accounts.shift += seconds
         return JSONResponse({"now": portal.state.clock.iso(portal.state.timestamp())})
 
     async def operating(request: Request) -> Response:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from workbench.bitrix24.sandbox.accounts import Spent
+
 if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.portal import Portal
     from workbench.bitrix24.sandbox.state import State
@@ -58,7 +60,8 @@ class Call:
     method: str
     params: dict[str, Any]
     raw: dict[str, Any]
-    rows: int = 0
+    #: What the HTTP request has cost so far.
+    spent: Spent = dataclass_field(default_factory=Spent)
 
     @property
     def state(self) -> State:
@@ -102,7 +105,8 @@ class Call:
 class Page:
     """A list answer: rows, how many there are in all, and where the next page starts.
 
-    ``total`` None leaves the count out. ``counted`` tells the accounts that a count was made.
+    ``total`` None leaves the count out. ``counted`` is the size of the table that was counted, 0 if
+    no count was made; the accounts charge for it.
     """
 
     result: Any

@@ -46,7 +46,7 @@ PRODUCT_ROWS = Entity(
         Field("ID", "integer", readonly=True),
         Field("OWNER_ID", "integer", required=True, immutable=True),
         Field("OWNER_TYPE", required=True, immutable=True),
-        Field("PRODUCT_ID", "integer", index=True),
+        Field("PRODUCT_ID", "integer"),
         Field("PRODUCT_NAME"),
         Field("PRICE", "double", default=0.0),
         Field("PRICE_EXCLUSIVE", "double", readonly=True),

@@ -14,12 +14,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from workbench.bitrix24.sandbox import answers, forms
+from workbench.bitrix24.sandbox.accounts import NOBODY, REQUEST_SECONDS, OutOfTime, Spent
 from workbench.bitrix24.sandbox.faults import Rule
 from workbench.bitrix24.sandbox.methods import Caller, Refusal
-from workbench.bitrix24.sandbox.portal import Portal
+from workbench.bitrix24.sandbox.portal import Portal, known_name
 
 BODY_LIMIT = 64 * 1024 * 1024
-REQUEST_SECONDS = 60.0
 # What stands before the portal gives up and says so itself, in no language of the portal's.
 GATEWAY_TIMEOUT = (
     b"<html>\r\n<head><title>504 Gateway Time-out</title></head>\r\n<body>\r\n"
@@ -112,39 +112,42 @@ class Door:
         portal = self.portal
         where = address(request.url.path)
         name = where.method.lower()
-        client = request.client.host if request.client else ""
-        portal.accounts.totals.requests += 1
+        who = NOBODY
         struck: list[Rule] = []
-        caller: Caller | None = None
+        spent = Spent()
         try:
-            if not portal.accounts.admit(client):
-                portal.accounts.totals.refused += 1
-                raise Refusal("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
-            struck = portal.faults.strike(name) if portal.faults.rules else []
-            for rule in struck:
-                if not rule.after:
-                    await self.fault(rule)
-            params = await parameters(request)
-            token = params.pop("auth", None)
-            caller = (
-                portal.webhook_caller(where.user, where.code)
-                if where.user is not None
-                else portal.token_caller(token)
-            )
-            portal.accounts.line(
-                portal.label(caller), name if name == "batch" else ""
-            ).requests += 1
-            portal.owed = 0.0
-            answer, times = await portal.answer(where.method, params, caller)
-            if portal.real_time:
-                await self.wait(portal.owed)
+            refusal = self.admit(request)
+            try:
+                params = await parameters(request)
+                caller = self.caller(where, params.pop("auth", None))
+                who = portal.label(caller)
+            except Refusal as wrong:
+                refusal = refusal or wrong
+            portal.accounts.totals.requests += 1
+            portal.accounts.line(who, known_name(name)).requests += 1
+            if refusal is None or refusal.status != 503:
+                struck = portal.faults.strike(name) if portal.faults.rules else []
+                for rule in struck:
+                    if not rule.after:
+                        await self.fault(rule)
+            if refusal is not None:
+                raise refusal
+            answer, times = await portal.answer(where.method, params, caller, spent)
+            if portal.accounts.real_time:
+                await asyncio.sleep(spent.seconds - (time.time() - began))
             body: Any = answers.success(answer, times)
             status = 200
             for rule in struck:
                 if rule.after:
                     await self.fault(rule)
-        except Refusal as refusal:
-            body, status = answers.failure(refusal), refusal.status
+        except Refusal as refused:
+            portal.count_refusal(refused, who, name)
+            body, status = answers.failure(refused), refused.status
+        except OutOfTime:
+            portal.accounts.line(who, known_name(name)).timed_out += 1
+            if portal.accounts.real_time:
+                await asyncio.sleep(REQUEST_SECONDS - (time.time() - began))
+            status = 504
         except ClientDisconnect:
             return Response(status_code=499)
         if status == 504:
@@ -157,12 +160,17 @@ class Door:
             return CutResponse(sent, media_type=kind)
         return Response(sent, status, media_type=kind)
 
-    @staticmethod
-    async def wait(seconds: float) -> None:
-        """Take the time that the cost model says; past a request's limit there is no answer."""
-        await asyncio.sleep(min(REQUEST_SECONDS, seconds))
-        if seconds > REQUEST_SECONDS:
-            raise Refusal("", "Gateway Time-out", 504)
+    def admit(self, request: Request) -> Refusal | None:
+        """What the plan's rate has against one more request from this address."""
+        if self.portal.accounts.admit(request.client.host if request.client else ""):
+            return None
+        return Refusal("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
+
+    def caller(self, where: Address, token: Any) -> Caller:
+        """Who calls, by webhook or token. Refuses strangers."""
+        if where.user is not None:
+            return self.portal.webhook_caller(where.user, where.code)
+        return self.portal.token_caller(token)
 
     async def fault(self, rule: Rule) -> None:
         """Let one fault happen. ``cut`` happens when the answer is sent."""
