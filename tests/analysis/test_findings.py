@@ -43,6 +43,22 @@ def test_the_leader_has_its_share_of_the_total(snapshot):
     assert findings.main(frame) == ("Won revenue: Adverts leads with €3,000, 60% of the total.")
 
 
+def test_spend_is_told_beside_the_revenue_that_it_brings(company):
+    frame = query(["marketing_spend", "marketing_revenue"], by="source", period="all")
+    told = findings.spend(frame)
+    rows = frame.dropna(subset=["marketing_spend"]).set_index("source").astype(float)
+    first = rows["marketing_spend"].idxmax()
+    shares = rows.loc[first] / rows.sum()
+    assert told.startswith(f"{first} takes {shares['marketing_spend'] * 100:.0f}% of the spend (€")
+    assert told.endswith(f"brings {shares['marketing_revenue'] * 100:.0f}% of the revenue.")
+
+
+def test_without_revenue_only_the_spend_is_told(company):
+    frame = query(["marketing_spend", "marketing_revenue"], by="source", period="all")
+    frame.attrs["total"]["marketing_revenue"] = None
+    assert "leads with" in findings.spend(frame)
+
+
 def test_groups_of_few_rows_are_not_ranked(snapshot):
     frame = query("closed_win_rate", by="manager", snapshot=snapshot)
     assert findings.main(frame) == "Win rate (closed): too few rows to compare."

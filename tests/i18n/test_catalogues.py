@@ -115,6 +115,18 @@ def test_the_page_wins_over_the_environment_and_unknown_languages_are_french(
     assert i18n.language() == expected
 
 
+@pytest.mark.parametrize("code", ["fr", "en"])
+def test_negative_numbers_have_a_minus_sign_and_no_hyphen(code):
+    with i18n.use_language(code):
+        for written in (
+            i18n.format_number(-1234),
+            i18n.format_percent(-0.058),
+            i18n.format_money(-12.5, "EUR", 2),
+        ):
+            assert written.startswith("\u2212")
+            assert "-" not in written
+
+
 def test_numbers_dates_and_money_follow_the_language():
     moment = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
     with i18n.use_language("fr"):

@@ -250,6 +250,18 @@ def test_the_page_speaks_french_for_a_french_run(there):
     page.feed(html_of(notebook, record))
     assert page.language == "fr"
     assert "D’où viennent les chiffres" in page.text and "Paramètres" in page.text
+    assert "Période" in page.text
+
+
+def test_the_page_names_parameters_as_its_filters_and_leaves_ids_ungrouped(there):
+    notebook = nbformat.read(there.folder / "notebook.ipynb", as_version=4)
+    values = {"department": "all", "deal_id": 19423, "share": 0.5, "odd": "all"}
+    record = there.record.model_copy(update={"language": "fr", "parameters": values})
+    page = html_of(notebook, record)
+    shown = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page)
+    assert {("Service", "Tout"), ("deal_id", "19423"), ("share", "0,5"), ("odd", "all")} <= set(
+        shown
+    )
 
 
 def test_relative_periods_are_recorded_with_their_days(there):

@@ -1,19 +1,15 @@
-"""A company with hostile names, and a frame for every chart."""
+"""A company with hostile names, and every chart by name."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-import pandas as pd
 import pytest
-from hostile_company import MARKUP, SCRIPT, make_hostile_home
+from example_charts import CHARTS
+from hostile_company import make_hostile_home
 
-from workbench.views import charts
 from workbench.views.contents import Chart
 from workbench.warehouse import Snapshot, newest_snapshot
-
-MONTHS = pd.date_range("2025-11-01", periods=13, freq="MS")
 
 
 @pytest.fixture(scope="session")
@@ -45,132 +41,6 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     monkeypatch.setattr(IPython.display, "publish_display_data", lambda data: shown.append(data))
     monkeypatch.setattr(IPython.display, "display", lambda widget: shown.append({"widget": widget}))
     return shown
-
-
-def months(**columns: object) -> pd.DataFrame:
-    return pd.DataFrame({"period": MONTHS, **columns})
-
-
-def _marketing() -> pd.DataFrame:
-    rng = np.random.default_rng(3)
-    return pd.DataFrame(
-        [
-            {
-                "period": month,
-                "channel": channel,
-                "cost_per_lead": rng.uniform(20, 90),
-                "romi": rng.uniform(-1, 4),
-                "marketing_spend": 1000.0 * (3 - place),
-                "leads": 40,
-                "won_revenue": 20_000.0,
-            }
-            for month in MONTHS
-            for place, channel in enumerate(["Google Ads", SCRIPT, "Salons"])
-        ]
-    )
-
-
-def _revenue_by_month() -> Chart:
-    frame = months(won_revenue=np.arange(13) * 20_000 + 100_000, year_ago=90_000, n=7)
-    return charts.revenue_by_month(frame, currency="EUR")
-
-
-def _revenue_by_group() -> Chart:
-    frame = pd.DataFrame(
-        {"manager": ["Ana", MARKUP, None, "Zoé"], "won_revenue": [1e5, 3e5, 5e4, 2e5], "n": 3}
-    )
-    return charts.revenue_by_group(frame, "manager", "Manager", currency="EUR")
-
-
-def _win_rate_by_month() -> Chart:
-    rates = [0.4, np.nan, *np.linspace(0.3, 0.6, 11)]
-    return charts.win_rate_by_month(months(closed_win_rate=rates, deals_won=4, deals_lost=6))
-
-
-def _win_rate_by_group() -> Chart:
-    frame = pd.DataFrame({"source": ["A", SCRIPT], "closed_win_rate": [0.2, 0.6], "n": [9, 4]})
-    return charts.win_rate_by_group(frame, "source", "Source")
-
-
-def _funnel() -> Chart:
-    frame = pd.DataFrame(
-        {
-            "stage": ["Zoom", "Offer", SCRIPT, "Offer"],
-            "sort": [10, 20, 30, 40],
-            "reached": [1200, 900, 300, 100],
-            "step_conversion": [np.nan, 0.75, 0.333, 0.333],
-            "cumulative_conversion": [1, 0.75, 0.25, 0.083],
-        }
-    )
-    return charts.funnel(frame)
-
-
-def _forecast() -> Chart:
-    future = pd.DataFrame(
-        {
-            "period": pd.date_range("2026-12-01", periods=3, freq="MS"),
-            "value": [3e5, 2.8e5, 3.1e5],
-            "low": [2e5, 1.8e5, 1.9e5],
-            "high": [4e5, 3.9e5, 4.3e5],
-        }
-    )
-    return charts.forecast(months(value=250_000.0), future, currency="EUR")
-
-
-def _backtest() -> Chart:
-    frame = months(actual=2.5e5, ets=2.6e5, seasonal_naive=2.2e5)
-    return charts.backtest(frame, currency="EUR")
-
-
-def _scenario() -> Chart:
-    frame = pd.DataFrame(
-        {
-            "scenario": ["Present (42 %)"] * 2 + [SCRIPT] * 2,
-            "part": ["won", "expected"] * 2,
-            "amount": [3e5, 2e5, 3e5, 2.8e5],
-        }
-    )
-    return charts.scenario(frame, currency="EUR")
-
-
-def _stalled() -> Chart:
-    frame = pd.DataFrame(
-        {"stage": ["Zoom", "Appel", SCRIPT], "open": [9, 8, 4], "stalled": [3, 0, 2]}
-    )
-    return charts.stalled_by_stage(frame)
-
-
-def _peers() -> Chart:
-    edges = np.linspace(0, 60_000, 11)
-    frame = pd.DataFrame(
-        {
-            "low": edges[:-1],
-            "high": edges[1:],
-            "deals": range(10),
-            "here": [i == 4 for i in range(10)],
-        }
-    )
-    return charts.deal_among_peers(frame, title="Amount", unit="money", currency="EUR")
-
-
-CHARTS: dict[str, Callable[[], Chart]] = {
-    "revenue_by_month": _revenue_by_month,
-    "revenue_by_group": _revenue_by_group,
-    "win_rate_by_month": _win_rate_by_month,
-    "win_rate_by_group": _win_rate_by_group,
-    "funnel": _funnel,
-    "cost_per_lead_by_month": lambda: charts.cost_per_lead_by_month(_marketing(), currency="EUR"),
-    "romi_by_month": lambda: charts.romi_by_month(_marketing()),
-    "spend_by_channel": lambda: charts.spend_by_channel(
-        _marketing().groupby("channel", as_index=False)[["marketing_spend", "won_revenue"]].sum(),
-        currency="EUR",
-    ),
-    "forecast": _forecast,
-    "backtest": _backtest,
-    "scenario": _scenario,
-    "stalled_by_stage": _stalled,
-    "deal_among_peers": _peers,
-}
 
 
 @pytest.fixture(params=sorted(CHARTS))

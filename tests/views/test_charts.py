@@ -8,6 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
+from example_charts import CHARTS
 from hostile_company import MARKUP, SCRIPT
 
 from workbench.i18n import use_language
@@ -65,8 +66,6 @@ def test_axes_and_tooltips_have_titles_in_words(named_chart):
 
 @pytest.mark.parametrize("name", ["revenue_by_group", "funnel", "scenario", "stalled_by_stage"])
 def test_hostile_names_are_text_and_never_elements(name):
-    from conftest import CHARTS
-
     root = drawn(CHARTS[name]())
     allowed = {"svg", "g", "path", "text", "rect", "line", "title", "desc", "defs", "clipPath"}
     assert {node.tag.removeprefix(SVG) for node in root.iter()} <= allowed | {"tspan"}
@@ -100,8 +99,6 @@ def heights(root: ElementTree.Element, names: list[str]) -> list[float]:
 
 
 def test_groups_stand_from_the_largest_to_the_smallest():
-    from conftest import CHARTS
-
     with use_language("en"):
         order = heights(drawn(CHARTS["revenue_by_group"]()), [MARKUP, "Zoé", "Ana", "Not given"])
     assert order == sorted(order)
@@ -115,8 +112,6 @@ def test_groups_stand_from_the_largest_to_the_smallest():
     ],
 )
 def test_stages_keep_the_order_of_the_pipeline(name, stages):
-    from conftest import CHARTS
-
     order = heights(drawn(CHARTS[name]()), stages)
     assert order == sorted(order)
 
@@ -127,19 +122,24 @@ def test_a_long_list_is_cut_and_says_so():
     )
     with use_language("en"):
         shown = texts(drawn(charts.revenue_by_group(frame, "manager", "Manager", currency="EUR")))
-    assert "Won revenue · 25 smaller ones not shown" in shown
+    assert shown[0] == "Won revenue" + "25 smaller ones not shown"  # on two lines
     assert "M14" in shown
     assert "M15" not in shown
 
 
-def test_labels_behind_bars_stay_inside_the_picture():
+@pytest.mark.parametrize("narrow", [False, True])
+def test_labels_behind_bars_stay_inside_the_picture(narrow):
     frame = pd.DataFrame({"p": ["A", "B"], "won_revenue": [987_654_321.0, 5.0], "n": 1})
     chart = charts.revenue_by_group(frame, "p", "P", currency="CHF")
     spec = render.specification(chart)
     root = ElementTree.fromstring(  # noqa: S314 - our own picture
-        render.svg(spec, currency="CHF", title="t", description="d", key="k")
-    )
+        render.svg(
+            render.narrowed(spec) if narrow else spec,
+            currency="CHF", title="t", description="d", key="k",
+        )
+    )  # fmt: skip
     width = float(root.get("viewBox").split()[2])
+    assert width == pytest.approx(theme.NARROW_WIDTH if narrow else theme.WIDTH, abs=1)
     ends = []
 
     def walk(node, x):
@@ -188,12 +188,21 @@ def test_an_address_among_the_data_is_just_text():
     assert render.specification(chart.encode(x="a:Q"))["data"]["values"]
 
 
-def test_save_leaves_svg_png_and_specification(tmp_path):
-    from conftest import CHARTS
-
-    spec = render.specification(CHARTS["funnel"](), description="finding")
-    picture = render.svg(spec, currency="EUR", title="t", description="d", key="k")
-    paths = render.save(tmp_path, "funnel", spec, currency="EUR", picture=picture)
-    assert paths["svg"].read_text("utf-8") == picture
+def test_a_saved_picture_says_by_itself_what_it_shows(tmp_path):
+    bare = render.specification(CHARTS["funnel"](), description="finding")
+    spec = render.headed(bare, MARKUP, "word " * 40, "", "portal, today")
+    paths = render.save(tmp_path, "funnel", spec, currency="EUR")
+    root = ElementTree.fromstring(paths["svg"].read_text("utf-8"))  # noqa: S314 - our own picture
+    assert root.find(f"{SVG}title").text == MARKUP
+    assert root.find(f"{SVG}desc").text == "finding"
+    shown = texts(root)
+    assert MARKUP in shown
+    lines = [node.text for node in root.iter(f"{SVG}tspan") if node.text]
+    assert [line for line in lines if line.startswith("word")] == [
+        ("word " * 25).strip(),
+        ("word " * 15).strip(),
+    ]
+    assert "portal, today" in lines
+    assert "title" not in bare
     assert paths["png"].read_bytes().startswith(b"\x89PNG")
     assert '"description": "finding"' in paths["json"].read_text("utf-8")

@@ -111,7 +111,11 @@ def test_a_still_chart_has_name_finding_and_a_table(hostile):
     finding = re.search(r'class="wb-finding"[^>]*>(.*?)</p>', html).group(1)
     described = re.search(r"<desc[^>]*>(.*?)</desc>", html).group(1)
     assert finding.replace("&#x27;", "'") == described.replace("&#x27;", "'")
-    assert 'role="img"' in html
+    assert html.count('role="img"') == 2
+    wide, narrow = html.split('class="wb-chart wb-chart-narrow" style="display: none"')
+    assert wide.count("<svg") == narrow.count("<svg") == 1
+    identities = re.findall(r'\bid="([^"]+)"', html)
+    assert len(identities) == len(set(identities))
     assert "<summary>Show as table</summary>" in html
     assert "<script" not in all_html(page)
     assert "<img" not in all_html(page)
@@ -296,6 +300,20 @@ def test_a_slider_redraws_only_what_follows_it(hostile, kernel):
     assert page.selection.inputs["win_rate"] == 0.9
     assert shown_in(scenario) != before
     assert revenue._chart.spec is other
+
+
+def test_a_slider_may_start_where_the_data_say(hostile, kernel):
+    page = live_page(kernel)
+    page.share_slider("win_rate", "Win rate", wb.panels.forecast.present_win_rate)
+    won, lost = page.snapshot.query(
+        "SELECT count(*) FILTER (is_won) AS won, count(*) FILTER (is_lost) AS lost FROM deals"
+        " WHERE closed_on >= '2025-11-01' AND closed_on < '2026-11-01'"
+    ).iloc[0]
+    assert page.selection.inputs["win_rate"] == pytest.approx(won / (won + lost))
+
+
+def test_without_any_snapshot_a_slider_asks_for_none(home, kernel):
+    wb.Page("forecast").share_slider("r", "Rate", wb.panels.forecast.present_win_rate)
 
 
 def test_the_answer_follows_the_filters(hostile, kernel):

@@ -71,7 +71,7 @@ def trend(frame: pd.DataFrame, metric: str) -> str:
     open_units = {
         pd.Timestamp(day)
         for day, mark in frame.attrs["marks"].get(metric, {}).items()
-        if mark != "immature"
+        if mark not in ("immature", "no rate")
     }
     rows = frame[~frame["period"].isin(open_units) & frame[metric].notna()]
     if rows.empty:
@@ -137,6 +137,28 @@ def ranking(frame: pd.DataFrame, metric: str) -> str:
         last=_group(last, by),
         low=_shown(frame, metric, last[metric]),
         all=_shown(frame, metric, whole),
+    )
+
+
+def spend(frame: pd.DataFrame) -> str:
+    """Return which channel takes the most spend, beside the revenue that it brings.
+
+    ``frame``: by one dimension, with ``marketing_spend`` and ``marketing_revenue``.
+    """
+    rows = frame[frame["marketing_spend"].notna()]
+    whole = frame.attrs["total"]
+    spent, earned = whole["marketing_spend"], whole["marketing_revenue"]
+    if rows.empty or pd.isna(spent) or pd.isna(earned) or not spent > 0 or not earned > 0:
+        return main(frame, "marketing_spend")
+    first = rows.loc[rows["marketing_spend"].astype(float).idxmax()]
+    revenue = first["marketing_revenue"]
+    return _(
+        "{channel} takes {spent} of the spend ({amount}) and brings {earned} of the revenue."
+    ).format(
+        channel=_group(first, frame.attrs["by"]),
+        spent=format_percent(float(first["marketing_spend"]) / float(spent), 0),
+        amount=_shown(frame, "marketing_spend", first["marketing_spend"]),
+        earned=format_percent(0.0 if pd.isna(revenue) else float(revenue) / float(earned), 0),
     )
 
 
@@ -250,12 +272,16 @@ def peer(deal: Peer) -> str:
         rate = format_percent(deal.win_rate)
         if deal.win_rate_before is None:
             parts.append(
-                _("its pipeline wins {rate} (n = {n})").format(rate=rate, n=deal.win_rate_n)
+                _("its pipeline wins {rate} (n = {n})").format(
+                    rate=rate, n=format_number(deal.win_rate_n)
+                )
             )
         else:
             parts.append(
                 _("its pipeline wins {rate} (n = {n}), after {before}").format(
-                    rate=rate, n=deal.win_rate_n, before=format_percent(deal.win_rate_before)
+                    rate=rate,
+                    n=format_number(deal.win_rate_n),
+                    before=format_percent(deal.win_rate_before),
                 )
             )
     if not parts:

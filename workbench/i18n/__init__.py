@@ -85,22 +85,28 @@ def locale() -> Locale:
 def format_number(value: float | Decimal, digits: int = 0) -> str:
     """``12 345,6`` or ``12,345.6``, with at most ``digits`` decimals."""
     pattern = "#,##0" + ("." + "#" * digits if digits else "")
-    return numbers.format_decimal(value, format=pattern, locale=locale())
+    return _signed(numbers.format_decimal(value, format=pattern, locale=locale()))
 
 
 def format_percent(value: float, digits: int = 1) -> str:
     """Format a share (0.6315) as ``63,2 %`` or ``63.2%``."""
     pattern = "#,##0." + "0" * digits + ("\u202f%" if language() == "fr" else "%")
-    return numbers.format_percent(value, format=pattern, locale=locale())
+    return _signed(numbers.format_percent(value, format=pattern, locale=locale()))
 
 
 def format_money(value: float | Decimal, currency: str, digits: int = 0) -> str:
     """``12 345 €`` or ``€12,345``."""
     pattern = "#,##0" + ("." + "0" * digits if digits else "")
     pattern = f"{pattern}\u00a0¤" if language() == "fr" else f"¤{pattern}"
-    return numbers.format_currency(
+    written = numbers.format_currency(
         value, currency, format=pattern, locale=locale(), currency_digits=False
     )
+    return _signed(written)
+
+
+def _signed(number: str) -> str:
+    """Give a negative number the minus sign that the charts write, not a hyphen."""
+    return f"\u2212{number[1:]}" if number.startswith("-") else number
 
 
 def format_date(value: date) -> str:

@@ -69,7 +69,8 @@ def _frame(record: RunRecord) -> dict[str, Any]:
         "period": next(iter(_periods(record).values()), None),
         "parameters_title": _("Parameters"),
         "parameters": [
-            (name, _value(name, value, record)) for name, value in record.parameters.items()
+            (_parameter(name), _value(name, value, record))
+            for name, value in record.parameters.items()
         ],
         "origin_title": _("Where the numbers come from"),
         "origin": [
@@ -94,13 +95,28 @@ def _periods(record: RunRecord) -> dict[str, str]:
     return {name: period["label"] for name, period in record.periods.items()}
 
 
+def _parameter(name: str) -> str:
+    """Return what a page calls its filter; other parameters have no name but their own."""
+    # Not asked of `workbench.views`, whose imports take longer than this page.
+    return {
+        "period": _("Period"),
+        "pipeline": _("Pipeline"),
+        "department": _("Department"),
+        "manager": _("Manager"),
+        "source": _("Source"),
+        "channel": _("Channel"),
+    }.get(name, name)
+
+
 def _value(name: str, value: Any, record: RunRecord) -> str:
     label = _periods(record).get(name)
     if label is not None:
         return label if label == value else f"{label} ({value})"
+    if value == "all" and _parameter(name) != name:
+        return _("All")
     if isinstance(value, bool):
         return _("yes") if value else _("no")
-    if isinstance(value, int | float):
+    if isinstance(value, float):
         return format_number(value, 6)
     if isinstance(value, list):
         return ", ".join(str(item) for item in value) or "–"

@@ -145,10 +145,12 @@ def _change(figure: Figure, currency: str) -> str:
     tone = "" if figure.id in NEUTRAL or amount == 0 else (" wb-good" if good else " wb-bad")
     arrow = "▲" if amount > 0 else "▼" if amount < 0 else "="
     before = values.text_of(figure.before, figure.unit, currency)
-    against = _("from {before} ({compared})").format(before=before, compared=figure.compared)
+    against = attribute(_("from {before}").format(before=before))
+    if figure.compared:
+        against += f' <span class="wb-whole">({attribute(figure.compared)})</span>'
     return (
         f'<dd class="wb-figure-change{tone}"><span aria-hidden="true">{arrow}</span> '
-        f"{attribute(text)} <small>{attribute(against)}</small></dd>"
+        f"{attribute(text)} <small>{against}</small></dd>"
     )
 
 
@@ -158,5 +160,6 @@ def status_text(status: str) -> str:
         "not loaded": _("not loaded"),
         "whole months": _("whole months only"),
         "partial": _("period not complete"),
+        "no rate": _("currency without a rate left out"),
         "immature": _("too recent to judge"),
     }.get(status, status)

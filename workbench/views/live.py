@@ -8,6 +8,7 @@ cache folder, and each chart waits for it.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from functools import cache
 from importlib.metadata import version
@@ -20,6 +21,8 @@ import platformdirs
 import traitlets
 import vl_convert
 from altair.jupyter.jupyter_chart import load_js_src
+
+from workbench.views import theme
 
 # Whoever comes first makes the gate; the runtime opens it, the charts wait at it.
 GATE = """
@@ -61,7 +64,12 @@ export default { initialize, render() {} };
 """
 
 # A chart is as wide as its place, and follows it.
-FITTED = """
+FITTED = (
+    f"""
+const NARROW = {theme.NARROW};
+const NARROW_CONFIG = {json.dumps(theme.NARROW_CONFIG)};
+"""
+    + """
 const charts = await gate.ready;
 const lodashDebounce = charts.lodashDebounce;
 const widthOf = (el) => Math.floor(el.getBoundingClientRect().width);
@@ -69,8 +77,11 @@ const vegaEmbed = async (el, spec, options) => {
   el.classList.add("wb-chart-live");
   const fluid = typeof spec.width === "number";
   if (fluid && widthOf(el) > 200) spec.width = widthOf(el);
-  if (fluid && widthOf(el) < 520) {
-    spec.config = { ...spec.config, legend: { ...spec.config?.legend, columns: 2 } };
+  if (fluid && widthOf(el) < NARROW) {
+    spec.config = { ...spec.config };
+    for (const [part, settings] of Object.entries(NARROW_CONFIG)) {
+      spec.config[part] = { ...spec.config[part], ...settings };
+    }
   }
   const result = await charts.vegaEmbed(el, spec, options);
   if (fluid) {
@@ -89,6 +100,7 @@ const vegaEmbed = async (el, spec, options) => {
   return result;
 };
 """
+)
 
 
 class Runtime(anywidget.AnyWidget):

@@ -12,7 +12,7 @@ from typing import Any
 
 from babel import dates, numbers
 
-from workbench.i18n import _, language, locale
+from workbench.i18n import language, locale
 
 
 def format_locale(currency: str) -> dict[str, Any]:
@@ -73,12 +73,12 @@ def currency_symbol(currency: str) -> str:
 def money_scale(largest: float) -> tuple[float, str]:
     """Return divisor and prefix that keep axis labels short.
 
-    Full amounts below 10,000, thousands (``k``) below ten millions, then millions (``M``).
+    Full amounts below 10,000, thousands (``k``) below two millions, then millions (``M``).
     """
     size = abs(largest)
     if size < 10_000:
         return 1.0, ""
-    return (1e3, "k") if size < 10_000_000 else (1e6, "M")
+    return (1e3, "k") if size < 2_000_000 else (1e6, "M")
 
 
 def money_labels(largest: float, currency: str) -> str:
@@ -99,23 +99,3 @@ def money_labels(largest: float, currency: str) -> str:
 
 def _apart(symbol: str) -> str:
     return symbol if symbol.startswith("\u00a0") else f"\u00a0{symbol}"
-
-
-def month_labels() -> str:
-    """Return the Vega expression of a month axis: the month, and the year under January."""
-    return (
-        "datum.index == 0 || month(datum.value) == 0"
-        " ? [timeFormat(datum.value, '%b'), timeFormat(datum.value, '%Y')]"
-        " : timeFormat(datum.value, '%b')"
-    )
-
-
-def unit_title(title: str, unit: str, currency: str) -> str:
-    """Return an axis title with its unit: ``Won revenue (€)``, ``Cycle (days)``."""
-    name = {
-        "currency": currency_symbol(currency),
-        "currency_per_day": _("{currency} per day").format(currency=currency_symbol(currency)),
-        "percent": "%",
-        "days": _("days"),
-    }.get(unit)
-    return f"{title} ({name})" if name else title

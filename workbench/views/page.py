@@ -79,7 +79,6 @@ class Page:
         self._stamp: Any = None
         self._runtime: Any = None
         self._problem: NoSnapshot | None = None
-        self._updating = False
         self.selection: Selection | None = None
         if self.live:
             log_to_file()
@@ -108,8 +107,12 @@ class Page:
 
     @property
     def setting(self) -> Setting:
-        """Currency, time zone and folder that panels are rendered with."""
-        return Setting(self.snapshot.base_currency, self.snapshot.timezone, self.folder)
+        """Currency, time zone, folder and origin that panels are rendered with."""
+        snapshot = self.snapshot
+        origin = _("{portal}, data as of {moment}").format(
+            portal=snapshot.portal, moment=format_datetime(snapshot.as_of, snapshot.timezone)
+        )
+        return Setting(snapshot.base_currency, snapshot.timezone, self.folder, origin)
 
     def header(self, title: str, text: str = "") -> None:
         """Show the page's title and what it is about (Markdown)."""
@@ -152,14 +155,17 @@ class Page:
         if self.selection is not None:
             self.selection = replace(self.selection, inputs={**self.selection.inputs, **given})
 
-    def share_slider(self, name: str, title: str, value: float) -> None:
+    def share_slider(
+        self, name: str, title: str, value: float | Callable[[Selection], float]
+    ) -> None:
         """Show a slider from 0 to 100 %; panels with ``inputs=(name,)`` follow it.
 
-        A still page shows the value alone. Panels read it as ``selection.inputs[name]``.
+        ``value``: where it stands at first, or a function of the selection that says it. A still
+        page shows the value alone. Panels read it as ``selection.inputs[name]``.
         """
         if self.selection is None:
             return
-        value = min(max(float(value), 0.0), 1.0)
+        value = min(max(float(value(self.selection) if callable(value) else value), 0.0), 1.0)
         self.selection = replace(self.selection, inputs={**self.selection.inputs, name: value})
         if not self.live:
             shown = _("{title}: {value}").format(
@@ -333,10 +339,7 @@ class Page:
         selection = self._chosen()
         snapshot = selection.snapshot
         facts = [
-            (_("Portal"), snapshot.portal),
             (_("Data as of"), format_datetime(snapshot.as_of, snapshot.timezone)),
-            (_("Time zone"), snapshot.timezone),
-            (_("Snapshot"), snapshot.id),
             (_("Period"), selection.period.label()),
         ]
         if not self.live:
@@ -347,6 +350,11 @@ class Page:
             frame = selection.query(self._count)
             title = tables.spoken(frame.attrs["metrics"][self._count]["title"])
             facts.append((title, f"n = {format_number(frame.attrs['n'][self._count])}"))
+        facts += [
+            (_("Portal"), snapshot.portal),
+            (_("Time zone"), snapshot.timezone),
+            (_("Snapshot"), snapshot.id),
+        ]
         items = "".join(
             f"<div><dt>{attribute(name)}</dt><dd>{attribute(value)}</dd></div>"
             for name, value in facts

@@ -36,11 +36,15 @@ Make = Callable[..., Content]
 
 @dataclass(frozen=True)
 class Setting:
-    """What rendering needs to know: base currency, portal time zone, run folder if any."""
+    """What rendering needs to know: base currency, portal time zone, run folder if any.
+
+    ``origin`` says in one line of plain text where the data come from; files carry it.
+    """
 
     currency: str = "EUR"
     timezone: str | None = None
     folder: Path | None = None
+    origin: str = ""
 
 
 def attempt(make: Make, selection: Any, name: str) -> tuple[Content, Exception | None]:
@@ -117,30 +121,49 @@ def tail_html(content: Content, setting: Setting) -> str:
 
 
 def still_html(content: Content, name: str, setting: Setting) -> str:
-    """Write a panel that does not change, its chart as SVG; leave its files in the run folder."""
+    """Write a panel that does not change; leave its files in the run folder.
+
+    A chart is there twice, for wide and for narrow screens; the stylesheet shows one of them.
+    """
     key = f"wb-{name}"
     if isinstance(content, (ChartContent, TableContent)) and setting.folder is not None:
         save_table(setting.folder, name, content.data)
     if not isinstance(content, ChartContent):
         return section(head_html(content, key, setting), content, name)
     spec = render.specification(content.chart, description=content.finding)
-    picture = render.svg(
-        spec,
-        currency=setting.currency,
-        title=content.title,
-        description=content.finding,
-        key=key + "-svg",
-    )
     if setting.folder is not None:
-        render.save(
-            setting.folder / "charts", name, spec, currency=setting.currency, picture=picture
-        )
-    # The frame can be scrolled sideways where a phone is too narrow for the picture.
-    frame = (
-        f'<div class="wb-chart" role="group" tabindex="0" aria-labelledby="{key}">{picture}</div>'
-    )
+        alone = render.headed(spec, content.title, content.finding, content.note, setting.origin)
+        render.save(setting.folder / "charts", name, alone, currency=setting.currency)
+    frame = _pictures(spec, content, key, setting.currency)
     inner = head_html(content, key, setting) + frame + tail_html(content, setting)
     return section(inner, content, name)
+
+
+def _pictures(spec: dict[str, Any], content: ChartContent, key: str, currency: str) -> str:
+    """Draw a chart for wide and, if it can follow its place, for narrow screens."""
+
+    def draw(drawn: dict[str, Any], suffix: str) -> str:
+        return render.svg(
+            drawn,
+            currency=currency,
+            title=content.title,
+            description=content.finding,
+            key=f"{key}-{suffix}",
+        )
+
+    narrow = render.narrowed(spec)
+    if narrow is None:
+        # It can be scrolled sideways where a phone is too narrow for it.
+        return (
+            f'<div class="wb-chart wb-chart-fixed" role="group" tabindex="0" '
+            f'aria-labelledby="{key}">{draw(spec, "svg")}</div>'
+        )
+    return (
+        f'<div class="wb-chart wb-chart-wide">{draw(spec, "svg")}</div>'
+        # Hidden here too, for readers without the stylesheet.
+        f'<div class="wb-chart wb-chart-narrow" style="display: none">'
+        f"{draw(narrow, 'narrow')}</div>"
+    )
 
 
 def section(inner: str, content: Content, name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from workbench.views import locales
+from workbench.views import locales, theme
 
 # No address: a specification that asks for remote data or images gets nothing.
 NO_ADDRESS: list[str] = []
+LINE_LENGTH = 125  # characters of a subtitle that fit into `theme.WIDTH`
 
 
 def specification(chart: alt.TopLevelMixin, *, description: str = "") -> dict[str, Any]:
@@ -59,12 +61,32 @@ def png(spec: dict[str, Any], *, currency: str, scale: float = 2.0) -> bytes:
     )
 
 
-def save(
-    folder: Path, name: str, spec: dict[str, Any], *, currency: str, picture: str
-) -> dict[str, Path]:
-    """Write ``name.svg`` (the ``picture``), ``name.png`` and ``name.json``; return their paths."""
+def narrowed(spec: dict[str, Any]) -> dict[str, Any] | None:
+    """Return ``spec`` as it is drawn for a phone; None for a chart without a width of its own."""
+    if not isinstance(spec.get("width"), int | float):
+        return None
+    config = dict(spec.get("config", {}))
+    for part, settings in theme.NARROW_CONFIG.items():
+        config[part] = {**config.get(part, {}), **settings}
+    return {**spec, "width": theme.NARROW_WIDTH, "config": config}
+
+
+def headed(spec: dict[str, Any], title: str, *lines: str) -> dict[str, Any]:
+    """Return ``spec`` with its title and lines of text above it, for a picture that stands alone.
+
+    ``lines`` (plain text) are broken where they are too long for the picture.
+    """
+    broken = [part for line in lines for part in textwrap.wrap(line, LINE_LENGTH)]
+    return {**spec, "title": {"text": title, "subtitle": broken, "frame": "bounds"}}
+
+
+def save(folder: Path, name: str, spec: dict[str, Any], *, currency: str) -> dict[str, Path]:
+    """Write ``name.svg``, ``name.png`` and ``name.json`` (the ``spec``); return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = {suffix: folder / f"{name}.{suffix}" for suffix in ("svg", "png", "json")}
+    title = spec.get("title", {}).get("text", name)
+    description = spec.get("description", "")
+    picture = svg(spec, currency=currency, title=title, description=description, key=name)
     paths["svg"].write_text(picture, encoding="utf-8")
     paths["png"].write_bytes(png(spec, currency=currency))
     paths["json"].write_text(json.dumps(spec, ensure_ascii=False, indent=1), encoding="utf-8")

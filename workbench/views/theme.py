@@ -28,8 +28,12 @@ CATEGORIES = (BLUE, ORANGE, TEAL, PURPLE, OCHRE, ROSE, SLATE)
 GOOD = TEAL
 BAD = "#b3382c"
 
-WIDTH = 720  # of the whole picture, axes included, in CSS pixels
+WIDTH = 840  # of the whole picture, axes included, in CSS pixels
 HEIGHT = 260
+# Below this width of a picture, these settings replace those of `config`.
+NARROW = 520
+NARROW_WIDTH = 340  # of a still picture for phones
+NARROW_CONFIG = {"legend": {"columns": 1}, "axisYDiscrete": {"labelLimit": 140}}
 # Metric-compatible families, so that a label measured here fits in the reader's browser.
 FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 
@@ -58,7 +62,6 @@ def config() -> dict[str, Any]:
             "category": list(CATEGORIES),
             "ordinal": ["#c9dceb", "#97bbd8", "#5f95c1", BLUE, "#123d66"],
             "ramp": ["#e3edf5", "#97bbd8", "#5f95c1", BLUE, "#123d66"],
-            "diverging": [BAD, "#e3a49e", "#f2f2f2", "#97bbd8", BLUE],
         },
         "axis": {
             **text,
@@ -86,7 +89,14 @@ def config() -> dict[str, Any]:
             "titleY": -10,
         },
         "axisYDiscrete": {"domain": False, "ticks": False, "grid": False, "labelColor": INK},
-        "axisXQuantitative": {"grid": True, "domain": False, "ticks": False, "tickCount": 5},
+        "axisXQuantitative": {
+            "grid": True,
+            "domain": False,
+            "ticks": False,
+            "tickCount": 5,
+            "labelOverlap": "greedy",
+            "labelSeparation": 8,
+        },
         "legend": {
             **text,
             "orient": "top",
@@ -100,7 +110,18 @@ def config() -> dict[str, Any]:
             "padding": 0,
             "offset": 30,
         },
-        "title": {"font": FONT, "color": INK, "fontSize": 14, "anchor": "start", "offset": 14},
+        "title": {
+            "font": FONT,
+            "color": INK,
+            "fontSize": 16,
+            "anchor": "start",
+            "offset": 18,
+            "subtitleFont": FONT,
+            "subtitleColor": MUTED,
+            "subtitleFontSize": 13,
+            "subtitleLineHeight": 18,
+            "subtitlePadding": 6,
+        },
         "bar": {"color": BLUE, "opacity": 1},
         "line": {"color": BLUE, "strokeWidth": 2.5},
         "point": {"color": BLUE, "filled": True, "opacity": 1, "size": 50},

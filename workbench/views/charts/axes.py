@@ -14,6 +14,8 @@ from workbench.views import locales, theme
 
 MOST_MONTH_LABELS = 15
 MOST_GROUPS = 15
+LEGEND_ABOVE = 12  # pixels between the title of `level_x` and a legend
+CHARACTER = 6.7  # mean width of one in a label, in pixels
 
 
 def layered(*layers: alt.Chart, height: int | alt.Step = theme.HEIGHT) -> alt.LayerChart:
@@ -83,20 +85,31 @@ def money_y(column: str, title: str, largest: float, currency: str, **options: A
     )
 
 
-def money_x(column: str, title: str, largest: float, currency: str, **options: Any) -> alt.X:
-    """Return an x axis of money, for level bars with their value written behind them."""
+def level_x(
+    column: str, title: str | list[str], largest: float, labels: Iterable[str], **options: Any
+) -> alt.X:
+    """Return the x axis of level bars with their values, ``labels``, written behind them.
+
+    The values say what ticks and a grid would say again: only the title is left, above the bars.
+    """
     return alt.X(
         f"{column}:Q",
         title=title,
-        axis=alt.Axis(labelExpr=locales.money_labels(largest, currency)),
-        scale=with_room(largest),
+        axis=alt.Axis(
+            orient="top", labels=False, grid=False, titleAnchor="start", titleAlign="left"
+        ),
+        scale=with_room(largest, labels),
         **options,
     )
 
 
-def with_room(largest: float) -> alt.Scale:
-    """Return a scale that leaves room on the right for a label behind the longest bar."""
-    return alt.Scale(domainMax=largest * 1.2, nice=False) if largest else alt.Scale()
+def with_room(largest: float, labels: Iterable[str]) -> alt.Scale:
+    """Return a scale whose longest bar leaves room for the widest label, at every width."""
+    if not largest:
+        return alt.Scale()
+    room = 10 + CHARACTER * max(map(len, labels), default=0)
+    bars = f"max(width - {room:.0f}, width / 4)"
+    return alt.Scale(domainMax=alt.ExprRef(f"{largest!r} * width / {bars}"), nice=False)
 
 
 def money_tip(column: str, title: str) -> alt.Tooltip:
@@ -158,6 +171,6 @@ def told_apart(names: Iterable[Any]) -> list[str]:
     return found
 
 
-def noted(title: str, note: str) -> str:
-    """Put a note behind an axis title."""
-    return f"{title} · {note}" if note else title
+def noted(title: str, note: str) -> str | list[str]:
+    """Put a note below an axis title."""
+    return [title, note] if note else title

@@ -37,16 +37,17 @@ def stalled_by_stage(frame: pd.DataFrame) -> alt.LayerChart:
         .mark_bar()
         .encode(
             y=y,
-            x=alt.X(
-                "deals:Q",
-                title=_("Open deals"),
-                axis=alt.Axis(format=",.0f", tickMinStep=1),
-                scale=axes.with_room(axes.largest(data, "open")),
+            x=axes.level_x(
+                "deals",
+                _("Open deals"),
+                axes.largest(data, "open"),
+                data["label"],
                 stack="zero",
             ),
             color=alt.Color(
                 "series:N",
                 scale=alt.Scale(domain=list(names.values()), range=[theme.ORANGE, theme.SLATE]),
+                legend=alt.Legend(offset=axes.LEGEND_ABOVE),
             ),
             order=alt.Order("part_order:Q"),
             tooltip=[

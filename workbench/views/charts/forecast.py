@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from workbench.i18n import _, format_percent
+from workbench.i18n import _, format_money, format_percent
 from workbench.views import theme
 from workbench.views.charts import axes
 
@@ -114,16 +114,22 @@ def scenario(frame: pd.DataFrame, *, currency: str) -> alt.LayerChart:
     )
     total = data.groupby("scenario", sort=False)["amount"].sum().reset_index()
     y = alt.Y("scenario:N", sort=order, title=None)
-    top = axes.largest(total, "amount")
     bars = (
         alt.Chart(data)
         .mark_bar()
         .encode(
             y=y,
-            x=axes.money_x("amount", _("Won revenue of the quarter"), top, currency, stack="zero"),
+            x=axes.level_x(
+                "amount",
+                _("Won revenue of the quarter"),
+                axes.largest(total, "amount"),
+                [format_money(amount, currency) for amount in total["amount"]],
+                stack="zero",
+            ),
             color=alt.Color(
                 "series:N",
                 scale=alt.Scale(domain=list(names.values()), range=[theme.BLUE, theme.ORANGE]),
+                legend=alt.Legend(offset=axes.LEGEND_ABOVE),
             ),
             order=alt.Order("part_order:Q"),
             tooltip=[

@@ -25,11 +25,11 @@ def funnel(frame: pd.DataFrame) -> alt.LayerChart:
     data = data[["stage", "reached", "step_conversion", "cumulative_conversion", "label"]]
     base = alt.Chart(data).encode(
         y=alt.Y("stage:N", sort=data["stage"].tolist(), title=None),
-        x=alt.X(
-            "reached:Q",
-            title=_("Deals that reached the stage"),
-            axis=alt.Axis(format=",.0f"),
-            scale=axes.with_room(axes.largest(data, "reached")),
+        x=axes.level_x(
+            "reached",
+            [_("Deals that reached the stage"), _("and their share of the stage before")],
+            axes.largest(data, "reached"),
+            data["label"],
         ),
         tooltip=[
             alt.Tooltip("stage:N", title=_("Stage")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from workbench.i18n import _
+from workbench.i18n import _, format_money
 from workbench.views import theme
 from workbench.views.charts import axes
 
@@ -58,10 +58,16 @@ def spend_by_channel(frame: pd.DataFrame, *, currency: str) -> alt.LayerChart:
     base = alt.Chart(long).encode(
         y=alt.Y("channel:N", sort=order, title=None, scale=alt.Scale(paddingInner=0.3)),
         yOffset=alt.YOffset("series:N", sort=list(names.values())),
-        x=axes.money_x("amount", _("Amount"), axes.largest(long, "amount"), currency),
+        x=axes.level_x(
+            "amount",
+            _("Amount"),
+            axes.largest(long, "amount"),
+            [format_money(amount, currency) for amount in long["amount"]],
+        ),
         color=alt.Color(
             "series:N",
             scale=alt.Scale(domain=list(names.values()), range=[theme.ORANGE, theme.BLUE]),
+            legend=alt.Legend(offset=axes.LEGEND_ABOVE),
         ),
         tooltip=[
             alt.Tooltip("channel:N", title=_("Channel")),

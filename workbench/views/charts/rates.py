@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from workbench.i18n import _
+from workbench.i18n import _, format_percent
 from workbench.views import theme
 from workbench.views.charts import axes
 
@@ -56,11 +56,11 @@ def win_rate_by_group(frame: pd.DataFrame, group: str, group_title: str) -> alt.
     data, note = axes.top_groups(axes.as_float(frame, "closed_win_rate"), group, "closed_win_rate")
     base = alt.Chart(data).encode(
         y=alt.Y("name:N", sort=data["name"].tolist(), title=None),
-        x=alt.X(
-            "closed_win_rate:Q",
-            title=axes.noted(_("Won among closed deals"), note),
-            axis=alt.Axis(format=".0%"),
-            scale=axes.with_room(axes.largest(data, "closed_win_rate")),
+        x=axes.level_x(
+            "closed_win_rate",
+            axes.noted(_("Won among closed deals"), note),
+            axes.largest(data, "closed_win_rate"),
+            [format_percent(rate) for rate in data["closed_win_rate"]],
         ),
         tooltip=[
             alt.Tooltip("name:N", title=group_title),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from workbench.i18n import _
+from workbench.i18n import _, format_money
 from workbench.views import theme
 from workbench.views.charts import axes
 
@@ -54,11 +54,14 @@ def revenue_by_group(
     largest 15 are drawn.
     """
     data, note = axes.top_groups(axes.as_float(frame, "won_revenue"), group, "won_revenue")
-    top = axes.largest(data, "won_revenue")
-    y = alt.Y("name:N", sort=data["name"].tolist(), title=None)
     base = alt.Chart(data).encode(
-        y=y,
-        x=axes.money_x("won_revenue", axes.noted(_("Won revenue"), note), top, currency),
+        y=alt.Y("name:N", sort=data["name"].tolist(), title=None),
+        x=axes.level_x(
+            "won_revenue",
+            axes.noted(_("Won revenue"), note),
+            axes.largest(data, "won_revenue"),
+            [format_money(value, currency) for value in data["won_revenue"]],
+        ),
         tooltip=[
             alt.Tooltip("name:N", title=group_title),
             axes.money_tip("won_revenue", _("Won revenue")),

@@ -16,7 +16,7 @@ from workbench.errors import QueryError
 from workbench.i18n import _
 from workbench.views import charts, values
 from workbench.views.contents import ChartContent, Content, FiguresContent, TextContent
-from workbench.views.figures import Figure, figures_from
+from workbench.views.figures import Figure, basis_text, figures_from
 from workbench.views.panels import parts
 from workbench.views.selection import Selection
 from workbench.views.tables import Column
@@ -63,6 +63,7 @@ def figures(selection: Selection) -> Content:
             help=_("Larger than {share} of the deals of its pipeline.").format(
                 share=values.text_of(found.amount_percentile, values.SHARE)
             ),
+            basis=_("state at the end of the data"),
             n=found.peers,
         ),
         Figure(
@@ -77,6 +78,7 @@ def figures(selection: Selection) -> Content:
                 median=values.text_of(found.median_days, values.DAYS),
                 limit=values.text_of(found.limit_days, values.DAYS),
             ),
+            basis=_("state at the end of the data"),
             n=found.won_peers,
         ),
         Figure(
@@ -87,6 +89,7 @@ def figures(selection: Selection) -> Content:
             help=_("Won among the deals closed in the last {n} days.").format(n=found.window_days),
             before=found.win_rate_before,
             compared=_("the {n} days before").format(n=found.window_days),
+            basis=basis_text("closed"),
             n=found.win_rate_n,
         ),
     ]
@@ -120,6 +123,9 @@ def amounts(selection: Selection) -> Content:
             Column("deals", _("Deals"), values.COUNT),
             Column("here", _("This deal")),
         ],
+        _("The last bar also holds every larger deal.")
+        if peers.max() > table["high"].max()
+        else "",
     )
 
 

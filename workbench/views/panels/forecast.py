@@ -16,7 +16,7 @@ from workbench.analysis.scenarios import expected_quarter
 from workbench.i18n import _, format_number, format_percent
 from workbench.views import charts, values
 from workbench.views.contents import ChartContent, Content, FiguresContent, Notice, TableContent
-from workbench.views.figures import Figure
+from workbench.views.figures import Figure, basis_text
 from workbench.views.panels import parts
 from workbench.views.selection import ALL, Selection, period_of
 from workbench.views.tables import Column
@@ -60,8 +60,9 @@ def figures(selection: Selection) -> Content:
             values.MONEY,
             help=_(
                 "Sum of the forecast of won revenue for the coming months; the running month is "
-                "one of them."
+                "one of them. n counts the months that it rests on."
             ),
+            basis=basis_text("closed"),
             n=len(found.history),
         )
     ]
@@ -76,8 +77,9 @@ def figures(selection: Selection) -> Content:
                     values.SHARE,
                     help=_(
                         "WAPE: sum of the absolute errors ÷ sum of the actual values, in the "
-                        "back-test."
+                        "back-test. n counts its forecasts."
                     ),
+                    basis=basis_text("closed"),
                     n=int(found.errors[method]["n"]),
                 )
             )
@@ -92,6 +94,7 @@ def figures(selection: Selection) -> Content:
                 help=_(
                     "Share of the months of the back-test that fell into their interval of {level}."
                 ).format(level=format_percent(LEVEL, 0)),
+                basis=basis_text("closed"),
                 n=int(used["n"]),
             )
         )
@@ -238,7 +241,8 @@ def stalled(selection: Selection) -> Content:
     table = stages.merge(counts.reset_index(), on=keys)
     table["stalled"] = table["stalled"].fillna(0).astype("int64")
     if several:
-        table["stage"] = table["pipeline"] + " · " + table["stage"]
+        # The stage first: on a phone the end of a label is cut.
+        table["stage"] = table["stage"] + " · " + table["pipeline"]
     table = table[["stage", "open", "stalled"]]
     return ChartContent(
         title,

@@ -61,7 +61,7 @@ def spend_and_revenue(selection: Selection) -> Content:
         charts.spend_by_channel(
             frame.rename(columns={"marketing_revenue": "won_revenue"}), currency=selection.currency
         ),
-        findings.main(frame),
+        findings.spend(frame),
         frame,
         columns_of(frame),
     )
