@@ -82,15 +82,32 @@ def _rows(theirs: list[Any], ours: list[Any], path: str) -> list[str]:
     pattern = merged(theirs)
     found: dict[str, None] = {}
     for row in ours:
-        # What some of their rows lack, ours may lack too.
         for each in differences(pattern, row, f"{path}[]"):
-            name = each.split(": ")[0].rsplit(".", 1)[-1]
-            sometimes = isinstance(pattern, Mapping) and any(
-                isinstance(row, Mapping) and name not in row for row in theirs
-            )
-            if not (sometimes and each.endswith("not there")):
-                found[each] = None
+            where = each.split(": ")[0].removeprefix(f"{path}[].")
+            if isinstance(row, Mapping) and "[" not in where and _varies(theirs, where, row):
+                continue
+            found[each] = None
     return list(found)
+
+
+def _varies(theirs: list[Any], name: str, ours: Mapping[str, Any]) -> bool:
+    """Whether their own rows disagree on this (dotted) name, and ours is as some of them."""
+    found = [_at(row, name) for row in theirs]
+    mine = _at(ours, name)
+    if mine is ABSENT:
+        return ABSENT in found
+    return any(each is not ABSENT and kind(each) == kind(mine) for each in found)
+
+
+ABSENT = object()
+
+
+def _at(row: Any, name: str) -> Any:
+    for step in name.split("."):
+        if not isinstance(row, Mapping) or step not in row:
+            return ABSENT
+        row = row[step]
+    return row
 
 
 def merged(rows: list[Any]) -> Any:
