@@ -6,7 +6,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -86,6 +88,19 @@ def test_only_so_many_kernels_start_when_many_come_at_once(project: Path, tmp_pa
     with serving(project, tmp_path / "home", "--visitors", "2") as running:
         assert sorted(asyncio.run(come(running.address))) == [200, 200, 503, 503, 503, 503]
         assert running.health()["kernels"] == 2
+
+
+def test_visitors_who_leave_at_once_leave_no_kernel_behind(project: Path, tmp_path: Path):
+    with serving(project, tmp_path / "home", "--visitors", "9", "--spares", "0") as running:
+        address = urlsplit(running.address)
+        for milliseconds in (5, 10, 20, 30, 40, 60, 80, 100, 120, 150, 200, 300):
+            with socket.create_connection((address.hostname, address.port), 10) as visitor:
+                asked = f"GET /dashboards/slow HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n"
+                visitor.sendall(asked.encode())
+                time.sleep(milliseconds / 1000)
+        server = psutil.Process(running.process.pid)
+        assert running.until(lambda: not server.children(recursive=True))
+        assert running.health() | {"kernels": 0, "room": True} == running.health()
 
 
 def test_kernels_without_a_page_and_unused_ones_are_ended(home: Path, tmp_path: Path):

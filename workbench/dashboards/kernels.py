@@ -101,6 +101,7 @@ class VisitorKernels(AsyncMappingKernelManager):
         self.visits: dict[str, Visit] = {}
         self.spares: list[asyncio.Task[str]] = []
         self.starting = 0
+        self.endings: set[asyncio.Task[None]] = set()
         self.output: IO[bytes] | None = None
         self._checks: PeriodicCallback | None = None
 
@@ -112,9 +113,29 @@ class VisitorKernels(AsyncMappingKernelManager):
     async def start_visit(self, visit: Visit, environment: dict[str, str], folder: Path) -> str:
         """Give a page a kernel, a spare one if there is one; return its id.
 
-        The environment of a spare is exchanged before the first cell, see `Visit.preamble`.
+        The environment of a spare is exchanged before the first cell, see `Visit.preamble`. If
+        the visitor leaves meanwhile, the kernel ends as soon as it has started: a start that is
+        cut off would leave a process that nobody knows of.
         """
-        self.starting += 1
+        self.starting += 1  # at once: the next visitor's page asks whether there is room
+        start = asyncio.create_task(self.start_whole(visit, environment, folder))
+        try:
+            return await asyncio.shield(start)
+        except asyncio.CancelledError:
+            ending = asyncio.create_task(self.end_started(start))
+            self.endings.add(ending)
+            ending.add_done_callback(self.endings.discard)
+            raise
+
+    async def end_started(self, start: asyncio.Task[str]) -> None:
+        """End the kernel of a visitor who has left, once it has started."""
+        try:
+            await self.end_visit(await start)
+        except Exception:
+            self.log.exception("A kernel that nobody waits for any more did not start")
+
+    async def start_whole(self, visit: Visit, environment: dict[str, str], folder: Path) -> str:
+        """Do what `start_visit` says, from beginning to end."""
         try:
             kernel_id = await self.take_spare()
             if kernel_id:
