@@ -66,6 +66,7 @@ class Holder:
 
     application: Application
     user_id: int
+    expires: int = 0
 
 
 class OAuthError(Exception):
@@ -224,7 +225,7 @@ class Applications:
             return None
         if row[2] <= self._state.timestamp():
             raise ExpiredToken
-        return Holder(application, row[1])
+        return Holder(application, row[1], int(row[2]))
 
     def place(self, application: Application) -> dict[str, Any]:
         """Return the part of ``auth`` that says where and which application, without tokens."""

@@ -6,15 +6,16 @@ The authorization server answers under the portal's own address (``/oauth/author
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 from weakref import WeakKeyDictionary
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Host, Route, Router
 
-from workbench.bitrix24.sandbox import rights
+from workbench.bitrix24.sandbox import answers, rights
 from workbench.bitrix24.sandbox.application_book import (
     Applications,
     ExpiredToken,
@@ -38,7 +39,17 @@ def attach(portal: Portal) -> None:
     )
     portal.beside.append(deliveries.run)
     portal.state.authorize = lambda token: caller(portal, applications, token)
+    info = _server_info(portal, applications)
+    server = Router(
+        [
+            Route("/oauth/token/", _token_page(portal), methods=["GET", "POST"]),
+            Route("/rest/app.info", info, methods=["GET", "POST"]),
+            Route("/rest/app.info/", info, methods=["GET", "POST"]),
+        ]
+    )
     portal.routes += [
+        # The authorization server of the cloud, for clients that know it by its own name only.
+        Host("oauth.{cloud}", server),
         Route("/oauth/authorize/", _authorize_page(portal), methods=["GET"]),
         Route("/oauth/token/", _token_page(portal), methods=["GET", "POST"]),
     ]
@@ -124,6 +135,44 @@ def _token_page(portal: Portal) -> Any:
             )
 
     return token
+
+
+def _server_info(portal: Portal, applications: Applications) -> Any:
+    async def info(request: Request) -> Response:
+        """``app.info`` as the authorization server answers it; the portal's own says less."""
+        given = dict(request.query_params)
+        if request.method == "POST":
+            form = await request.form(max_files=0, max_fields=20)
+            given |= {key: str(value) for key, value in form.items()}
+        began = time.time()
+        token = given.get("auth", "")
+        try:
+            holder = caller(portal, applications, token)
+        except Refusal as refusal:
+            return JSONResponse(answers.failure(refusal), refusal.status)
+        place = applications.place(holder.application)
+        known = applications.holder(token)
+        result = {
+            "client_id": holder.client_id,
+            "scope": place["scope"],
+            "expires": portal.state.clock.iso(known.expires if known else None),
+            "install": {
+                "installed": holder.application.installed,
+                "version": "1",
+                "status": "L",
+                "scope": place["scope"],
+                "domain": place["domain"],
+                "uri": portal.base_url,
+                "client_endpoint": place["client_endpoint"],
+                "member_id": place["member_id"],
+                "member_type": "",
+            },
+            "user_id": holder.user_id,
+        }
+        times = answers.timing(began, portal.state.clock, 0, int(began) + 600)
+        return JSONResponse(answers.success(result, times))
+
+    return info
 
 
 @method("sandbox.application.add")

@@ -34,7 +34,7 @@ USERS = Entity(
         Field("LAST_LOGIN", "datetime", empty=""),
         Field("DATE_REGISTER", "datetime", empty=""),
         Field("TIME_ZONE", empty=""),
-        Field("IS_ONLINE", "char", default="N"),
+        Field("IS_ONLINE", "char", default="N", empty="N"),
         Field("PERSONAL_GENDER", empty=""),
         Field("PERSONAL_BIRTHDAY", "date", empty=""),
         Field("PERSONAL_PHONE", empty=""),
