@@ -45,7 +45,7 @@ SUBJECTS = (
     "portal_methods", "items", "directories", "smart_types", "link_methods", "todos",
     "product_rows", "old_product_rows", "notifications", "comments", "disk_methods",
     "external_calls", "chats", "requisite_methods", "requisite_presets", "requisite_links",
-    "addresses",
+    "addresses", "enumerations", "catalog_products",
 )  # fmt: skip
 
 

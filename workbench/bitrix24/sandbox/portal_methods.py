@@ -117,19 +117,3 @@ def feature_get(call: Call) -> dict[str, str]:
 def crm_mode(call: Call) -> int:
     """1: the classic CRM with leads; 2: without."""
     return int(call.state.settings.get("crm_mode", 1))
-
-
-@method("crm.enum.ownertype", scope="crm")
-def owner_types(call: Call) -> list[dict[str, Any]]:
-    """The CRM's entity types."""
-    return [
-        {
-            "ID": entity.type_id,
-            "NAME": entity.name,
-            "SYMBOL_CODE": "DYNAMIC_" + str(type_id)
-            if entity.name.startswith("items_")
-            else entity.event,
-            "SYMBOL_CODE_SHORT": entity.short,
-        }
-        for type_id, entity in sorted(call.state.by_type.items())
-    ]

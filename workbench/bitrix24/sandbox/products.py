@@ -5,6 +5,31 @@ from __future__ import annotations
 from workbench.bitrix24.sandbox.fields import Entity, Field
 from workbench.bitrix24.sandbox.records import old_methods
 
+#: What only the catalogue's methods tell of a product.
+STOCK = tuple(
+    Field(name, kind, default=default, hidden=True)
+    for name, kind, default in (
+        ("TYPE", "integer", 1),
+        ("AVAILABLE", "char", "Y"),
+        ("BUNDLE", "char", "N"),
+        ("CAN_BUY_ZERO", "char", "Y"),
+        ("SUBSCRIBE", "char", "Y"),
+        ("QUANTITY", "double", None),
+        ("QUANTITY_RESERVED", "double", None),
+        ("QUANTITY_TRACE", "char", "N"),
+        ("PURCHASING_PRICE", "double", None),
+        ("PURCHASING_CURRENCY", "string", None),
+        ("PREVIEW_TEXT", "string", None),
+        ("PREVIEW_TEXT_TYPE", "string", "text"),
+        ("DATE_ACTIVE_FROM", "datetime", None),
+        ("DATE_ACTIVE_TO", "datetime", None),
+        ("WEIGHT", "double", None),
+        ("WIDTH", "double", None),
+        ("LENGTH", "double", None),
+        ("HEIGHT", "double", None),
+    )
+)
+
 PRODUCTS = Entity(
     "products",
     (
@@ -27,7 +52,7 @@ PRODUCTS = Entity(
         Field("VAT_ID", "integer"),
         Field("VAT_INCLUDED", "char", default="N"),
         Field("MEASURE", "integer"),
-        Field("TYPE", "integer", default=1, hidden=True),
+        *STOCK,
     ),
     event="PRODUCT",
     modified="TIMESTAMP_X",
