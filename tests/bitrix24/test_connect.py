@@ -143,3 +143,15 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
         store_webhook(
             parse_webhook("https://b24.example/rest/1/abc/"), tmp_path / "config" / "portal.json"
         )
+
+
+def test_a_check_says_what_the_portal_still_takes(portal, tmp_path):
+    told = connect(tmp_path, "--check", WORKBENCH_WEBHOOK=portal.url, WORKBENCH_PLAN="standard")
+    assert told.returncode == 0
+    assert "then 2 per second" in told.stdout
+    answer = connect(
+        tmp_path, "--check", "--json", WORKBENCH_WEBHOOK=portal.url, WORKBENCH_PLAN="standard"
+    )
+    left = json.loads(answer.stdout)["left"]
+    # Two checks of two requests each, and at most the leak of a few seconds between them.
+    assert 46 <= left["requests"] <= 48 and left["rate"] == 2

@@ -75,6 +75,18 @@ class State:
     methods: dict[str, Spent] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Left:
+    """What is left: ``requests`` at once (None: no limit), then ``rate`` per second.
+
+    ``methods``: those that have cost operating time in the window.
+    """
+
+    requests: int | None
+    rate: float
+    methods: dict[str, Spent]
+
+
 class Budget:
     """Paces requests towards one portal.
 
@@ -228,18 +240,18 @@ class Budget:
 
     # What is left
 
-    def left(self) -> tuple[int | None, dict[str, Spent]]:
-        """Return the requests that are welcome at once (None: no limit) and what methods cost."""
+    def left(self) -> Left:
+        """Return what the portal takes from this webhook or application now."""
         now = time.time()
         with self._state() as state:
             self._leak(state)
-            free = int(self.plan.burst - state.level) if self.plan.rate else None
+            free = max(0, int(self.plan.burst - state.level)) if self.plan.rate else None
             ours = {
                 key.split(" ", 1)[1]: spent
                 for key, spent in state.methods.items()
                 if key.startswith(f"{self.account} ") and spent.seconds and spent.reset_at > now
             }
-        return free, ours
+        return Left(free, self.plan.rate, ours)
 
 
 def _number(timing: Mapping[str, Any], name: str) -> float | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.bitrix24.answers import BatchAnswer
+from workbench.bitrix24.budget import Left
 from workbench.bitrix24.client import Portal
 from workbench.bitrix24.webhook import Webhook, parse_webhook
 from workbench.errors import AccessDenied, BadCredentials, ConfigurationError
@@ -27,7 +28,7 @@ class Connection:
 
     ``missing`` are scopes without which data is not loaded, ``absent`` scopes without which a
     feature is not there; ``warnings`` sentences in the language of the moment. ``moved_to`` is
-    the host under which a renamed portal answered.
+    the host under which a renamed portal answered. ``left`` is what the portal takes from us now.
     """
 
     host: str
@@ -40,6 +41,7 @@ class Connection:
     absent: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     moved_to: str = ""
+    left: Left | None = None
 
     @property
     def complete(self) -> bool:
@@ -161,6 +163,7 @@ def try_webhook(text: str, plan: str = "standard") -> tuple[Connection, Webhook]
     webhook = parse_webhook(text)
     with Portal(webhook.url, plan, patience=PATIENCE) as portal:
         found = try_portal(portal)
+        found.left = portal.budget.left()
         return found, parse_webhook(portal.moved_to) if portal.moved_to else webhook
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from workbench.bitrix24.budget import Left
     from workbench.bitrix24.connect import Connection
 
 
@@ -69,8 +70,8 @@ def _address(check: bool) -> str:
 
 def _show(found: Connection, *, stored: bool) -> None:
     from rich.console import Console
-    from rich.markup import escape
 
+    from workbench.cli.screen import escape
     from workbench.i18n import _
 
     console = Console(soft_wrap=True)
@@ -87,8 +88,39 @@ def _show(found: Connection, *, stored: bool) -> None:
     console.print(escape(_("Scopes: {scopes}").format(scopes=", ".join(found.scopes) or "–")))
     if found.licence:
         console.print(escape(_("Plan: {plan}").format(plan=found.licence)))
+    if found.left:
+        for sentence in _left(found.left):
+            console.print(escape(sentence))
     for sentence in found.warnings:
         console.print(escape(sentence), style="yellow")
     if stored:
         console.print(_("The connection is stored; only you can read it."))
         console.print(_("Next: `workbench sync`."))
+
+
+def _left(left: Left) -> list[str]:
+    """Say how many requests and how much operating time the portal still takes."""
+    from datetime import datetime
+
+    from workbench.i18n import _, format_datetime, format_number
+
+    if left.requests is None:
+        lines = [_("Requests: no limit.")]
+    else:
+        lines = [
+            _("Requests: {n} free at once, then {rate} per second.").format(
+                n=format_number(left.requests), rate=format_number(left.rate)
+            )
+        ]
+    sentence = _("{method}: {seconds} of {limit} s of operating time used, less from {moment}.")
+    for method, spent in sorted(left.methods.items()):
+        moment = datetime.fromtimestamp(spent.reset_at).astimezone()
+        lines.append(
+            sentence.format(
+                method=method,
+                seconds=format_number(spent.seconds, 1),
+                limit=format_number(spent.limit),
+                moment=format_datetime(moment),
+            )
+        )
+    return lines
