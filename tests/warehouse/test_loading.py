@@ -89,7 +89,13 @@ def test_changed_new_and_deleted_records_arrive_with_the_next_sync(fresh_portal,
         fresh_portal.url,
         [
             ("crm.deal.update", {"id": ids[3], "fields": {"TITLE": "Ünïcode 🪑 <b>&amp;"}}),
-            ("crm.deal.update", {"id": ids[5], "fields": {"OPPORTUNITY": "1234.56"}}),
+            (
+                "crm.deal.update",
+                {
+                    "id": ids[5],
+                    "fields": {"OPPORTUNITY": "1234.56", "IS_MANUAL_OPPORTUNITY": "Y"},
+                },
+            ),
             ("crm.deal.delete", {"id": ids[7]}),
             ("crm.lead.delete", {"id": min(stored_rows(home, "leads"))}),
             (

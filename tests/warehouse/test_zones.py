@@ -4,8 +4,11 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from handmade import fill, made_rows
 
-from workbench.warehouse.zones import zone_of
+from workbench.errors import ConfigurationError
+from workbench.warehouse.store import Store
+from workbench.warehouse.zones import portal_zone, zone_of
 
 
 def moments(zone: str) -> list[datetime]:
@@ -44,3 +47,19 @@ def test_offsets_that_fit_no_zone_leave_the_last_one():
     assert zone_of(strange) == "Etc/GMT+7"
     assert zone_of([]) == "Europe/Paris"
     assert zone_of([datetime(2025, 7, 1, tzinfo=UTC)]) == "UTC"
+
+
+def test_a_known_zone_stands_until_something_speaks_against_it(tmp_path):
+    winter = datetime.fromisoformat("2026-01-15T12:00:00+01:00")
+    with Store.open(tmp_path / "warehouse") as store:
+        fill(store, made_rows(deals=20))  # moments of a portal in Paris
+        store.set_info("timezone", "Africa/Lagos")  # the same clock in winter only
+        assert portal_zone(store, None, "", winter) == "Africa/Lagos"
+        assert portal_zone(store, None, "", written(winter.replace(month=7))) == "Africa/Lagos"
+        summer = datetime.fromisoformat("2026-07-15T12:00:00+02:00")
+        assert portal_zone(store, None, "", summer) == "Europe/Paris"
+        store.set_info("unpublished", "Y")  # rows have come
+        assert portal_zone(store, None, "", winter) == "Europe/Paris"
+        assert portal_zone(store, "Asia/Tokyo", "", winter) == "Asia/Tokyo"
+        with pytest.raises(ConfigurationError, match="Atlantis"):
+            portal_zone(store, "Europe/Atlantis", "", winter)

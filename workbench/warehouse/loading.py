@@ -15,24 +15,14 @@ import pyarrow as pa
 from workbench.bitrix24.answers import BatchAnswer
 from workbench.bitrix24.client import Portal
 from workbench.bitrix24.commands import Command
-from workbench.bitrix24.entities import (
-    DEAL_HISTORY,
-    DEAL_PRODUCTS,
-    DEALS,
-    ENTITIES,
-    LEAD_HISTORY,
-    LEADS,
-    Entity,
-)
+from workbench.bitrix24.entities import DEAL_PRODUCTS, DEALS, ENTITIES, Entity
 from workbench.errors import (
     AccessDenied,
     BadCredentials,
-    ConfigurationError,
     PortalError,
     PortalUnreachable,
     QueryLimitExceeded,
 )
-from workbench.i18n import _
 from workbench.sources.pages import record_id, to_arrow
 from workbench.sources.portal import (
     PAGE,
@@ -49,18 +39,12 @@ from workbench.sources.portal import (
     stream,
     whole_calls,
 )
+from workbench.warehouse.deletions import delete_missing, no_ids, suspects
 from workbench.warehouse.store import Progress, Store
-from workbench.warehouse.zones import fits, written_moments, zone_of
+from workbench.warehouse.zones import portal_zone
 
 OVERLAP = timedelta(minutes=2)  # changes are read again from so long before the last sync
 APPENDED_OVERLAP = 25  # ids that are read again: transactions may commit out of order
-COUNTED = 200_000  # up to so many rows a count at the portal is cheap enough for every sync
-
-# What goes with a deleted record, and the column that names its owner.
-OWNED = {
-    DEALS.name: ((DEAL_HISTORY, "OWNER_ID"), (DEAL_PRODUCTS, "ownerId")),
-    LEADS.name: ((LEAD_HISTORY, "OWNER_ID"),),
-}
 
 Report = Callable[[str, int], None]
 
@@ -115,7 +99,7 @@ class Loading:
         self._load_changes([e for e in listed if e.name not in self.loaded.problems])
         self._compare([e for e in listed if e.paging == "changed"])
         self._load_children(DEAL_PRODUCTS)
-        self._settle_zone(timezone)
+        self._know("timezone", portal_zone(self.store, timezone, self._user_zone, self._clock))
         return self.loaded
 
     # Bookkeeping
@@ -140,25 +124,6 @@ class Loading:
         if self.store.info(key) != value:
             self.store.set_info(key, value)
             self._touch()
-
-    def _settle_zone(self, timezone: str | None) -> None:
-        """Store the portal's time zone: the one set, else the one that its moments fit."""
-        if timezone and not fits(timezone, []):
-            raise ConfigurationError(
-                _("WORKBENCH_TIMEZONE: there is no time zone {name}.").format(name=timezone),
-                hint=_("Name one like Europe/Paris."),
-            )
-        if not timezone and self._zone_stands():
-            return
-        known = [zone for zone in (self.store.info("timezone"), self._user_zone) if zone]
-        moments = [*written_moments(self.store), self._clock]
-        self._know("timezone", timezone or zone_of(moments, known))
-
-    def _zone_stands(self) -> bool:
-        """Whether nothing has come that could speak against the known zone (spares a scan)."""
-        known = self.store.info("timezone")
-        changed = self.store.info("unpublished") == "Y"
-        return bool(known) and not changed and fits(known, [self._clock])
 
     def _touch(self) -> None:
         """Note that the next snapshot will differ from the last one."""
@@ -275,17 +240,7 @@ class Loading:
         """Delete what is stored where the portal has nothing."""
         if low < high:
             with self.store.transaction():
-                self._note(entity, 0, self._keep(entity, no_ids(), low, high))
-
-    def _keep(self, entity: Entity, ids: pa.ChunkedArray, low: int, high: int) -> int:
-        """Delete what is stored in ``(low, high]`` but not among ``ids``; returns how many.
-
-        With a record goes what belongs to it (history, product rows).
-        """
-        gone = self.store.keep(entity.name, ids, low, high)
-        for child, owner in OWNED.get(entity.name, ()) if gone else ():
-            self.store.delete_children(child.name, owner, gone)
-        return len(gone)
+                self._note(entity, 0, delete_missing(self.store, entity, no_ids(), low, high))
 
     def _store_chunk(self, chunk: Chunk, *, frontier: bool) -> None:
         """Commit a chunk; of a full load with its progress, vanished rows deleted."""
@@ -300,7 +255,9 @@ class Loading:
             else:
                 changed = self.store.merge(entity.name, table)
                 if frontier:
-                    changed += self._keep(entity, table.column("_id"), chunk.low, chunk.high)
+                    changed += delete_missing(
+                        self.store, entity, table.column("_id"), chunk.low, chunk.high
+                    )
             if frontier:
                 progress = self.store.progress(entity.name)
                 progress.frontier = chunk.high
@@ -383,26 +340,20 @@ class Loading:
             if entity.name not in self.loaded.problems and entity.name not in self.loaded.full
         ]
         today = self.loaded.as_of.date()
-        suspects = [e for e in usable if self.store.progress(e.name).compared_on != today]
-        counted = [e for e in usable if e not in suspects and self.store.count(e.name) <= COUNTED]
-        for entity, answer in zip(
-            counted, fetch(self.portal, [count_call(e) for e in counted]), strict=True
-        ):
-            if answer.total is not None and answer.total != self.store.count(entity.name):
-                suspects.append(entity)
-        ends = self._ends(suspects) if suspects else {}
-        suspects = [entity for entity in suspects if entity.name in ends]
+        doubted = suspects(self.portal, self.store, usable, today)
+        ends = self._ends(doubted) if doubted else {}
+        doubted = [entity for entity in doubted if entity.name in ends]
         missing: list[Reader] = []
-        found: dict[str, list[int]] = {entity.name: [] for entity in suspects}
+        found: dict[str, list[int]] = {entity.name: [] for entity in doubted}
         readers = [
             WindowReader(
                 e, ends[e.name][0] - 1, max(ends[e.name][1], ends[e.name][0] - 1), only_ids=True
             )
-            for e in suspects
+            for e in doubted
         ]
         for chunk in stream(self.portal, readers):
             found[chunk.entity.name] += self._store_ids(chunk)
-        for entity in suspects:
+        for entity in doubted:
             if entity.name in self.loaded.problems:
                 continue
             first, last = ends[entity.name]
@@ -425,7 +376,7 @@ class Loading:
         ids = [known for row in chunk.rows if (known := record_id(row, entity.key)) is not None]
         with self.store.transaction():
             kept = pa.chunked_array([ids], pa.int64())
-            self._note(entity, 0, self._keep(entity, kept, chunk.low, chunk.high))
+            self._note(entity, 0, delete_missing(self.store, entity, kept, chunk.low, chunk.high))
         return self.store.unknown(entity.name, ids)
 
     # Children
@@ -446,14 +397,3 @@ class Loading:
         progress = self.store.progress(entity.name)
         progress.watermark = self._since()
         self._finish(entity, progress)
-
-
-def count_call(entity: Entity) -> Command:
-    """Return the call whose answer counts an entity's rows."""
-    call = entity.calls[0]
-    return call.method, call.params | {"select": [entity.key], "start": 0}
-
-
-def no_ids() -> pa.ChunkedArray:
-    """Return an empty set of ids."""
-    return pa.chunked_array([pa.array([], pa.int64())])

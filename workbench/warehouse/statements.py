@@ -5,12 +5,15 @@ The connection is read-only with external access off; this check gives a clear w
 
 from __future__ import annotations
 
+import logging
+
 import sqlglot
 from sqlglot import exp
 
 from workbench.errors import QueryError
 from workbench.i18n import _
 
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # its warnings are for its developers
 TABLE_FUNCTIONS = {"range", "generate_series", "generateseries", "unnest"}
 
 
@@ -22,6 +25,8 @@ def only_select(sql: str) -> str:
     """
     try:
         statements = [one for one in sqlglot.parse(sql, dialect="duckdb") if one is not None]
+    except RecursionError:
+        raise QueryError(_("The SQL is nested too deeply.")) from None
     except sqlglot.errors.SqlglotError as error:
         reason = str(error).splitlines()[0]
         raise QueryError(_("The SQL cannot be read: {reason}").format(reason=reason)) from None
@@ -42,4 +47,7 @@ def only_select(sql: str) -> str:
                 raise QueryError(_("{name} cannot be read from here.").format(name=name))
         elif isinstance(source, exp.Identifier) and set(source.name) & set("./\\*:"):
             raise QueryError(_("{name} cannot be read from here.").format(name=source.name))
-    return query.sql(dialect="duckdb")
+    try:
+        return query.sql(dialect="duckdb")
+    except RecursionError:
+        raise QueryError(_("The SQL is nested too deeply.")) from None

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from workbench.errors import ConfigurationError
+from workbench.i18n import _
 from workbench.warehouse.store import Store
 
 # Of zones with the same clock the first one here is taken.
@@ -35,6 +37,28 @@ MOMENTS = (
     ("leads", "DATE_CREATE"),
     ("activities", "CREATED"),
 )
+
+
+def portal_zone(store: Store, chosen: str | None, user_zone: str, clock: datetime) -> str:
+    """Return the portal's time zone (IANA name): ``chosen``, else the one that its moments fit.
+
+    ``user_zone`` is what the webhook's user has set at the portal (may be empty), ``clock`` the
+    present moment as the portal wrote it. While nothing was loaded since the last snapshot and
+    the clock fits, the known zone stands without another look at all moments. Raises
+    `ConfigurationError` for a chosen zone that does not exist.
+    """
+    if chosen:
+        if not fits(chosen, []):
+            raise ConfigurationError(
+                _("WORKBENCH_TIMEZONE: there is no time zone {name}.").format(name=chosen),
+                hint=_("Name one like Europe/Paris."),
+            )
+        return chosen
+    known = store.info("timezone")
+    if known and store.info("unpublished") != "Y" and fits(known, [clock]):
+        return known
+    preferred = [zone for zone in (known, user_zone) if zone]
+    return zone_of([*written_moments(store), clock], preferred)
 
 
 def fits(zone: str, moments: Iterable[datetime]) -> bool:
