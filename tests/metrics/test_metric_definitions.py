@@ -93,7 +93,7 @@ def test_a_formula_can_be_cut_only_by_what_all_its_parts_have():
         "open_deals",
         "deals_won",
         "deals_lost",
-        "won_revenue",
+        "average_won_deal",
         "won_cycle_mean",
     }
 

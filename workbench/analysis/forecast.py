@@ -211,7 +211,9 @@ def _months(
     if isinstance(series, pd.DataFrame):
         name = "value" if "value" in series else next(c for c in series if c not in ("period", "n"))
         marks = series.attrs.get("marks", {}).get(name, {})
-        cut = {pd.Timestamp(day) for day, mark in marks.items() if mark != "immature"}
+        cut = {
+            pd.Timestamp(day) for day, mark in marks.items() if mark not in ("immature", "no rate")
+        }
         values = series[name].astype(float).mask(series["period"].isin(cut))
         series = pd.Series(values.to_numpy(), pd.to_datetime(series["period"]))
     days = pd.DatetimeIndex(pd.to_datetime(series.index))

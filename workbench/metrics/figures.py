@@ -183,8 +183,15 @@ def _place(leaf: Definition, rows: pd.DataFrame, marks: dict[date, str], found: 
     if rows.index.nlevels == 1:
         rows = rows.set_axis(pd.MultiIndex.from_arrays([rows.index], names=["period"]))
     placed = rows[[f"value:{leaf.id}", f"n:{leaf.id}"]].reindex(found.index)
-    value = placed[f"value:{leaf.id}"].astype(float).fillna(leaf.when_empty)
+    value = placed[f"value:{leaf.id}"].astype(float)
     n = placed[f"n:{leaf.id}"].fillna(0).astype("int64")
+    if f"unrated:{leaf.id}" in rows:
+        unrated = rows[f"unrated:{leaf.id}"].reindex(found.index).fillna(0) > 0
+        value = value.where(value.notna() | unrated, leaf.when_empty)
+        for first in set(found.index.get_level_values("period")[unrated.to_numpy()]):
+            marks[first] = worst([marks[first], "no rate"])
+    else:
+        value = value.fillna(leaf.when_empty)
     hidden = {first for first, each in marks.items() if each in HIDDEN}
     if hidden:
         away = found.index.get_level_values("period").isin(hidden)

@@ -3,6 +3,7 @@
 Marks, from good to bad:
 
 ``ok``            every day of the period is loaded
+``no rate``       some amounts are in a currency without an exchange rate and are left out
 ``partial``       a part of the period is not loaded, or not over yet
 ``immature``      the cohort is younger than the metric's maturity rule asks
 ``whole months``  the source knows whole months only and the period cuts one; no value
@@ -23,7 +24,7 @@ from workbench.metrics.periods import EVERYTHING, Period, next_unit
 from workbench.metrics.sql import Cut, entities, statement
 from workbench.warehouse import Snapshot
 
-MARKS = ("ok", "partial", "immature", "whole months", "not loaded")
+MARKS = ("ok", "no rate", "partial", "immature", "whole months", "not loaded")
 HIDDEN = {"whole months", "not loaded"}  # marks that leave no value
 USABLE = {"complete", "partial", "stale"}
 PORTAL = "bitrix24"  # the source that is kept up to date by changes

@@ -239,11 +239,16 @@ def _with_before(frame: pd.DataFrame, board: Board, cut: Cut, compare: Compare) 
         keys = ["period", *keys]
     whole = board.figures(replace(cut, by=(), grain=None))
     whole_before = board.figures(replace(earlier, by=(), grain=None))
-    both = left.merge(right, how="outer", on=keys)
+    both = left.merge(right, how="outer", on=keys, indicator=True)
+    sides = both.pop("_merge")
     for metric in board.asked:
-        for figures, column in ((whole, metric.id), (whole_before, names[metric.id])):
+        for figures, column, other in (
+            (whole, metric.id, "right_only"),
+            (whole_before, names[metric.id], "left_only"),
+        ):
             if metric.additive and next(iter(figures.marks[metric.id].values())) not in HIDDEN:
-                both[column] = both[column].fillna(leaves(metric)[0].when_empty)
+                empty = leaves(metric)[0].when_empty
+                both[column] = both[column].mask(sides == other, empty)
     counts = [column for column in frame if column == "n" or column.startswith("n_")]
     both[counts] = both[counts].fillna(0).astype("int64")
     return both.sort_values(keys, key=sortable, kind="stable", na_position="last").reset_index(

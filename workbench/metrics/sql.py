@@ -18,6 +18,8 @@ from workbench.metrics.catalogue import Definition, Grain, Kind, Model, models, 
 from workbench.metrics.filters import Filter, write_filter
 from workbench.metrics.periods import EVERYTHING, Period, floor_to, next_unit
 
+UNRATED = "amount <> 0 AND amount_base IS NULL"  # an amount in a currency without a rate
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -34,7 +36,8 @@ class Statement:
     """One SELECT and its bound parameters.
 
     Columns of its result: ``period`` (DATE, with a grain), ``key:D`` and ``dim:D`` per
-    dimension, ``value:ID`` and ``n:ID`` per metric.
+    dimension, ``value:ID`` and ``n:ID`` per metric, and for money in the base currency
+    ``unrated:ID``, the rows whose currency has no exchange rate.
     """
 
     sql: str
@@ -95,6 +98,12 @@ def _joins(model: Model, group: Iterable[Definition], cut: Cut) -> list[str]:
     return sorted(set(wanted))
 
 
+def converts(leaf: Definition) -> bool:
+    """Whether a metric adds up amounts that were brought into the base currency."""
+    fields = models()[str(leaf.model)].fields
+    return "amount_base" in (leaf.expression or "") and {"amount", "amount_base"} <= set(fields)
+
+
 def statement(
     group: Sequence[Definition], cut: Cut, *, as_of: datetime, timezone: str
 ) -> Statement:
@@ -133,6 +142,9 @@ def statement(
         condition = f" FILTER (WHERE {leaf.rows})" if leaf.rows else ""
         selected.append(f'{leaf.expression}{condition} AS "value:{leaf.id}"')
         selected.append(f'count(*){condition} AS "n:{leaf.id}"')
+        if converts(leaf):
+            without = " AND ".join(filter(None, [leaf.rows and f"({leaf.rows})", UNRATED]))
+            selected.append(f'count(*) FILTER (WHERE {without}) AS "unrated:{leaf.id}"')
     sql = "SELECT\n  " + ",\n  ".join(selected) + f"\nFROM {relation}"
     if grouped:
         sql += "\nGROUP BY " + ", ".join(grouped)
