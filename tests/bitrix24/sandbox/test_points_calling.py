@@ -1,9 +1,12 @@
 """Points 1-8, 17, 18, 42 and 43 of the fidelity checklist: calling, envelopes, errors."""
 
 import re
+import time
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+
+from workbench.bitrix24.sandbox import forms
 
 ALL = ["crm", "user", "department", "task", "im", "telephony"]
 
@@ -155,7 +158,9 @@ def test_hostile_parameters_get_an_answer_not_a_crash(empty, params):
     assert isinstance(empty.call("crm.deal.list").json()["total"], int)
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"null", b"\xff\xfe", b"a[[]=1&[b]=2&c]]=3&=4"])
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b"null", b"\xff\xfe", b"a[[]=1&[b]=2&c]]=3&=4", "a[²]=1&a[]=2".encode()]
+)
 def test_hostile_bodies_get_an_answer_not_a_crash(empty, body):
     for kind in (
         "application/json",
@@ -167,3 +172,18 @@ def test_hostile_bodies_get_an_answer_not_a_crash(empty, body):
             empty.url + "crm.deal.list", content=body, headers={"content-type": kind}
         )
         assert answer.status_code in (200, 400), (kind, answer.text[:200])
+
+
+def test_a_number_that_is_no_digit_of_ours_is_no_crash(empty):
+    for path in ("/rest/²/x/profile", "/rest/api/²/x/profile"):
+        assert empty.http.get(empty.base + path).status_code in (400, 401, 404)
+    assert empty.call("batch", {"cmd": {"a": "profile", "b": "crm.deal.get?id=$result[a][²]"}})
+
+
+def test_many_parameters_without_a_number_are_read_at_once_and_in_order():
+    started = time.monotonic()
+    read = forms.parse("&".join(f"a[b][]={number}" for number in range(25_000)))
+    assert read == {"a": {"b": [str(number) for number in range(forms.MAX_VARIABLES)]}}
+    assert forms.parse("a[7]=x&a[]=y&a[c]=z") == {"a": {"7": "x", "8": "y", "c": "z"}}
+    assert forms.parse("a[]=1&a=2&a[]=3") == {"a": ["3"]}
+    assert time.monotonic() - started < 5  # a count over all at each took minutes

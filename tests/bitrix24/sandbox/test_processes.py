@@ -452,6 +452,22 @@ def test_the_page_takes_no_form_from_another_site(portal):
     assert answer.status_code == 403
 
 
+def test_the_page_is_not_there_under_another_hosts_name(portal):
+    for host in ("elsewhere.example", "elsewhere.example:80", "[", ""):
+        assert httpx.get(f"{portal.base}/sandbox/processes", headers={"Host": host}).is_error
+    foreign = {"Host": "elsewhere.example", "Origin": "http://elsewhere.example"}
+    form = {"template": "1", "record": "1"}
+    answer = httpx.post(f"{portal.base}/sandbox/processes", data=form, headers=foreign)
+    assert answer.status_code == 404
+    for host in ("localhost:1", "127.0.0.1", "[::1]:80"):
+        assert httpx.get(f"{portal.base}/sandbox/processes", headers={"Host": host}).is_success
+
+
+def test_a_template_nested_too_deep_is_refused(portal):
+    status, body = webhook_call(portal.url, "sandbox.process.add", {"TEMPLATE": "[" * 5_000})
+    assert (status, body["error"]) == (400, "ERROR_TEMPLATE_VALIDATION_FAILURE")
+
+
 @pytest.mark.parametrize("record", ["0", "-1", "99999999999999999999999", "1 or 1=1", "٣"])
 def test_the_page_explains_a_record_that_is_none(portal, record):
     answer = httpx.post(

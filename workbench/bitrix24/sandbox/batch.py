@@ -27,7 +27,7 @@ def _find(results: dict[str, Any], path: str) -> Any:
     for step in _STEP.findall(path):
         if isinstance(at, dict):
             at = at.get(step, _MISSING)
-        elif isinstance(at, list) and step.isdigit() and int(step) < len(at):
+        elif isinstance(at, list) and step.isdecimal() and int(step) < len(at):
             at = at[int(step)]
         else:
             return _MISSING

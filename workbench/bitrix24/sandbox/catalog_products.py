@@ -282,7 +282,7 @@ def add_price(call: Call) -> Row:
     """Give a product its price."""
     given = _given(call)
     values = _amount(call, given, ("productId", "catalogGroupId", "price", "currency"))
-    number = int(given["productId"]) if str(given["productId"]).isdigit() else 0
+    number = int(given["productId"]) if str(given["productId"]).isdecimal() else 0
     row = call.state.get("products", number)
     if row is None:
         raise Refusal(0, "product does not exist")

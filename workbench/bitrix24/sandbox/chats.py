@@ -32,7 +32,7 @@ TYPES = {"OPEN": ("open", "O"), "CHAT": ("chat", "C"), "PRIVATE": ("private", "P
 def _dialog(call: Call) -> Row:
     """The chat that ``DIALOG_ID`` names, that of two users made when first needed."""
     dialog = str(call.get("DIALOG_ID") or "").strip().lower()
-    if dialog.isdigit():
+    if dialog.isdecimal():
         other = int(dialog)
         if other == 0:
             raise Refusal("USER_ID_EMPTY", "User ID can't be empty")
@@ -40,7 +40,7 @@ def _dialog(call: Call) -> Row:
             raise Refusal("USER_NOT_FOUND", "User not found")
         users = sorted({call.caller.user_id, other})
         return chat_between(call, "-".join(map(str, users)), "PRIVATE", users)
-    if not (dialog.startswith("chat") and dialog[4:].isdigit()):
+    if not (dialog.startswith("chat") and dialog[4:].isdecimal()):
         if dialog.startswith("sg"):
             # Group chats belong to workgroups, which this portal does not have.
             raise Refusal("CHAT_ID", "Error creating message")
@@ -252,7 +252,7 @@ def _numbers(call: Call, name: str) -> list[int]:
     given = call.get(name)
     given = list(given.values()) if isinstance(given, dict) else given
     given = given if isinstance(given, list) else [given]
-    return [int(str(n)) for n in given if str(n).isdigit()]
+    return [int(str(n)) for n in given if str(n).isdecimal()]
 
 
 @method("im.chat.get", scope="im")

@@ -227,7 +227,7 @@ def where(
         if nested and str(key).lower() == "logic":
             continue
         prefix, name = split(key)
-        if nested and isinstance(value, dict) and (name.isdigit() or name == ""):
+        if nested and isinstance(value, dict) and (name.isdecimal() or name == ""):
             sql, bound = where(value, fields, zone, strict=strict, nested=True, depth=depth + 1)
         else:
             field = fields.get(name) or fields.get(name.upper())

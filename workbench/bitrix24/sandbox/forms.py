@@ -13,13 +13,24 @@ MAX_VARIABLES = 20_000
 
 
 def pairs(query: str) -> list[tuple[str, str]]:
-    """The decoded pairs of a query string, in order."""
+    """The decoded pairs of a query string, in order; what is beyond the limit is left out."""
     result = []
-    for part in query.split("&"):
+    for part in query.split("&", MAX_VARIABLES)[:MAX_VARIABLES]:
         if part:
             name, _equals, value = part.partition("=")
             result.append((unquote_plus(name), unquote_plus(value)))
     return result
+
+
+class _Level(dict[str, Any]):
+    """One level of nested parameters, which knows the number that ``[]`` stands for next."""
+
+    next = 0
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key.isdecimal() and len(key) < 10:
+            self.next = max(self.next, int(key) + 1)
+        super().__setitem__(key, value)
 
 
 def nest(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -27,7 +38,7 @@ def nest(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
     ``a[b][]=1&a[b][]=2`` → ``{"a": {"b": ["1", "2"]}}``.
     """
-    tree: dict[str, Any] = {}
+    tree = _Level()
     for count, (name, value) in enumerate(items):
         if count >= MAX_VARIABLES:
             break
@@ -40,18 +51,13 @@ def nest(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
             continue
         at = tree
         for step in path[:-1]:
-            key = step or str(_next(at))
+            key = step or str(at.next)
             below = at.get(key)
-            if not isinstance(below, dict):
-                below = at[key] = {}
+            if not isinstance(below, _Level):
+                below = at[key] = _Level()
             at = below
-        at[path[-1] or str(_next(at))] = value
+        at[path[-1] or str(at.next)] = value
     return {key: listed(value) for key, value in tree.items()}
-
-
-def _next(level: dict[str, Any]) -> int:
-    numbers = [int(key) for key in level if key.isdigit() and len(key) < 10]
-    return max(numbers) + 1 if numbers else 0
 
 
 def listed(value: Any) -> Any:

@@ -136,7 +136,7 @@ def list_rows(call: Call) -> Page:
     """Product rows of one owner: the filter must name ``OWNER_TYPE`` and ``OWNER_ID``."""
     filter = {str(k).upper(): v for k, v in call.mapping("filter").items()}
     kind, number = filter.get("OWNER_TYPE"), filter.get("OWNER_ID")
-    if not kind or not str(number).isdigit():
+    if not kind or not str(number).isdecimal():
         raise Refusal("", "Access denied.")
     entity = owner_entity(call.state, kind)
     call.params["id"] = number

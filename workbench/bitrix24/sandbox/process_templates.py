@@ -178,7 +178,7 @@ def read(text: str, source: str) -> Template:
     """Parse a template; raises `ConfigurationError` naming ``source`` and the key."""
     try:
         return Template.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         raise ConfigurationError(
             _("{source}, line {line}: no YAML.").format(

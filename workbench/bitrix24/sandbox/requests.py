@@ -42,7 +42,7 @@ def address(path: str) -> Address:
     parts = [part for part in path.split("/") if part][1:]
     user: int | None = None
     code = ""
-    if len(parts) >= 2 and parts[0].isdigit() and len(parts[0]) < 12:
+    if len(parts) >= 2 and parts[0].isdecimal() and len(parts[0]) < 12:
         user, code, parts = int(parts[0]), parts[1], parts[2:]
     name = parts[0] if parts else ""
     lower = name.lower()

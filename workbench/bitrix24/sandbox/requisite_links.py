@@ -78,7 +78,7 @@ def register_link(call: Call) -> bool:
     names = ("ENTITY_TYPE_ID", "ENTITY_ID")
     entity, row = _object(call, given.get("ENTITY_TYPE_ID"), given.get("ENTITY_ID"), names)
     for name in PARTS:
-        if not str(given.get(name, "")).strip().isdigit():
+        if not str(given.get(name, "")).strip().isdecimal():
             raise undefined(name)
     link = {name: positive(given[name]) for name in PARTS}
     clients = {4: row.get("COMPANY_ID"), 3: row.get("CONTACT_ID")}

@@ -31,7 +31,7 @@ def undefined(name: str) -> Refusal:
 def positive(value: Any) -> int:
     """A whole number above 0, or 0."""
     text = str(value).strip()
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() else 0
 
 
 def _new(call: Call, entity: Entity) -> Row:

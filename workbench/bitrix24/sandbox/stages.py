@@ -93,7 +93,7 @@ def semantics(state: State, entity: Entity, category: int | None, stage: str | N
 def category_of_stage(stage: str | None) -> int:
     """The funnel that a deal's stage code names: ``C4:NEW`` → 4, ``NEW`` → 0."""
     head, colon, _rest = (stage or "").partition(":")
-    return int(head[1:]) if colon and head[:1] == "C" and head[1:].isdigit() else 0
+    return int(head[1:]) if colon and head[:1] == "C" and head[1:].isdecimal() else 0
 
 
 def default_category(state: State, type_id: int) -> int:

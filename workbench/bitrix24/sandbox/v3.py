@@ -56,7 +56,7 @@ class Door:
             raise Problem("INVALIDJSONEXCEPTION", "The body is not valid JSON") from None
         if not isinstance(params, dict):
             raise Problem("INVALIDREQUESTEXCEPTION", "A JSON object is expected")
-        if len(parts) >= 3 and parts[0].isdigit():
+        if len(parts) >= 3 and parts[0].isdecimal():
             caller = self.portal.webhook_caller(int(parts[0]), parts[1])
             name = parts[2]
         else:

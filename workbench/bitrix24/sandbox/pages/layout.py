@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from html import escape
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -83,6 +85,22 @@ async def style(_request: Request) -> Response:
     return Response(
         STYLE.read_bytes(), media_type="text/css", headers={"Cache-Control": "no-cache"}
     )
+
+
+def under_its_own_name(request: Request, portal_host: str) -> bool:
+    """Tell whether the page was asked for by the portal's own name or an address.
+
+    A foreign site's page can make its name point to this machine and would then count as ours.
+    """
+    try:
+        asked = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return False
+    try:
+        ip_address(asked)
+    except ValueError:
+        return asked in ("localhost", urlsplit(f"//{portal_host}").hostname)
+    return True
 
 
 def from_this_site(request: Request) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from html import escape
@@ -20,6 +21,7 @@ from workbench.bitrix24.sandbox.pages.layout import (
     page,
     section,
     style,
+    under_its_own_name,
 )
 from workbench.bitrix24.sandbox.process_book import Entry, Instance
 from workbench.bitrix24.sandbox.processes import processes_of
@@ -29,6 +31,8 @@ from workbench.i18n import _, format_datetime, format_number, language, use_lang
 if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.portal import Portal
 
+Endpoint = Callable[[Request], Awaitable[Response]]
+
 SHOWN = 50  # processes, newest first
 SUGGESTED = 30  # open deals, newest first
 _ENDS_WELL = {"completed", "returned", "stage"}
@@ -37,6 +41,14 @@ _ENDS_BADLY = {"failed", "timeout", "not delivered", "terminated"}
 
 def routes(portal: Portal) -> list[BaseRoute]:
     """Return the page's routes."""
+
+    def here(answer: Endpoint) -> Endpoint:
+        async def checked(request: Request) -> Response:
+            if not under_its_own_name(request, portal.host):
+                return PlainTextResponse("Not found", status_code=404)
+            return await answer(request)
+
+        return checked
 
     async def overview(request: Request) -> Response:
         with use_language(asked_language(request)):
@@ -63,9 +75,9 @@ def routes(portal: Portal) -> list[BaseRoute]:
 
     return [
         Route("/sandbox/style.css", style),
-        Route("/sandbox/processes", overview, methods=["GET"]),
-        Route("/sandbox/processes", start, methods=["POST"]),
-        Route("/sandbox/processes/{id:str}", one, methods=["GET"]),
+        Route("/sandbox/processes", here(overview), methods=["GET"]),
+        Route("/sandbox/processes", here(start), methods=["POST"]),
+        Route("/sandbox/processes/{id:str}", here(one), methods=["GET"]),
     ]
 
 
