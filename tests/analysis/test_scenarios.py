@@ -1,5 +1,7 @@
 """The slider: done + win rate × open due, per pipeline; simulation confirms the interval."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,7 +36,9 @@ def test_the_quarter_by_hand(deals):
 
 def test_a_rate_per_pipeline(deals):
     table = expected_quarter(deals[deals["is_open"]], {"Direct": 0.5}, QUARTER)
-    assert table.set_index("pipeline")["expected"].to_dict() == {"Direct": 200, "Partners": 0}
+    rows = table.set_index("pipeline")
+    assert rows["expected"].to_dict() == {"Direct": 200, "Partners": 0}
+    assert rows["win_rate"]["Direct"] == 0.5 and math.isnan(rows["win_rate"]["Partners"])
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.01, 35, float("nan"), "0.3", None, True])

@@ -84,6 +84,20 @@ def test_variables_of_the_program_are_not_tables(published):
     assert len(secret_frame) == 1
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 'infinity'::DATE AS d",
+        "SELECT list(i) AS l FROM range(2_000_000_000) AS t(i)",
+        "SELECT CAST(title AS INTEGER) FROM deals",
+    ],
+    ids=["no such day", "too large", "no number"],
+)
+def test_a_query_that_fails_while_it_is_fetched_is_told(published, sql):
+    with newest_snapshot() as snapshot, pytest.raises(QueryError, match="requête"):
+        snapshot.query(sql)
+
+
 def test_values_are_bound_not_pasted(published):
     with newest_snapshot() as snapshot:
         text = "x' OR '1'='1"

@@ -30,7 +30,8 @@ def expected_quarter(
     """Return the expected won revenue of a quarter, per pipeline.
 
     ``open_deals``: open rows of `deals` (pipeline, amount_base, expected_close_on); ``win_rate``:
-    a share of 1 for all, or one per pipeline (a pipeline that is not named expects nothing);
+    a share of 1 for all, or one per pipeline (one that is not named expects nothing of its open
+    deals and has the win rate NaN);
     ``won``: won rows of `deals` (pipeline, amount_base, closed_on), counted inside the quarter.
 
     Columns, in base currency: pipeline, done, open_due, due_deals, win_rate, expected, low, high
@@ -53,10 +54,12 @@ def expected_quarter(
     rows, spread_of_all = [], 0.0
     for name in names:
         amounts = due.loc[due["pipeline"] == name, "amount_base"].astype(float).fillna(0.0)
-        rate = float(rates.get(name, 0.0)) if rates is not None else float(win_rate)  # type: ignore[arg-type]
-        variance = rate * (1 - rate) * float((amounts**2).sum())
+        rate = float(rates.get(name, math.nan)) if rates is not None else float(win_rate)  # type: ignore[arg-type]
+        chance = 0.0 if math.isnan(rate) else rate
+        variance = chance * (1 - chance) * float((amounts**2).sum())
         spread_of_all += variance
-        rows.append(_row(name, float(done.get(name, 0.0)), amounts, rate, z * math.sqrt(variance)))
+        row = _row(float(done.get(name, 0.0)), amounts, chance, z * math.sqrt(variance))
+        rows.append({"pipeline": name, "win_rate": rate, **row})
     columns = ["pipeline", "done", "open_due", "due_deals", "win_rate", "expected", "low", "high"]
     table = pd.DataFrame(rows, columns=columns)
     half = z * math.sqrt(spread_of_all)
@@ -81,15 +84,13 @@ def _won_inside(won: pd.DataFrame | None, quarter: Period) -> pd.Series:
     return won[inside].groupby("pipeline")["amount_base"].sum().astype(float)
 
 
-def _row(name: str, done: float, amounts: pd.Series, rate: float, half: float) -> dict[str, object]:
+def _row(done: float, amounts: pd.Series, chance: float, half: float) -> dict[str, object]:
     due = float(amounts.sum())
-    expected = done + rate * due
+    expected = done + chance * due
     return {
-        "pipeline": name,
         "done": done,
         "open_due": due,
         "due_deals": len(amounts),
-        "win_rate": rate,
         "expected": expected,
         "low": max(expected - half, done),
         "high": min(expected + half, done + due),

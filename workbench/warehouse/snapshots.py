@@ -97,9 +97,7 @@ class Snapshot:
         try:
             return self._connection.cursor().execute(sql, params)
         except duckdb.Error as error:
-            raise QueryError(
-                _("The query cannot be run: {reason}").format(reason=str(error).strip())
-            ) from error
+            raise _refused(error) from error
 
     def query(
         self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None
@@ -109,7 +107,10 @@ class Snapshot:
         Decimals come as float64, days as datetime64 (midnight), moments as datetime64 in the
         portal's time zone. Raises `QueryError`.
         """
-        return self.execute(sql, params).df()
+        try:
+            return self.execute(sql, params).df()
+        except duckdb.Error as error:  # rows are computed while they are fetched
+            raise _refused(error) from error
 
     @property
     def rows_read(self) -> int:
@@ -127,6 +128,10 @@ class Snapshot:
         file that is missing).
         """
         return self.query("SELECT * FROM sources ORDER BY source, entity")
+
+
+def _refused(error: duckdb.Error) -> QueryError:
+    return QueryError(_("The query cannot be run: {reason}").format(reason=str(error).strip()))
 
 
 def snapshots_dir() -> Path:
