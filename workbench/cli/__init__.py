@@ -8,6 +8,7 @@ Exit codes: 0 success, 1 a failed check or run, 2 bad usage.
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 from collections.abc import Callable
 
@@ -27,6 +28,7 @@ from workbench.cli import (
     worker,
 )
 from workbench.cli import app as application
+from workbench.cli.screen import printable
 from workbench.errors import WorkbenchError
 
 app = typer.Typer(
@@ -66,6 +68,9 @@ def main() -> None:
         raise SystemExit(0) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except (OSError, sqlite3.Error) as error:
+        complain(unusable(error))
+        raise SystemExit(1) from None
     except ValueError as error:
         wrong = wrong_setting(error)
         if wrong is None:
@@ -98,8 +103,24 @@ def wrong_setting(error: ValueError) -> WorkbenchError | None:
     )
 
 
+def unusable(error: OSError | sqlite3.Error) -> WorkbenchError:
+    """Return what is wrong with a file, a folder or the disk: gone, read-only, full."""
+    from workbench.i18n import _
+    from workbench.settings import settings
+
+    if isinstance(error, OSError):
+        name, reason = error.filename, error.strerror or type(error).__name__
+    else:
+        name, reason = settings().home_dir, str(error)
+    told = _("{file} cannot be used: {reason}").format(file=name, reason=reason)
+    return WorkbenchError(
+        told if name else reason,
+        hint=_("Check that it is there, that you may write to it, and that the disk is not full."),
+    )
+
+
 def complain(error: WorkbenchError) -> None:
     """Print what happened and what to do next on stderr."""
-    print(error.message, file=sys.stderr)
+    print(printable(error.message), file=sys.stderr)
     if error.hint:
-        print(f"→ {error.hint}", file=sys.stderr)
+        print(f"→ {printable(error.hint)}", file=sys.stderr)

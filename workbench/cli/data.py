@@ -27,9 +27,9 @@ def sync(
     from dataclasses import asdict
 
     from rich.console import Console
-    from rich.markup import escape
 
     from workbench.bitrix24.entities import title
+    from workbench.cli.screen import escape
     from workbench.i18n import _, format_number
 
     result = run_sync(source or [], full, quiet=as_json)
@@ -85,11 +85,10 @@ def run_sync(names: list[str], full: bool = False, *, quiet: bool = False) -> Sy
 
 def sources(as_json: AsJson = False) -> None:
     """Show what is loaded and how well: status, rows, range, last sync, what is missing."""
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from workbench.bitrix24.entities import title
+    from workbench.cli.screen import escape, table_console
     from workbench.i18n import _, format_date, format_datetime, format_number
     from workbench.warehouse import newest_snapshot
 
@@ -117,10 +116,7 @@ def sources(as_json: AsJson = False) -> None:
             format_datetime(row.last_sync, zone) if row.last_sync else "",
             escape(row.missing or ""),
         )
-    console = Console()
-    if not console.is_terminal:
-        console.width = 160  # nothing is cut in a file or a pipe
-    console.print(table)
+    table_console().print(table)
 
 
 def _status(status: str) -> str:
@@ -143,10 +139,9 @@ def sql(
     as_json: AsJson = False,
 ) -> None:
     """Ask the newest snapshot in SQL, read-only; no file, no setting, no second statement."""
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
+    from workbench.cli.screen import escape, table_console
     from workbench.i18n import _, format_number
     from workbench.warehouse import newest_snapshot
     from workbench.warehouse.statements import only_select
@@ -155,7 +150,9 @@ def sql(
     with newest_snapshot() as snapshot:
         frame = snapshot.query(f"SELECT * FROM ({checked}) LIMIT {limit + 1}")  # noqa: S608
     more = len(frame) > limit
-    frame = frame.head(limit)
+    frame = frame.head(limit).map(
+        lambda value: str(bytes(value))[2:-1] if isinstance(value, bytes | bytearray) else value
+    )
     if as_json:
         print(frame.to_json(orient="records", date_format="iso", force_ascii=False, indent=2))
         return
@@ -165,7 +162,7 @@ def sql(
     here = frame.astype(object).where(frame.notna(), None)
     for row in here.itertuples(index=False):
         table.add_row(*("" if value is None else escape(str(value)) for value in row))
-    console = Console()
+    console = table_console()
     console.print(table)
     if more:
         console.print(
@@ -181,10 +178,10 @@ def check(as_json: AsJson = False) -> None:
     import json
 
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from workbench.bitrix24.entities import title
+    from workbench.cli.screen import escape
     from workbench.i18n import _, format_number, ngettext
     from workbench.warehouse import newest_snapshot
     from workbench.warehouse.checks import run_checks, unparsed_counts

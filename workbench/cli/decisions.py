@@ -64,9 +64,9 @@ def show(proposal_id: str, as_json: Json = False) -> None:
     import json
 
     from rich.console import Console
-    from rich.markup import escape
 
     from workbench.automation import decisions
+    from workbench.cli.screen import escape
     from workbench.i18n import _
 
     book = decisions.ledger()
@@ -152,9 +152,9 @@ def replay(proposal_id: str, as_json: Json = False) -> None:
     import json
 
     from rich.console import Console
-    from rich.markup import escape
 
     from workbench.automation import decisions
+    from workbench.cli.screen import escape
     from workbench.i18n import _
 
     found = decisions.replay(decisions.ledger().get(proposal_id))
@@ -213,9 +213,9 @@ def _show(proposals: list[Proposal], as_json: bool) -> None:
     import json
 
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
+    from workbench.cli.screen import escape
     from workbench.i18n import _, format_number
 
     if as_json:

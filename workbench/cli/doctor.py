@@ -34,7 +34,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     import json
 
     from rich.console import Console
-    from rich.markup import escape
+
+    from workbench.cli.screen import escape
 
     found = examine()
     if as_json:

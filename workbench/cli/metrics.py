@@ -156,10 +156,10 @@ def print_json(value: Any) -> None:
 
 
 def _print_frame(frame: pd.DataFrame) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from workbench.cli.screen import printable, table_console
     from workbench.i18n import _, format_datetime, format_number, language
     from workbench.metrics import dimension_titles, format_value
 
@@ -191,7 +191,7 @@ def _print_frame(frame: pd.DataFrame) -> None:
             Text(
                 _period_label(row[name], attrs["grain"])
                 if name == "period"
-                else (_("not set") if plain(row[name]) is None else str(row[name]))
+                else (_("not set") if plain(row[name]) is None else printable(str(row[name])))
             )
             for name in keys
         ]
@@ -203,7 +203,7 @@ def _print_frame(frame: pd.DataFrame) -> None:
         label = [_("Total"), *[""] * (len(keys) - 1)]
         before_total = attrs["before"]["total"] if compared else {}
         table.add_row(*label, *figures(attrs["total"], attrs["n"], before_total), style="bold")
-    console = Console()
+    console = table_console()
     console.print(table)
     for name, status in attrs["statuses"].items():
         if status != "ok":

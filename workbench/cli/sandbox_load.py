@@ -107,10 +107,10 @@ def no_mapping() -> Exception:
 def show(report: LoadReport) -> None:
     """Print what was loaded and what was odd."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from workbench.bitrix24.entities import title as entity_title
+    from workbench.cli.screen import escape
     from workbench.i18n import _, format_number
 
     console = Console()

@@ -44,9 +44,9 @@ def run_process(
     from dataclasses import asdict
 
     from rich.console import Console
-    from rich.markup import escape
 
     from workbench.bitrix24.client import Portal
+    from workbench.cli.screen import escape
 
     with Portal.from_settings() as portal:
         runs = run_on_deals(portal, process, deals, timeout)
@@ -154,9 +154,9 @@ def _number(text: str, digits: int) -> str:
 
 def table(runs: list[ProcessRun]) -> Any:
     """Return the runs as a rich table."""
-    from rich.markup import escape
     from rich.table import Table
 
+    from workbench.cli.screen import escape
     from workbench.i18n import _
 
     shown = Table(box=None, header_style="bold")
