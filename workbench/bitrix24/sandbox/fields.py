@@ -265,26 +265,29 @@ def to_stored(kind: Field, zone: ZoneInfo) -> Convert:
     return text
 
 
+_REST = [f"{minute:02}:{second:02}" for minute in range(60) for second in range(60)]
+
+
 class Clock:
     """Writes unix seconds as ISO 8601 text in one zone; remembers the offset per hour."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self.zone = zone
         self._hours: dict[int, tuple[str, str]] = {}
+        self._midnights: dict[str, str | None] = {}
 
     def iso(self, seconds: int | None) -> str | None:
         """``2026-05-14T10:26:32+02:00``; None stays None."""
         if seconds is None:
             return None
-        hour, rest = divmod(seconds, 3600)
+        hour = seconds // 3600
         known = self._hours.get(hour)
         if known is None:
             if len(self._hours) > 200_000:
                 self._hours.clear()
             local = datetime.fromtimestamp(hour * 3600, self.zone).isoformat()
             known = self._hours[hour] = (local[:14], local[19:])
-        minute, second = divmod(rest, 60)
-        return f"{known[0]}{minute:02}:{second:02}{known[1]}"
+        return known[0] + _REST[seconds - hour * 3600] + known[1]
 
     def midnight(self, value: str | None) -> str | None:
         """A date as CRM methods send it: midnight of UTC on the portal's clock.
@@ -293,8 +296,12 @@ class Clock:
         """
         if not value:
             return value
-        start = datetime(int(value[:4]), int(value[5:7]), int(value[8:10]), tzinfo=UTC)
-        return self.iso(int(start.timestamp()))
+        if value not in self._midnights:
+            if len(self._midnights) > 50_000:
+                self._midnights.clear()
+            start = datetime(int(value[:4]), int(value[5:7]), int(value[8:10]), tzinfo=UTC)
+            self._midnights[value] = self.iso(int(start.timestamp()))
+        return self._midnights[value]
 
 
 def to_native(kind: Field, clock: Clock) -> Convert | None:

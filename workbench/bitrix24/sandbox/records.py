@@ -38,16 +38,28 @@ class Selection:
 
     def write(self, stored: Sequence[Any]) -> Row:
         """One stored tuple as the row that is sent."""
-        row = {
-            name: value if form is None else form(value)
-            for name, form, value in zip(self.names, self.forms, stored, strict=False)
-        }
-        if self.body:
-            extra = orjson.loads(stored[-1]) if stored[-1] else {}
+        return self.write_all([stored])[0]
+
+    def write_all(self, stored: Sequence[Sequence[Any]]) -> list[Row]:
+        """Stored tuples as the rows that are sent, column by column: the way of every page."""
+        found: list[Sequence[Any]] = list(zip(*stored, strict=True))
+        bodies = found[-1] if self.body and found else ()
+        names = self.names
+        columns = [
+            values if form is None else map(form, values)
+            for values, form in zip(found, self.forms, strict=False)
+        ]
+        rows = (
+            [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+            if names
+            else [{} for _row in stored]
+        )
+        for row, body in zip(rows, bodies, strict=False):
+            extra = orjson.loads(body) if body else {}
             for key, name, form, absent in self.body:
                 value = extra.get(key)
                 row[name] = absent if value is None else value if form is None else form(value)
-        return row
+        return rows
 
 
 def selection(state: State, entity: Entity, chosen: Sequence[Field]) -> Selection:
@@ -129,7 +141,7 @@ def read_page(
         offset=max(0, start),
         body=bool(chosen.body),
     )
-    rows = [chosen.write(row) for row in stored]
+    rows = chosen.write_all(stored)
     if start < 0:
         return Page(rows, 0, None, rows=len(rows))
     total = state.count_sql(entity.name, sql, values)
