@@ -75,10 +75,11 @@ def rows_of_an_item(w: World) -> str:
 
 def dated_items(w: World) -> Any:
     """Items of a smart process with a date of its own; list two of its fields and that date."""
-    kind = int(w.result("crm.type.add", smart_type(w, None))["type"]["entityTypeId"])
-    field = {"entityId": f"CRM_{kind}", "fieldName": f"UF_CRM_{kind}_171", "userTypeId": "date"}
+    made = w.result("crm.type.add", smart_type(w, None))["type"]
+    kind, number = made["entityTypeId"], made["id"]
+    field = {"entityId": f"CRM_{number}", "fieldName": f"UF_CRM_{number}_171", "userTypeId": "date"}
     w.result("userfieldconfig.add", {"moduleId": "crm", "field": field})
-    name = f"ufCrm{kind}_171"
+    name = f"ufCrm{number}_171"
     for day in (1, 2, 3):
         fields = {"title": f"t{day}", name: f"2026-03-0{day}"}
         w.result("crm.item.add", {"entityTypeId": kind, "fields": fields})

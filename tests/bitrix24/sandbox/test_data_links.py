@@ -88,7 +88,9 @@ def test_a_deleted_contact_leaves_its_links_and_the_next_becomes_primary(empty):
 
 def test_universal_items_take_and_show_contact_ids(empty):
     one, two = people(empty, 2)
-    kind = empty.result("crm.type.add", {"fields": {"title": "With people"}})["type"]
+    kind = empty.result("crm.type.add", {"fields": {"title": "Met", "isClientEnabled": "Y"}})[
+        "type"
+    ]
     for entity in (1, 2, 7, 31, kind["entityTypeId"]):
         fields = {"title": "With people", "contactIds": [one, two]}
         item = empty.result("crm.item.add", {"entityTypeId": entity, "fields": fields})["item"]

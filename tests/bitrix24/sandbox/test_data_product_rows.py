@@ -117,7 +117,9 @@ def test_a_row_takes_name_measure_and_type_from_its_product(empty, deal):
 
 
 def test_leads_quotes_invoices_and_smart_processes_have_rows(empty):
-    kind = empty.result("crm.type.add", {"fields": {"title": "With products"}})["type"]
+    kind = empty.result(
+        "crm.type.add", {"fields": {"title": "Sold", "isLinkWithProductsEnabled": "Y"}}
+    )["type"]
     type_id = kind["entityTypeId"]
     for entity, code in ((1, "L"), (7, "Q"), (31, "SI"), (type_id, f"T{type_id:x}")):
         item = empty.result("crm.item.add", {"entityTypeId": entity, "fields": {"title": "x"}})

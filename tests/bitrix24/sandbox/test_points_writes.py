@@ -173,7 +173,9 @@ def test_contacts_of_a_deal(empty):
 
 
 def test_a_smart_process_has_items_of_its_own(empty):
-    made = empty.result("crm.type.add", {"fields": {"title": "Installations"}})["type"]
+    made = empty.result(
+        "crm.type.add", {"fields": {"title": "Installations", "isStagesEnabled": "Y"}}
+    )["type"]
     type_id = made["entityTypeId"]
     assert type_id >= 128
     listed = empty.result("crm.type.list")["types"]

@@ -14,8 +14,10 @@ import orjson
 from workbench.bitrix24.sandbox import crm, links, rights, stages
 from workbench.bitrix24.sandbox.fields import Entity, Field, Row, camel, universal_form
 from workbench.bitrix24.sandbox.filters import BadFilter, where
+from workbench.bitrix24.sandbox.links import Link
 from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method
 from workbench.bitrix24.sandbox.records import MULTI, Selection, call_number, describe, read_page
+from workbench.bitrix24.sandbox.smart_processes import absent
 from workbench.bitrix24.sandbox.user_values import universal_value
 
 if TYPE_CHECKING:
@@ -62,13 +64,27 @@ def names_of(call: Call, entity: Entity) -> dict[str, Field]:
     """The fields by their universal names; user fields by the original one if so asked."""
     original = str(call.get("useOriginalUfNames") or "").upper() in ("Y", "1", "TRUE")
     result: dict[str, Field] = {}
+    lacking = absent(call.state, entity)
     for f in call.state.fields(entity.name):
-        if f.hidden:
+        if f.hidden or f.name in lacking:
             continue
         name = f.name if f.dynamic and (original or f.camel in result) else f.camel
         result[name] = f
     # fast-bitrix24 orders and filters these methods by ID as well.
     return result
+
+
+def _contacts(state: State, entity: Entity) -> Link | None:
+    """The contacts (companies of a contact) that this entity's records have as one field."""
+    link = links.link_of(entity)
+    known = link is not None and not link.mirrored and link.ids not in absent(state, entity)
+    return link if known else None
+
+
+def _observed(state: State, entity: Entity) -> bool:
+    """Whether this entity's records have observers."""
+    known = entity.name in OBSERVED or entity.event in OBSERVED
+    return known and "OBSERVERS" not in absent(state, entity)
 
 
 def _lookup(names: Mapping[str, Field]) -> dict[str, Field]:
@@ -111,8 +127,8 @@ def _complete(state: State, entity: Entity, rows: list[Row], asked: Any) -> None
     ids = [row["id"] for row in rows]
     if not ids:
         return
-    link = links.link_of(entity)
-    if link and not link.mirrored and (everything or camel(link.ids) in wanted):
+    link = _contacts(state, entity)
+    if link and (everything or camel(link.ids) in wanted):
         bound = links.linked_to(state, link, ids)
         name = camel(link.column)
         firsts = {row["id"]: row[name] for row in rows if name in row}
@@ -122,6 +138,7 @@ def _complete(state: State, entity: Entity, rows: list[Row], asked: Any) -> None
             first = firsts.get(row["id"])
             row[camel(link.ids)] = bound.get(row["id"]) or ([first] if first else [])
     if everything:
+        observed = _observed(state, entity)
         marks = ",".join("?" * len(ids))
         bodies = dict(
             state.connection.execute(
@@ -146,7 +163,7 @@ def _complete(state: State, entity: Entity, rows: list[Row], asked: Any) -> None
                     for multi in MULTI
                     for v in extra.get(multi) or ()
                 ]
-            if entity.name in OBSERVED or entity.event in OBSERVED:
+            if observed:
                 row["observers"] = extra.get("OBSERVERS") or []
             if entity.name in DISABLED:
                 row.update(dict.fromkeys(DISABLED[entity.name]))
@@ -173,7 +190,7 @@ def universal_row(call: Call, entity: Entity, record: int) -> Row:
         limit=1,
         body=bool(chosen.body),
     )
-    rows = [chosen.write(row) for row in stored]
+    rows = chosen.write_all(stored)
     _complete(call.state, entity, rows, None)
     return rows[0]
 
@@ -274,8 +291,8 @@ def _values(call: Call, entity: Entity, *, imported: bool = False) -> Row:
     for name, value in given.items():
         field = names.get(name)
         if field is None:
-            link = links.link_of(entity)
-            if link and name == camel(link.ids) and not link.mirrored:
+            link = _contacts(call.state, entity)
+            if link and name == camel(link.ids):
                 result[link.ids] = value if isinstance(value, list) else [value] if value else []
             elif name == "observers" and isinstance(value, list):
                 result["OBSERVERS"] = [int(v) for v in value if str(v).isdigit()]
@@ -398,14 +415,14 @@ def fields_of_item(call: Call) -> Row:
     described = {n: describe(f, upper=True) for n, f in names_of(call, entity).items()}
     if entity.event == "DYNAMICITEM":
         funnel = stages.default_category(call.state, entity.type_id)
-        for name in ("stageId", "previousStageId"):
+        for name in {"stageId", "previousStageId"} & set(described):
             described[name]["statusType"] = entity.stages_of.format(category=funnel)
-    link = links.link_of(entity)
-    if link and not link.mirrored:
+    link = _contacts(call.state, entity)
+    if link:
         kind = f"crm_{link.column.removesuffix('_ID').lower()}"
         described[camel(link.column)]["isDeprecated"] = True
         for name in (link.ids, link.column.replace("_ID", "S")):
             described[camel(name)] = describe(Field(name, kind, multiple=True), upper=True)
-    if entity.name in OBSERVED or entity.event in OBSERVED:
+    if _observed(call.state, entity):
         described["observers"] = describe(Field("OBSERVERS", "user", multiple=True), upper=True)
     return {"fields": described}

@@ -15,6 +15,7 @@ from workbench.bitrix24.sandbox.filters import BadFilter, where
 from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method
 from workbench.bitrix24.sandbox.products import MEASURES, PRODUCT_ROWS
 from workbench.bitrix24.sandbox.records import describe, written_page
+from workbench.bitrix24.sandbox.smart_processes import absent
 
 if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.state import State
@@ -30,11 +31,9 @@ def owner_entity(state: State, code: Any) -> Entity:
     """The entity behind a short code (``D``, ``T80``). Refuses one that has no product rows."""
     wanted = str(code).lower()
     for entity in state.by_type.values():
-        if entity.short.lower() == wanted and entity.has("IS_MANUAL_OPPORTUNITY"):
-            types = state.find("types", {"ENTITY_TYPE_ID": entity.type_id}, limit=1)
-            flags: Row = (types[0].get("FLAGS") or {}) if types else {}
-            if flags.get("isLinkWithProductsEnabled", "Y") == "Y":
-                return entity
+        known = entity.short.lower() == wanted and entity.has("IS_MANUAL_OPPORTUNITY")
+        if known and "OPPORTUNITY" not in absent(state, entity):
+            return entity
     raise Refusal("ENTITY_TYPE_NOT_SUPPORTED", "Entity type is not supported")
 
 

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from workbench.bitrix24.sandbox.fields import Entity, Field
+from typing import TYPE_CHECKING
+
+from workbench.bitrix24.sandbox.fields import Entity, Field, Row
 from workbench.bitrix24.sandbox.fieldsets import LAST_ACTIVITY, MONEY, SOURCE, UTM
+
+if TYPE_CHECKING:
+    from workbench.bitrix24.sandbox.state import State
+
+FIRST = 128  # the lowest entityTypeId of a smart process
 
 SMART_FIELDS = (
     Field("ID", "integer", readonly=True),
@@ -36,16 +43,48 @@ SMART_FIELDS = (
 )
 
 
+#: Fields that items have only if their type says so.
+FLAGGED = {
+    "isStagesEnabled": ("STAGE_ID", "PREVIOUS_STAGE_ID"),
+    "isBeginCloseDatesEnabled": ("BEGINDATE", "CLOSEDATE"),
+    "isClientEnabled": ("COMPANY_ID", "CONTACT_ID", "CONTACT_IDS"),
+    "isLinkWithProductsEnabled": (
+        "OPPORTUNITY", "CURRENCY_ID", "IS_MANUAL_OPPORTUNITY", "TAX_VALUE",
+    ),
+    "isMycompanyEnabled": ("MYCOMPANY_ID",),
+    "isSourceEnabled": ("SOURCE_ID", "SOURCE_DESCRIPTION"),
+    "isObserversEnabled": ("OBSERVERS",),
+}  # fmt: skip
+
+
+def absent(state: State, entity: Entity) -> frozenset[str]:
+    """The fields that the items of this smart process do not have; none for other entities."""
+    if entity.event != "DYNAMICITEM" or entity.type_id < FIRST:
+        return frozenset()
+    found = state.find("types", {"ENTITY_TYPE_ID": entity.type_id}, limit=1)
+    flags: Row = (found[0].get("FLAGS") or {}) if found else {}
+    return frozenset(
+        name for flag, names in FLAGGED.items() if flags.get(flag, "Y") == "N" for name in names
+    )
+
+
 def smart_entity(
-    name: str, type_id: int, fields: tuple[Field, ...] = SMART_FIELDS, stages_of: str = ""
+    name: str,
+    type_id: int,
+    fields: tuple[Field, ...] = SMART_FIELDS,
+    stages_of: str = "",
+    number: int = 0,
 ) -> Entity:
-    """The entity of one smart process; ``name`` is its table."""
+    """The entity of one smart process; ``name`` is its table, ``number`` the id of its type.
+
+    User fields belong to ``CRM_<number>``.
+    """
     return Entity(
         name,
         fields,
         type_id=type_id,
         short=f"T{type_id:X}".lower().replace("t", "T", 1),
-        uf_entity=f"CRM_{type_id}",
+        uf_entity=f"CRM_{number or type_id}",
         event="DYNAMICITEM",
         stage="STAGE_ID",
         stages_of=stages_of or f"DYNAMIC_{type_id}_STAGE_{{category}}",

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.bitrix24.sandbox import rights
 from workbench.bitrix24.sandbox.fields import Row
-from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method, page
-from workbench.bitrix24.sandbox.smart_processes import smart_entity
+from workbench.bitrix24.sandbox.filters import BadFilter, where
+from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method
+from workbench.bitrix24.sandbox.records import written_page
+from workbench.bitrix24.sandbox.smart_processes import TYPES, smart_entity
 
 if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.state import State
@@ -33,6 +35,7 @@ def add_type(
 ) -> int:
     """Make a smart process with its table, one funnel and five stages; returns its entityTypeId.
 
+    ``flags`` say what its items have (see `smart_processes.FLAGGED`), everything if there are none.
     Raises ValueError if the number is taken or not one of a smart process.
     """
     taken = [row["ENTITY_TYPE_ID"] for row in state.find("types")]
@@ -40,14 +43,14 @@ def add_type(
     if type_id in state.by_type or not (128 <= type_id < 200 or FIRST <= type_id < 10_000):
         raise ValueError("entityTypeId")
     now = state.timestamp()
-    state.add(
+    row = state.add(
         "types",
         {
             "TITLE": title, "CODE": "", "ENTITY_TYPE_ID": type_id, "CREATED_BY": actor,
             "UPDATED_BY": actor, "CREATED_TIME": now, "UPDATED_TIME": now, "FLAGS": flags or {},
         },
     )  # fmt: skip
-    state.declare(smart_entity(f"items_{type_id}", type_id))
+    state.declare(smart_entity(f"items_{type_id}", type_id, number=row))
     number = 1 + max((row["ID"] for row in state.find("categories")), default=0)
     state.add(
         "categories",
@@ -105,10 +108,26 @@ def _bound(row: Row) -> Row:
     }
 
 
+NAMES = {f.camel: f for f in TYPES.fields if not f.in_body}
+
+
 @method("crm.type.list", scope="crm")
 def list_types(call: Call) -> Page:
     """The smart processes."""
-    answer = page(call, [_sent(row) for row in call.state.find("types")])
+    try:
+        sql, values = where(call.mapping("filter"), NAMES, call.state.zone, strict=True)
+    except BadFilter as error:
+        raise Refusal(
+            "INVALID_ARG_VALUE", f"Invalid filter: field '{error.field}' is not allowed in filter"
+        ) from None
+    order = {
+        NAMES[str(name)].name: "DESC" if str(way).upper() == "DESC" else "ASC"
+        for name, way in call.mapping("order").items()
+        if str(name) in NAMES
+    }
+    answer = written_page(
+        call, "types", sql, values, order, lambda rows: [_sent(row) for row in rows]
+    )
     answer.result = {"types": answer.result}
     return answer
 
@@ -116,7 +135,7 @@ def list_types(call: Call) -> Page:
 def _one(call: Call, column: str, number: int | None) -> Row:
     found = call.state.find("types", {column: number or 0}, limit=1)
     if not found:
-        raise Refusal("NOT_FOUND", "Smart process not found")
+        raise Refusal(0, "Smart process not found")
     return found[0]
 
 
@@ -147,16 +166,15 @@ def create_type(call: Call) -> Row:
     """A new smart process."""
     _administrator(call)
     fields = call.mapping("fields", required=True)
+    flags = {**dict.fromkeys(FLAGS, "N"), "isSetOpenPermissions": "Y", **_flags(fields)}
     title = str(fields.get("title") or "").strip()
     if not title:
         raise Refusal("CRM_FIELD_ERROR_REQUIRED", 'The field "title" is required.')
     try:
         wanted = int(fields["entityTypeId"]) if fields.get("entityTypeId") else None
-        number = add_type(
-            call.state, title, actor=call.caller.user_id, type_id=wanted, flags=_flags(fields)
-        )
+        number = add_type(call.state, title, actor=call.caller.user_id, type_id=wanted, flags=flags)
     except (ValueError, TypeError):
-        raise Refusal("BX_INVALID_VALUE", "Invalid value of entityTypeId") from None
+        raise Refusal("INVALID_ARG_VALUE", "entityTypeId is out of allowed range") from None
     return {"type": _bound(_one(call, "ENTITY_TYPE_ID", number))}
 
 
@@ -181,7 +199,7 @@ def delete_type(call: Call) -> list[Any]:
     row = _one(call, "ID", call.number("id"))
     type_id = row["ENTITY_TYPE_ID"]
     if call.state.count(f"items_{type_id}"):
-        raise Refusal("ERROR_CRM_TYPE_IS_NOT_EMPTY", "The smart process has items")
+        raise Refusal("BX_ERROR", "You cannot delete an entity type that has elements")
     call.state.delete("types", row["ID"])
     call.state.delete_where("categories", {"ENTITY_TYPE_ID": type_id})
     call.state.by_type.pop(type_id, None)
