@@ -217,6 +217,27 @@ def test_ctrl_c_is_recorded_and_ends_the_run(project: SmallProject):
     assert carriers(record.folder) == []
 
 
+def test_a_process_that_cannot_be_started_is_no_cancelled_run(
+    project: SmallProject, monkeypatch: pytest.MonkeyPatch
+):
+    from workbench.errors import WorkbenchError
+
+    project.report("one", HELLO)
+    monkeypatch.setattr(sys, "executable", str(project.folder / "no-python"))
+    with pytest.raises(WorkbenchError, match="process cannot be started"):
+        run_report("one")
+    (record,) = runs()
+    assert (record.outcome, record.failure.kind) == ("failed", "not_started")
+    assert record.finished_at is not None
+
+
+def test_a_signal_without_a_name_is_told_too(project: SmallProject):
+    project.report("dies", "import os, signal\nos.kill(os.getpid(), signal.SIGRTMIN + 3)")
+    record = run_report("dies")
+    assert (record.outcome, record.failure.kind) == ("killed", "kernel_killed")
+    assert record.failure.signal == "SIGRTMIN+3"
+
+
 def test_an_unusable_outputs_folder_is_one_clear_error(
     project: SmallProject, monkeypatch: pytest.MonkeyPatch
 ):

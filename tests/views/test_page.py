@@ -15,8 +15,7 @@ from hostile_company import MARKUP, PIPELINE, SCRIPT, make_hostile_home
 import workbench as wb
 from workbench.errors import NoSnapshot, ParameterError
 from workbench.i18n import use_language
-from workbench.views import figures
-from workbench.views import page as pages
+from workbench.views import figures, visit
 from workbench.views.contents import Notice
 from workbench.views.live import LiveChart
 
@@ -121,6 +120,22 @@ def test_a_still_chart_has_name_finding_and_a_table(hostile):
     assert "<img" not in all_html(page)
 
 
+def test_the_chart_of_two_years_says_how_many_months_are_above_the_year_before(hostile):
+    page = wb.Page("sales")
+    page.filters(period="last_12_months")
+    page.chart("revenue", wb.panels.sales.revenue_by_month)
+    won = page.snapshot.query(
+        "SELECT date_trunc('month', closed_on) AS month, sum(amount_base) AS won FROM deals"
+        " WHERE is_won GROUP BY 1"
+    )
+    won = won.set_index(pd.DatetimeIndex(won["month"]))["won"].astype(float)
+    months = pd.date_range("2025-11-01", "2026-10-01", freq="MS")
+    pairs = [(won.get(month), won.get(month - pd.DateOffset(years=1))) for month in months]
+    known = [(now, then) for now, then in pairs if now is not None and then is not None]
+    above = sum(now > then for now, then in known)
+    assert f"{above} of {len(known)} months are above the year before." in page.html[-1]
+
+
 def test_the_finding_follows_the_data(hostile):
     page = wb.Page("sales")
     found = set()
@@ -221,18 +236,18 @@ def test_a_filter_redraws_every_panel_in_place(hostile, kernel):
     chart = page._panels[1]._chart
     assert isinstance(chart, LiveChart)
     spec = chart.spec
-    stamp = page._stamp.value
+    stamp = page._stamp_box.value
     page._lists["pipeline"].value = PIPELINE
     assert page.selection.chosen == {"pipeline": PIPELINE}
     assert all(a != b for a, b in zip(heads, map(shown_in, page._panels), strict=True))
     assert page._panels[1]._chart is chart
     assert chart.spec != spec
-    assert page._stamp.value != stamp
+    assert page._stamp_box.value != stamp
     truth = page.snapshot.query(
         "SELECT count(*) AS n FROM deals WHERE is_won AND pipeline_id = 1"
         " AND closed_on >= '2025-11-01' AND closed_on < '2026-11-01'"
     )["n"].iloc[0]
-    assert f"n = {truth}" in page._stamp.value
+    assert f"n = {truth}" in page._stamp_box.value
     page._lists["pipeline"].value = "all"
     assert [shown_in(panel) for panel in page._panels] == heads
 
@@ -253,7 +268,7 @@ def test_a_live_page_keeps_its_language_in_later_calls(hostile, kernel):
         page.chart("revenue", wb.panels.sales.revenue_by_month)
     page._lists["period"].value = "last_quarter"
     assert "Chiffre d’affaires gagné" in shown_in(page._panels[0])
-    assert "T3 2026" in page._stamp.value
+    assert "T3 2026" in page._stamp_box.value
 
 
 def test_a_live_panel_that_fails_leaves_the_others_and_its_id_is_in_the_log(hostile, kernel):
@@ -337,7 +352,7 @@ def test_jupyterlab_gets_the_stylesheet_and_voila_does_not(hostile, kernel, monk
     assert "<style>" in all_html(wb.Page("sales"))
     monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5.13")
     assert "<style>" not in all_html(wb.Page("sales"))
-    assert pages.in_voila()
+    assert visit.in_voila()
 
 
 def test_trouble_with_a_source_is_in_the_stamp(snapshot, kernel, monkeypatch):
@@ -345,7 +360,9 @@ def test_trouble_with_a_source_is_in_the_stamp(snapshot, kernel, monkeypatch):
     rows.loc[rows["entity"] == "leads", "status"] = "stale"
     page = live_page(kernel)
     monkeypatch.setattr(page.snapshot, "sources", lambda: rows)
-    assert "leads: not up to date" in page._stamp_html()
+    assert "Leads: not up to date" in page._stamp_html()
+    with use_language("fr"):
+        assert "Prospects\u202f: pas à jour" in page._stamp_html()
 
 
 def test_a_notice_about_names_is_escaped():

@@ -23,7 +23,7 @@ LAST_BREATH = 3  # seconds that a dying kernel gets until its exit code is there
 
 
 def execute(record: RunRecord, kernel: AsyncKernelManager, folder: Path) -> dict[str, Any]:
-    """Execute and render the run; return outcome, error and timings as the record holds them.
+    """Execute and render the run; return outcome, failure and timings as the record holds them.
 
     Writes ``notebook.ipynb`` and, if every cell completed, ``report.html``.
     """

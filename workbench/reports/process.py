@@ -17,11 +17,12 @@ from typing import Any
 
 import psutil
 
+from workbench.errors import WorkbenchError
 from workbench.i18n import _
 from workbench.reports.inspection import shown
 from workbench.reports.record import OUTCOME, Failure, RunRecord
 from workbench.reports.report import Report
-from workbench.reports.verdict import cell_at_work, read_notebook
+from workbench.reports.verdict import cell_at_work, read_notebook, signal_name
 from workbench.settings import settings
 
 # A run gets these and the settings below; secrets stay with the process that needs them.
@@ -36,7 +37,13 @@ def supervise(record: RunRecord, report: Report) -> None:
     folder = record.folder
     try:
         code = _wait(record, report)
-    except BaseException:
+    except Exception as problem:
+        message = getattr(problem, "message", None) or str(problem)
+        record.fail(
+            "failed", Failure(kind="not_started", message=message, name=type(problem).__name__)
+        )
+        raise
+    except BaseException:  # Ctrl-C
         record.fail("killed", Failure(kind="cancelled", message=_("The run was cancelled.")))
         raise
     finally:
@@ -65,7 +72,7 @@ def _ended(code: int | None, report: Report, cell: int | None) -> tuple[Any, Fai
             ),
         )
     if code < 0:
-        name = signal.Signals(-code).name
+        name = signal_name(-code)
         return "killed", Failure(
             kind="run_killed",
             cell=cell,
@@ -115,15 +122,20 @@ def _wait(record: RunRecord, report: Report) -> int | None:
     with (folder / "log.txt").open("ab") as log:
         # The process reads its input until this end closes, and then dies: a run never outlives
         # the process that would record its end.
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "workbench.reports.execute", str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-            env=run_environment(record),
-            start_new_session=True,
-        )
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "workbench.reports.execute", str(folder)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                env=run_environment(record),
+                start_new_session=True,
+            )
+        except OSError as problem:
+            raise WorkbenchError(
+                _("The run's process cannot be started: {reason}").format(reason=problem.strerror)
+            ) from None
     try:
         return process.wait(timeout=report.timeout)
     except subprocess.TimeoutExpired:

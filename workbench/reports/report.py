@@ -139,7 +139,9 @@ def reports_dir() -> Path:
 
 def report_names() -> list[str]:
     """Return the names that have a report file, sorted; the files are not read."""
-    return sorted(p.stem for p in reports_dir().glob("*.yml") if NAME.fullmatch(p.stem))
+    return sorted(
+        p.stem for p in reports_dir().glob("*.yml") if NAME.fullmatch(p.stem) and p.is_file()
+    )
 
 
 def load_report(name: str) -> Report:
@@ -156,7 +158,10 @@ def load_report(name: str) -> Report:
     file = reports_dir() / f"{name}.yml"
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+    except OSError as problem:
+        raise ConfigurationError(f"{shown(file)}: {problem.strerror}") from None
+    # a date such as 2026-02-30 is a ValueError, endless brackets are a RecursionError
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:
         mark = getattr(problem, "problem_mark", None)
         raise ConfigurationError(
             _("{file}, line {line}: this is not YAML.").format(

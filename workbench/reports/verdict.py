@@ -32,7 +32,7 @@ def read_notebook(file: Path) -> NotebookNode | None:
 def verdict(
     notebook: NotebookNode | None, problem: Exception | None, kernel_code: int | None
 ) -> dict[str, Any]:
-    """Return ``{outcome, error}`` as the run record holds them.
+    """Return ``{outcome, failure}`` as the run record holds them.
 
     ``problem`` is what papermill raised, ``kernel_code`` what the kernel ended with by itself
     (None if it lived).
@@ -108,6 +108,14 @@ def explain(name: str, text: str) -> str:
     return explanations.get(name, _("A cell of the notebook raised an error."))
 
 
+def signal_name(number: int) -> str:
+    """Return ``SIGKILL`` for 9; signals without a name of their own are counted from SIGRTMIN."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}"
+
+
 def _raised(name: str, text: str, number: int) -> dict[str, Any]:
     return {
         "outcome": "failed",
@@ -141,7 +149,7 @@ def _exited(text: str, number: int) -> dict[str, Any]:
 
 def _kernel_ended(code: int, number: int | None) -> dict[str, Any]:
     if code < 0:
-        name = signal.Signals(-code).name
+        name = signal_name(-code)
         return {
             "outcome": "killed",
             "failure": {

@@ -19,10 +19,7 @@ from __future__ import annotations
 
 import functools
 import json
-import logging
-import os
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,9 +30,9 @@ import ipywidgets
 import pandas as pd
 
 from workbench.errors import NoSnapshot
-from workbench.i18n import _, format_datetime, format_number, language, use_language
+from workbench.i18n import _, format_datetime, language, use_language
 from workbench.settings import settings
-from workbench.views import filters, live, panel, tables, theme, values
+from workbench.views import filters, live, panel, stamp, tables, theme, values
 from workbench.views.contents import (
     AnswerContent,
     Chart,
@@ -44,17 +41,16 @@ from workbench.views.contents import (
     FiguresContent,
     Notice,
     TableContent,
-    TextContent,
 )
 from workbench.views.figures import Figure, figures_from
 from workbench.views.panel import LivePanel, Setting
 from workbench.views.selection import ALL, Selection, choose, from_address
 from workbench.views.text import attribute, markdown
+from workbench.views.visit import in_kernel, in_voila, log_to_file, wait_for_visitor
 from workbench.warehouse import Snapshot, newest_snapshot
 
 STYLESHEET = Path(__file__).parent / "static" / "workbench.css"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
-TROUBLES = ("partial", "stale", "denied", "failed")
 
 
 class Page:
@@ -70,13 +66,13 @@ class Page:
         alt.theme.enable(theme.NAME)
         self.name = _checked(name)
         self.folder = settings().run
-        self.live = self.folder is None and _in_kernel()
+        self.live = self.folder is None and in_kernel()
         self.html: list[str] = []
         self._panels: list[LivePanel] = []
         self._lists: dict[str, Any] = {}
         self._listeners: list[Callable[[Selection], None]] = []
         self._count = ""
-        self._stamp: Any = None
+        self._stamp_box: Any = None
         self._runtime: Any = None
         self._problem: NoSnapshot | None = None
         self.selection: Selection | None = None
@@ -312,9 +308,9 @@ class Page:
 
     def _show_filters(self, wanted: Mapping[str, str]) -> None:
         self._lists = dict(filters.dropdowns(self.snapshot, wanted, _in_language(self._changed)))
-        self._stamp = ipywidgets.HTML(self._stamp_html())
+        self._stamp_box = ipywidgets.HTML(self._stamp_html())
         self._start_runtime()
-        box = ipywidgets.VBox([filters.bar(self._lists), self._stamp])
+        box = ipywidgets.VBox([filters.bar(self._lists), self._stamp_box])
         box.add_class("wb-controls")
         self._display(box)
 
@@ -323,7 +319,7 @@ class Page:
         self.selection = replace(choose(self.snapshot, wanted), inputs=self._chosen().inputs)
         for each in self._panels:
             each.update(self.selection)
-        self._stamp.value = self._stamp_html()
+        self._stamp_box.value = self._stamp_html()
         self._runtime.query = {
             name: None if value == ALL and name != "period" else value
             for name, value in wanted.items()
@@ -336,49 +332,11 @@ class Page:
             self._runtime = live.Runtime(in_address=in_voila())
 
     def _stamp_html(self) -> str:
-        selection = self._chosen()
-        snapshot = selection.snapshot
-        facts = [
-            (_("Data as of"), format_datetime(snapshot.as_of, snapshot.timezone)),
-            (_("Period"), selection.period.label()),
-        ]
-        if not self.live:
-            facts += [
-                (filters.filter_title(name), value) for name, value in selection.chosen.items()
-            ]
-        if self._count:
-            frame = selection.query(self._count)
-            title = tables.spoken(frame.attrs["metrics"][self._count]["title"])
-            facts.append((title, f"n = {format_number(frame.attrs['n'][self._count])}"))
-        facts += [
-            (_("Portal"), snapshot.portal),
-            (_("Time zone"), snapshot.timezone),
-            (_("Snapshot"), snapshot.id),
-        ]
-        items = "".join(
-            f"<div><dt>{attribute(name)}</dt><dd>{attribute(value)}</dd></div>"
-            for name, value in facts
-        )
-        return f'<dl class="wb-stamp">{items}</dl>{self._troubles_html()}'
-
-    def _troubles_html(self) -> str:
-        rows = self.snapshot.sources()
-        rows = rows[rows["status"].isin(TROUBLES)]
-        if rows.empty:
-            return ""
-        words = {
-            "partial": _("loaded in part"),
-            "stale": _("not up to date"),
-            "denied": _("no access"),
-            "failed": _("loading failed"),
-        }
-        listed = "; ".join(f"{row.entity}: {words[row.status]}" for row in rows.itertuples())
-        text = _("Not everything is loaded as it should be: {list}.").format(list=listed)
-        return panel.notice_html(Notice("stale", text))
+        return stamp.html(self._chosen(), self._count, name_filters=not self.live)
 
     def _show(self, html: str, plain: str) -> None:
         self.html.append(html)
-        if _in_kernel():
+        if in_kernel():
             from IPython.display import publish_display_data
 
             publish_display_data({"text/html": html, "text/plain": plain})
@@ -387,43 +345,6 @@ class Page:
         from IPython.display import display
 
         display(widget)
-
-
-def wait_for_visitor() -> None:
-    """Wait until a kernel that Voila started ahead of any visitor has got one.
-
-    Language and filters of the address are known only after it, so no data is read before.
-    """
-    if os.environ.get("VOILA_PREHEAT", "False") != "False":
-        from voila.utils import wait_for_request
-
-        wait_for_request()
-
-
-def in_voila() -> bool:
-    """Tell whether this kernel serves a page of Voila."""
-    return os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
-
-
-def log_to_file() -> None:
-    """Send the log of pages to ``logs/pages.log``: what a kernel prints is shown to the reader."""
-    logger = logging.getLogger("workbench.views")
-    if any(isinstance(handler, logging.FileHandler) for handler in logger.handlers):
-        return
-    folder = settings().home_dir / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(folder / "pages.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
-    logger.addHandler(handler)
-    logger.propagate = False
-
-
-def _in_kernel() -> bool:
-    if "IPython" not in sys.modules:
-        return False
-    from IPython import get_ipython
-
-    return getattr(get_ipython(), "kernel", None) is not None
 
 
 def _in_language(call: Callable[..., None]) -> Callable[..., None]:
@@ -442,6 +363,3 @@ def _checked(name: str) -> str:
     if not NAME.fullmatch(name):
         raise ValueError(f"not a name for a page, panel or file: {name!r}")
     return name
-
-
-__all__ = ["Page", "TextContent", "wait_for_visitor"]

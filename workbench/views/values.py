@@ -11,12 +11,12 @@ from workbench.i18n import (
     _,
     format_date,
     format_datetime,
-    format_money,
     format_number,
     format_percent,
 )
+from workbench.metrics.formats import MISSING as NOTHING
+from workbench.metrics.formats import format_value
 
-NOTHING = "–"
 # Units of metrics, and those of table columns beside them.
 MONEY, SHARE, COUNT, DAYS, RATIO, MONEY_PER_DAY = (
     "money",
@@ -49,22 +49,13 @@ def text_of(
 ) -> str:
     """Write ``value`` as plain text (not HTML); no value is ``–``, never 0.
 
-    Money without decimals above 100, shares with one decimal, days with one below 100.
+    A figure is written as everywhere (see `workbench.metrics.format_value`), a moment in
+    ``timezone`` (IANA name).
     """
     if is_missing(value):
         return NOTHING
-    if unit == MONEY:
-        return format_money(value, currency, 0 if abs(value) >= 100 or value == 0 else 2)
-    if unit == MONEY_PER_DAY:
-        return _("{amount} per day").format(amount=format_money(value, currency))
-    if unit == SHARE:
-        return format_percent(value)
-    if unit == COUNT:
-        return format_number(value)
-    if unit == DAYS:
-        return _("{n} days").format(n=format_number(value, 1 if abs(value) < 100 else 0))
-    if unit == RATIO:
-        return format_number(value, 2)
+    if unit in NUMERIC:
+        return format_value(value, unit, currency)
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, datetime) and unit != DATE:

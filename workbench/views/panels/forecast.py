@@ -193,7 +193,7 @@ def scenario(selection: Selection) -> Content:
     now = present_win_rate(selection)
     assumed = float(selection.inputs.get("win_rate", now))
     expected = {}
-    for name, rate in ((_("Present win rate"), now), (_("Scenario"), assumed)):
+    for name, rate in ((_("At present"), now), (_("Scenario"), assumed)):
         table = expected_quarter(open_deals, rate, quarter, won, LEVEL)
         expected[f"{name} ({format_percent(rate)})"] = (rate, table)
     data = pd.DataFrame(

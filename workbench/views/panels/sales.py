@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
 from workbench import metrics
 from workbench.analysis import findings
 from workbench.analysis import funnel as funnels
-from workbench.i18n import _
+from workbench.i18n import _, format_number, ngettext
 from workbench.views import charts, values
 from workbench.views.contents import ChartContent, Content
 from workbench.views.panels import parts
@@ -45,11 +47,32 @@ def revenue_by_month(selection: Selection) -> Content:
     return ChartContent(
         title,
         charts.revenue_by_month(frame, currency=selection.currency),
-        findings.main(asked),
+        parts.joined(findings.main(asked), _above_year_ago(frame)),
         frame,
         [*columns, Column("n", _("Won deals"), values.COUNT)],
         parts.partial_note(frame, "won_revenue"),
     )
+
+
+def _above_year_ago(frame: pd.DataFrame) -> str:
+    """Say how many of the complete months brought more than those a year earlier."""
+    if "year_ago" not in frame:
+        return ""
+    partial = {
+        pd.Timestamp(day)
+        for day, mark in frame.attrs["marks"].get("won_revenue", {}).items()
+        if mark == "partial"
+    }
+    known = frame[["period", "won_revenue", "year_ago"]].dropna()
+    known = known[~known["period"].isin(partial)]
+    if known.empty:
+        return ""
+    above = int((known["won_revenue"].astype(float) > known["year_ago"].astype(float)).sum())
+    return ngettext(
+        "{n} of {all} months is above the year before.",
+        "{n} of {all} months are above the year before.",
+        above,
+    ).format(n=format_number(above), all=format_number(len(known)))
 
 
 def win_rate_by_month(selection: Selection) -> Content:
