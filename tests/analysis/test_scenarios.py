@@ -99,4 +99,4 @@ def test_the_finding_says_the_totals(deals):
     assert told.startswith("T2 2026: €2,140 expected") or told.startswith(
         "Q2 2026: €2,140 expected"
     )
-    assert "€2,000 won so far and €400.00 open" in told
+    assert "€2,000 won so far and €400 open" in told

@@ -111,7 +111,7 @@ def test_an_unknown_deal_is_refused(deals, stays):
 def test_findings_say_the_same_numbers(deals, stays):
     with use_language("en"):
         assert findings.stalled(stalled(deals, stays, AS_OF), 3) == (
-            "1 of 3 open deals stands still (€400.00); most are in “Offer”."
+            "1 of 3 open deals stands still (€400); most are in “Offer”."
         )
         assert "66.5 days in “Offer”" in findings.peer(deal_among_peers(6, deals, stays, AS_OF))
         assert findings.stalled(pd.DataFrame(), 3) == "No open deal stands still."
@@ -119,5 +119,5 @@ def test_findings_say_the_same_numbers(deals, stays):
         told = findings.stalled(stalled(deals, stays, AS_OF), 3)
         assert (
             told
-            == "1 affaire ouverte sur 3 est à l’arrêt (400,00\u00a0€), dans «\u202fOffer\u202f»."
+            == "1 affaire ouverte sur 3 est à l’arrêt (400\u00a0€), dans «\u202fOffer\u202f»."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 from workbench.i18n import _, format_money, format_number, format_percent, language, ngettext
 from workbench.metrics.catalogue import Unit
@@ -10,26 +11,27 @@ from workbench.metrics.catalogue import Unit
 MISSING = "–"
 
 
-def format_value(value: float | None, unit: Unit | str, currency: str = "EUR") -> str:
-    """Return a figure with its unit; ``–`` for one that is not known.
+def format_value(value: float | Decimal | None, unit: Unit | str, currency: str = "EUR") -> str:
+    """Return a figure with its unit; ``–`` for one that is not known, never 0.
 
+    Money without decimals from 100 on, shares with one decimal, days with one below 100.
     ``currency`` (ISO code) is the portal's base currency, ``attrs["currency"]`` of a frame.
     """
-    if value is None or math.isnan(value):
+    if value is None or not math.isfinite(value):
         return MISSING
     match unit:
         case "share":
-            return format_percent(value)
+            return format_percent(float(value))
         case "money":
-            return format_money(value, currency, 0 if abs(value) >= 1000 else 2)
+            return format_money(value, currency, 0 if abs(value) >= 100 or value == 0 else 2)
         case "money_per_day":
-            amount = format_money(value, currency, 0 if abs(value) >= 1000 else 2)
-            return _("{amount} per day").format(amount=amount)
+            return _("{amount} per day").format(amount=format_value(value, "money", currency))
         case "days":
-            shown = round(abs(value), 1)
+            digits = 1 if abs(value) < 100 else 0
+            shown = round(abs(float(value)), digits)
             # French counts singular up to 1.9, English at exactly one.
             count = int(shown) if language() == "fr" else 1 if shown == 1 else 2
-            return ngettext("{n} day", "{n} days", count).format(n=format_number(value, 1))
+            return ngettext("{n} day", "{n} days", count).format(n=format_number(value, digits))
         case "ratio":
             return format_number(value, 2)
     return format_number(value)
