@@ -6,7 +6,7 @@ from hand_company import hand_snapshot
 
 from workbench.analysis import findings
 from workbench.analysis.forecast import forecast
-from workbench.i18n import use_language
+from workbench.i18n import format_percent, use_language
 from workbench.metrics import catalogue, query
 
 
@@ -111,4 +111,7 @@ def test_the_forecast_is_told_with_its_error_beside_the_baselines():
     assert told.startswith("The next 3 months bring about €")
     assert "exponential smoothing erred by" in told and "last year’s month by" in told
     few = forecast(pd.DataFrame({"period": days[:2], "value": values[:2]}))
+    shares = findings.forecast(result, "share", adds_up=False)
+    assert "bring" not in shares
+    assert format_percent(float(result.future["value"].iloc[0]), 1) in shares
     assert findings.forecast(few) == "There are too few complete months for a forecast."

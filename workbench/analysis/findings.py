@@ -183,20 +183,30 @@ def funnel(frame: pd.DataFrame) -> str:
     )
 
 
-def forecast(result: Forecast, unit: str = "money", currency: str = "EUR") -> str:
-    """Return the sum of the coming months with the method's error beside the baseline's."""
+def forecast(
+    result: Forecast, unit: str = "money", currency: str = "EUR", *, adds_up: bool = True
+) -> str:
+    """Return the sum of the coming months with the method's error beside the baseline's.
+
+    For a metric whose months do not add up (a share, a mean, a state), the first month instead.
+    """
     if result.status == "too short":
         return _("There are too few complete months for a forecast.")
     months = len(result.future)
-    value = format_value(float(result.future["value"].sum()), unit, currency)
+    coming = result.future["value"]
+    value = format_value(float(coming.sum() if adds_up else coming.iloc[0]), unit, currency)
+    if result.status == "constant" and not adds_up:
+        return _("Every month so far was the same: {value}.").format(value=value)
     if result.status == "constant":
         return _(
             "Every month so far was the same; the next {n} bring {value} if that stays so."
         ).format(n=months, value=value)
     first = result.future.iloc[0]
-    sentence = _(
-        "The next {n} months bring about {value}; {month}: {low} to {high} ({level})."
-    ).format(
+    if adds_up:
+        text = _("The next {n} months bring about {value}; {month}: {low} to {high} ({level}).")
+    else:
+        text = _("{month}: about {value}, {low} to {high} ({level}).")
+    sentence = text.format(
         n=months,
         value=value,
         month=format_month(first["period"].date()),

@@ -7,7 +7,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from workbench.cli.layout import add_numbers, plain_table, say
 from workbench.cli.metrics import AsJson, Where, plain, plain_row, print_json
+
+WIDE = 100  # characters from which the scenario's table has room for its interval
 
 
 def forecast(
@@ -18,16 +21,15 @@ def forecast(
     as_json: AsJson = False,
 ) -> None:
     """Forecast a metric by month, with its back-test beside the seasonal naive forecast."""
-    from rich.console import Console
-    from rich.table import Table
-
     from workbench.analysis import findings
     from workbench.analysis.forecast import forecast as forecast_months
+    from workbench.cli.screen import table_console
     from workbench.i18n import _, format_month, format_number, format_percent
     from workbench.metrics import format_value, query
 
     frame = query(name, grain="month", where=where or None)
-    unit, currency = frame.attrs["metrics"][name]["unit"], frame.attrs["currency"]
+    one, currency = frame.attrs["metrics"][name], frame.attrs["currency"]
+    unit = one["unit"]
     result = forecast_months(
         frame[["period", name]],
         horizon=horizon,
@@ -56,18 +58,19 @@ def forecast(
             }
         )
         return
-    console = Console()
-    table = Table(title=_("Forecast"), title_justify="left")
+    console = table_console()
+    table = plain_table(_("Forecast"))
     for title in (_("Month"), _("Expected"), _("Low"), _("High")):
-        table.add_column(title, justify="right")
+        add_numbers(table, title)
     for row in result.future.to_dict("records"):
         shown = (format_value(row[key], unit, currency) for key in ("value", "low", "high"))
         table.add_row(format_month(row["period"].date()), *shown)
     console.print(table)
     if result.errors:
-        tried = Table(title=_("Error on the past"), title_justify="left")
-        for title in (_("Method"), "WAPE", "MASE", _("Bias"), _("Interval held"), "n"):
-            tried.add_column(title, justify="right")
+        tried = plain_table(_("Error on the past"))
+        tried.add_column(_("Method"), no_wrap=True)
+        for title in ("WAPE", "MASE", _("Bias"), _("Interval held"), "n"):
+            add_numbers(tried, title)
         for method, errors in result.errors.items():
             tried.add_row(
                 {"ets": "ETS", "seasonal_naive": _("Month of last year")}[method],
@@ -78,7 +81,8 @@ def forecast(
                 str(int(errors["n"])),
             )
         console.print(tried)
-    console.print(findings.forecast(result, unit, currency), markup=False)
+    adds_up = one["additive"] and one["date_basis"] != "as-of"
+    say(findings.forecast(result, unit, currency, adds_up=adds_up))
 
 
 def scenario(
@@ -92,13 +96,12 @@ def scenario(
 
     Without --win-rate, each pipeline's own closed win rate of the last 12 months.
     """
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from workbench.analysis import findings
     from workbench.analysis.scenarios import expected_quarter
-    from workbench.i18n import _, format_number, format_percent
+    from workbench.cli.screen import table_console
+    from workbench.i18n import _, format_number
     from workbench.metrics import format_value, query, resolve_period
     from workbench.warehouse import newest_snapshot
 
@@ -131,21 +134,25 @@ def scenario(
             }
         )
         return
-    shown = Table(title=period.label(), title_justify="left")
-    for title in (_("Pipeline"), _("Won so far"), _("Open and due"), "n", _("Win rate")):
-        shown.add_column(title, justify="right")
-    for title in (_("Expected"), _("Low"), _("High")):
-        shown.add_column(title, justify="right")
+    console = table_console()
+    # A narrow terminal has the ends in the sentence below.
+    ends = ("low", "high") if console.width >= WIDE else ()
+    shown = plain_table(period.label())
+    shown.add_column(_("Pipeline"))
+    for title in (_("Won so far"), _("Open and due"), "n", _("Win rate"), _("Expected")):
+        add_numbers(shown, title)
+    for title in (_("Low"), _("High"))[: len(ends)]:
+        add_numbers(shown, title)
     whole = {"pipeline": _("Total"), "win_rate": None, **table.attrs["total"]}
     for row in [*table.to_dict("records"), whole]:
         money = {
             key: format_value(row[key], "money", snapshot.base_currency)
             for key in ("done", "open_due", "expected", "low", "high")
         }
-        rate = "" if row["win_rate"] is None else format_percent(row["win_rate"])
+        rate = "" if row["win_rate"] is None else format_value(row["win_rate"], "share")
         due = format_number(row["due_deals"])
-        ends = money["expected"], money["low"], money["high"]
-        shown.add_row(Text(row["pipeline"]), money["done"], money["open_due"], due, rate, *ends)
-    console = Console()
+        expected = [money[key] for key in ("expected", *ends)]
+        name, style = Text(row["pipeline"]), "bold" if row is whole else None
+        shown.add_row(name, money["done"], money["open_due"], due, rate, *expected, style=style)
     console.print(shown)
-    console.print(findings.scenario(table, snapshot.base_currency), markup=False)
+    say(findings.scenario(table, snapshot.base_currency))

@@ -93,7 +93,7 @@ def _show(rows: list[Registered], as_json: bool) -> None:
     if as_json:
         print(json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=2))
         return
-    table = Table()
+    table = Table(box=None, header_style="bold")
     for title in (_("Portal"), _("Kind"), _("Code"), _("State"), _("Change")):
         table.add_column(title)
     for row in rows:

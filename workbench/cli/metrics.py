@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from workbench.cli.layout import add_numbers, plain_table, say
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -156,7 +158,6 @@ def print_json(value: Any) -> None:
 
 
 def _print_frame(frame: pd.DataFrame) -> None:
-    from rich.table import Table
     from rich.text import Text
 
     from workbench.cli.screen import printable, table_console
@@ -165,16 +166,18 @@ def _print_frame(frame: pd.DataFrame) -> None:
 
     attrs, titles = frame.attrs, dimension_titles()
     metrics = attrs["metrics"]
-    table = Table(title=attrs["period"]["label"], title_justify="left")
+    table = plain_table(attrs["period"]["label"])
     keys = [name for name in frame if name == "period" or name in attrs["by"]]
     for name in keys:
         table.add_column(_("Period") if name == "period" else str(titles[name]))
     compared = "before" in attrs
+    console = table_console()
+    room = (console.width - 20 * len(keys)) // len(metrics) - (24 if compared else 8)
     for one in metrics.values():
-        table.add_column(one["title"][language()], justify="right")
+        add_numbers(table, one["title"][language()], width=room)
         if compared:
-            table.add_column(attrs["before"]["period"]["label"], justify="right", style="dim")
-        table.add_column("n", justify="right", style="dim")
+            add_numbers(table, attrs["before"]["period"]["label"], style="dim")
+        add_numbers(table, "n", style="dim")
 
     def figures(values: Any, counts: Any, before: Any) -> list[str]:
         cells = []
@@ -203,13 +206,12 @@ def _print_frame(frame: pd.DataFrame) -> None:
         label = [_("Total"), *[""] * (len(keys) - 1)]
         before_total = attrs["before"]["total"] if compared else {}
         table.add_row(*label, *figures(attrs["total"], attrs["n"], before_total), style="bold")
-    console = table_console()
     console.print(table)
     for name, status in attrs["statuses"].items():
         if status != "ok":
             title = metrics[name]["title"][language()]
             told = _("{name}: {value}").format(name=title, value=_status(status))
-            console.print(told, style="yellow", markup=False)
+            say(told, style="yellow")
     console.print(
         _("Data as of {moment}, snapshot {id}.").format(
             moment=format_datetime(attrs["as_of"], attrs["timezone"]), id=attrs["snapshot"]
@@ -240,7 +242,6 @@ def _status(status: str) -> str:
 
 def _print_list(described: list[dict[str, Any]], as_json: bool) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     from workbench.i18n import _, language
     from workbench.metrics.formats import basis_name, unit_name
@@ -248,8 +249,9 @@ def _print_list(described: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(described)
         return
-    table = Table()
-    for title in (_("Metric"), _("Title"), _("Unit"), _("Date basis")):
+    table = plain_table()
+    table.add_column(_("Metric"), no_wrap=True)
+    for title in (_("Title"), _("Unit"), _("Date basis")):
         table.add_column(title)
     for one in described:
         words = unit_name(one["unit"]), basis_name(one["date_basis"])
