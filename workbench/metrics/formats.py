@@ -19,16 +19,17 @@ def format_value(value: float | Decimal | None, unit: Unit | str, currency: str 
     """
     if value is None or not math.isfinite(value):
         return MISSING
+    size = abs(float(value))
     match unit:
         case "share":
             return format_percent(float(value))
         case "money":
-            return format_money(value, currency, 0 if abs(value) >= 100 or value == 0 else 2)
+            return format_money(value, currency, 0 if size >= 100 or size == 0 else 2)
         case "money_per_day":
             return _("{amount} per day").format(amount=format_value(value, "money", currency))
         case "days":
-            digits = 1 if abs(value) < 100 else 0
-            shown = round(abs(float(value)), digits)
+            digits = 1 if size < 100 else 0
+            shown = round(size, digits)
             # French counts singular up to 1.9, English at exactly one.
             count = int(shown) if language() == "fr" else 1 if shown == 1 else 2
             return ngettext("{n} day", "{n} days", count).format(n=format_number(value, digits))
