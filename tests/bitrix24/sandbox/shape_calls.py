@@ -173,7 +173,7 @@ def _old() -> None:
         CALLS[f"{family}.list"] = lambda w, e, f=family: {
             "filter": {"ID": w.add(f, e)}, "select": names_of(e) or ["*", "UF_*"]
         }  # fmt: skip
-        _user_fields(family)
+        user_field_calls(family)
         _links(family)
         CALLS[f"{family}.productrows.set"] = lambda w, e, f=family: {
             "id": w.add(f),
@@ -188,7 +188,7 @@ def with_rows(w: World, family: str) -> int:
     return number
 
 
-def _user_fields(family: str) -> None:
+def user_field_calls(family: str) -> None:
     def add(w: World, e: Any) -> Any:
         example = (e or {}).get("result")
         kind = "string"
@@ -418,6 +418,18 @@ CALLS |= {
     "crm.currency.list": nothing,
     "crm.currency.base.get": nothing,
     "crm.currency.base.set": lambda w, e: {"id": "EUR"},
+    "crm.currency.localizations.fields": nothing,
+    "crm.currency.localizations.get": lambda w, e: {"id": new_currency(w)},
+    "crm.currency.localizations.delete": lambda w, e: {"id": new_currency(w), "lids": ["en"]},
+    "crm.currency.localizations.set": lambda w, e: {
+        "id": new_currency(w), "localizations": {"fr": {"FULL_NAME": "Couronne"}}
+    },
+    "crm.userfield.fields": nothing,
+    "crm.userfield.enumeration.fields": nothing,
+    "crm.userfield.settings.fields": lambda w, e: {"type": "double"},
+    "userfieldconfig.gettypes": lambda w, e: {"moduleId": "crm"},
+    "crm.activity.communication.fields": nothing,
+    "crm.type.fields": nothing,
     "crm.enum.ownertype": lambda w, e: {"_": w.type},
     "crm.status.add": status,
     "crm.status.fields": nothing,

@@ -115,12 +115,16 @@ def _values(call: Call) -> Row:
     }
     values = {k: v for k, v in given.items() if k in names}
     if isinstance(given.get("LANG"), dict):
-        values["LANG"] = {
-            str(language): {name: _localized(name, formats) for name in LOCALIZED}
-            for language, formats in given["LANG"].items()
-            if isinstance(formats, dict)
-        }
+        values["LANG"] = _languages(given["LANG"])
     return values
+
+
+def _languages(given: Row) -> Row:
+    return {
+        str(language): {name: _localized(name, formats) for name in LOCALIZED}
+        for language, formats in given.items()
+        if isinstance(formats, dict)
+    }
 
 
 def _localized(name: str, given: Row) -> str | None:
@@ -153,6 +157,43 @@ def update_currency(call: Call) -> bool:
     except ValueError as error:
         raise Refusal("", f"Invalid value: {error}") from None
     return True
+
+
+# -- names and formats by language ----------------------------------------------------------
+
+
+@method("crm.currency.localizations.fields", scope="crm")
+def localization_fields(_call: Call) -> dict[str, Row]:
+    """What a language may say about a currency."""
+    kinds = {"DECIMALS": "int", "HIDE_ZERO": "char"}
+    return {name: describe(Field(name, kinds.get(name, "string"))) for name in LOCALIZED}
+
+
+@method("crm.currency.localizations.get", scope="crm")
+def get_localizations(call: Call) -> Row:
+    """What each language says about a currency."""
+    return _one(call).get("LANG") or {}
+
+
+@method("crm.currency.localizations.set", scope="crm")
+def set_localizations(call: Call) -> bool:
+    """Let languages say something about a currency; the others stay."""
+    _administrator(call)
+    row = _one(call)
+    said = _languages(call.mapping("localizations", required=True))
+    lang = {**(row.get("LANG") or {}), **said}
+    return call.state.update("currencies", row["RECORD"], {"LANG": lang})
+
+
+@method("crm.currency.localizations.delete", scope="crm")
+def delete_localizations(call: Call) -> bool:
+    """Forget what some languages (``lids``) say about a currency."""
+    _administrator(call)
+    row = _one(call)
+    gone = call.get("lids")
+    gone = {str(each) for each in (gone.values() if isinstance(gone, dict) else gone or ())}
+    kept = {k: v for k, v in (row.get("LANG") or {}).items() if k not in gone}
+    return call.state.update("currencies", row["RECORD"], {"LANG": kept})
 
 
 @method("crm.currency.delete", scope="crm")

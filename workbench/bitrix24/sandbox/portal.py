@@ -43,6 +43,7 @@ EXTENSIONS = ("applications", "events", "placements", "processes", "pages", "dis
 # The catalogue of entities brings the others.
 SUBJECTS = (
     "portal_methods", "items", "directories", "smart_types", "link_methods", "todos",
+    "descriptions",
     "product_rows", "old_product_rows", "notifications", "comments", "disk_methods",
     "external_calls", "chats", "requisite_methods", "requisite_presets", "requisite_links",
     "addresses", "enumerations", "catalog_products",
