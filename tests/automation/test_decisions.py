@@ -207,7 +207,9 @@ def test_a_wrong_rule_file_names_file_and_key(tmp_path, change):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"- a\n- b", b"\xff\xfe", b"a: [", b"!!python/object:os.x {}"]
+    "content",
+    [b"", b"- a\n- b", b"\xff\xfe", b"a: [", b"!!python/object:os.x {}"]
+    + [b"a: 2026-02-30", b"[" * 3000],
 )
 def test_a_file_that_is_no_rule_is_refused(tmp_path, content):
     file = tmp_path / "nudge.yml"

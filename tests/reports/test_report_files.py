@@ -1,6 +1,7 @@
 """Report files: what is accepted, and that a wrong one gets one line naming file and key."""
 
 import json
+import os
 from pathlib import Path
 
 import jsonschema
@@ -85,7 +86,8 @@ def test_a_wrong_file_gets_one_line_with_file_and_key(
 
 @pytest.mark.parametrize(
     "text",
-    ["notebook: [", "- a\n- b", "", "just a text", "notebook: \x01", "1: x\n2: y", b"\xff\xfe\x00"],
+    ["notebook: [", "- a\n- b", "", "just a text", "notebook: \x01", "1: x\n2: y", b"\xff\xfe\x00"]
+    + ["notebook: 2026-02-30", "[" * 3000],
 )
 def test_what_is_no_report_at_all_names_the_file(project: SmallProject, text: str | bytes):
     (project.reports / "one.yml").write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -93,6 +95,17 @@ def test_what_is_no_report_at_all_names_the_file(project: SmallProject, text: st
         load_report("one")
     assert raised.value.message.startswith("parameters/reports/one.yml")
     assert "\n" not in raised.value.message
+
+
+def test_what_only_looks_like_a_report_is_none(project: SmallProject):
+    project.report("one", HELLO)
+    (project.reports / "folder.yml").mkdir()
+    (project.reports / "gone.yml").symlink_to(project.reports / "nowhere")
+    (project.reports / "endless.yml").symlink_to("/dev/zero")
+    os.mkfifo(project.reports / "pipe.yml")
+    assert [report.name for report in load_reports()] == ["one"]
+    with pytest.raises(UsageError, match="pipe"):
+        load_report("pipe")
 
 
 @pytest.mark.parametrize("name", ["two", "../one", "/etc/passwd", "", "one.yml", "ONE", "o" * 999])

@@ -206,6 +206,8 @@ def test_without_a_file_the_portal_is_the_only_source(tmp_path):
         ("sources:\n  ads: {kind: csv, path: a.csv}", "is called marketing_spend"),
         ("- a\n- b", "sources.yml"),
         ("text", "sources.yml"),
+        ("a: 2026-02-30", "not valid YAML"),
+        ("[" * 3000, "not valid YAML"),
         ("a: !!python/object/apply:os.system [ls]", "not valid YAML"),
     ],
 )

@@ -82,12 +82,13 @@ def load_rule(path: Path) -> Rule:
         if not isinstance(content, dict):
             raise ConfigurationError(_("{file}: not a rule file.").format(file=path.name))
         return Rule(name=path.stem, hash=hashlib.sha256(raw).hexdigest()[:12], **content)
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
-        raise ConfigurationError(f"{path.name}: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise ConfigurationError(f"{path.name}: {key}: {first['msg']}") from None
+    # a date such as 2026-02-30 is a ValueError, endless brackets are a RecursionError
+    except (OSError, yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise ConfigurationError(f"{path.name}: {error}") from None
 
 
 def load_rules(name: str | None = None) -> list[Rule]:

@@ -115,7 +115,8 @@ def read_sources(file: Path | None = None) -> dict[str, PortalSource | SpendSour
         ) from error
     try:
         content: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    # a date such as 2026-02-30 is a ValueError, endless brackets are a RecursionError
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else "?"
         raise ConfigurationError(
