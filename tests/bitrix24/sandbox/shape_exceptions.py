@@ -12,12 +12,26 @@ OLDER = "captured in 2022 and 2023 as text; the documentation's sample of August
 
 UPLOAD = "a recording comes with its content or by address; uploads in two steps are the disk's"
 
+OWN = "properties and types that the example's portal has made for itself"
+PROPERTIES = {
+    ("catalog.product.add", 93): ".result.element",
+    ("catalog.product.getfieldsbyfilter", 95): ".result.product",
+    ("catalog.product.get", 96): ".result.product",
+    ("catalog.product.list", 97): ".result.products[]",
+    ("catalog.product.update", 116): ".result.element",
+}
+
 EXCEPTIONS: dict[tuple[str, int] | str, dict[str, str]] = {
     ("crm.item.productrow.get", 354): {".result.productRow.storeId": RECENT},
     ("crm.item.productrow.list", 355): {".result.productRows[].storeId": RECENT},
     ("crm.lead.productrows.get", 373): {".result[].XML_ID": UNDECIDED},
     ("telephony.externalcall.attachrecord", 633): {"": UPLOAD},
     ("crm.quote.productrows.get", 397): {".result[].PRODUCT_DESCRIPTION": PRODUCT},
+    ("userfieldconfig.gettypes", 3): {".result.types.rest_219_test": OWN},
+    **{
+        key: {f"{at}.property{number}": OWN for number in (258, 259)}
+        for key, at in PROPERTIES.items()
+    },
     "stagehistory": {
         f".result{inside}.items[].{name}": OLDER
         for inside in ("", ".result[]")

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import shape_calls_details  # noqa: F401 - adds to CALLS
 from captured_calls import CAPTURED
 from shape_calls import CALLS, World
 from shape_exceptions import EXCEPTIONS, NOT_ANSWERED

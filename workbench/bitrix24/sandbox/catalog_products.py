@@ -23,7 +23,7 @@ BASE_PRICE = 1  # the type of every price
 NO_RIGHT = 200040300040
 _RENAMED = {
     "CATALOG_ID": "iblockId", "SECTION_ID": "iblockSectionId", "DESCRIPTION": "detailText",
-    "DESCRIPTION_TYPE": "detailTextType",
+    "DESCRIPTION_TYPE": "detailTextType", "DATE_CREATE": "dateCreate",
 }  # fmt: skip
 _READ_ONLY = ("id", "available", "bundle", "type", "timestampX")
 _OF_PRICES = ("PRICE", "CURRENCY_ID")
@@ -88,7 +88,8 @@ def list_products(call: Call) -> Page:
         raise Refusal(0, f"Invalid filter: {error.field}") from None
     names = {n: f for n, f in FIELDS.items() if everything or n in asked}
     answer = read_page(call, PRODUCTS, _selection(call, names), sql, values, _order(call, FIELDS))
-    answer.result = {"products": answer.result}
+    pictures = [n for n in ABSENT if everything or n in asked]
+    answer.result = {"products": [{**row, **dict.fromkeys(pictures)} for row in answer.result]}
     return answer
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import struct
 from typing import Any
 
 from workbench.bitrix24.sandbox import crm, disk, disk_links, rights
@@ -58,6 +59,7 @@ def _files(call: Call, row: Row) -> Row:
             "type": "image" if picture else "file",
             "name": file["NAME"],
             "size": file["SIZE"],
+            **({"image": _size(disk.content_of(file))} if picture else {}),
             "authorId": row["AUTHOR_ID"],
             "authorName": name,
             "urlPreview": url,
@@ -65,6 +67,17 @@ def _files(call: Call, row: Row) -> Row:
             "urlDownload": url,
         }
     return result
+
+
+def _size(content: bytes) -> Row:
+    """Width and height of a PNG or GIF in pixels; 0 of anything else."""
+    if content[:8] == b"\x89PNG\r\n\x1a\n" and len(content) >= 24:
+        width, height = struct.unpack(">II", content[16:24])
+    elif content[:3] == b"GIF" and len(content) >= 10:
+        width, height = struct.unpack("<HH", content[6:10])
+    else:
+        width = height = 0
+    return {"width": width, "height": height}
 
 
 # -- reading ------------------------------------------------------------------------------

@@ -27,6 +27,13 @@ STOCK = tuple(
         ("WIDTH", "double", None),
         ("LENGTH", "double", None),
         ("HEIGHT", "double", None),
+        ("BARCODE_MULTI", "char", "N"),
+        ("NEGATIVE_AMOUNT_TRACE", "char", "N"),
+        ("PRICE_TYPE", "string", "S"),
+        ("RECUR_SCHEME_LENGTH", "integer", None),
+        ("RECUR_SCHEME_TYPE", "string", "D"),
+        ("TRIAL_PRICE_ID", "integer", None),
+        ("WITHOUT_ORDER", "char", "N"),
     )
 )
 

@@ -10,7 +10,13 @@ from typing import Any
 from workbench.bitrix24.sandbox import crm, requisites, rights
 from workbench.bitrix24.sandbox.fields import Entity, Row
 from workbench.bitrix24.sandbox.methods import Call, Refusal, method
-from workbench.bitrix24.sandbox.records import checked, old_methods, refuse_value, writable
+from workbench.bitrix24.sandbox.records import (
+    checked,
+    describe_all,
+    old_methods,
+    refuse_value,
+    writable,
+)
 from workbench.bitrix24.sandbox.requisites import BANK_DETAILS, REQUISITES
 
 OWNERS = (3, 4)
@@ -21,6 +27,14 @@ old_methods(
     "crm.requisite.bankdetail",
     missing="The RequisiteBankDetail with ID '{id}' is not found",
 )
+
+
+@method("crm.requisite.fields", scope="crm")
+def requisite_fields(call: Call) -> dict[str, Row]:
+    """The fields of a requisite."""
+    described = describe_all(call.state.fields("requisites"))
+    described["RQ_IDENT_TYPE"]["statusType"] = ["RQ_IDENT_TYPE_CO"]
+    return described
 
 
 def undefined(name: str) -> Refusal:
