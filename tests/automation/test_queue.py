@@ -109,6 +109,30 @@ def test_a_wrong_job_is_refused(home: Path, kind: str, payload: dict, id: str):
     assert queue.jobs() == []
 
 
+@pytest.mark.parametrize(
+    "stored",
+    [
+        None,
+        "garbage",
+        "[]",
+        '{"positionalArgs": ["report"], "namedArgs": {}}',
+        '{"positionalArgs": ["report", "{not json", "2026-11-02T10:00:00+00:00"]}',
+        '{"positionalArgs": ["report", "[1]", "2026-11-02T10:00:00+00:00"]}',
+        '{"positionalArgs": ["report", "{}", "soon"], "namedArgs": {}}',
+        '{"positionalArgs": [1, 2, 3], "namedArgs": {}}',
+    ],
+)
+def test_a_damaged_row_is_listed_with_the_others(home: Path, stored: str | None):
+    queue.enqueue("report", {"report": "sales"}, id="whole")
+    queue.enqueue("report", {"report": "sales"}, id="damaged")
+    with sqlite3.connect(queue.queue_file()) as database:
+        changed = "update workflow_input set inputs = ? where workflow_uuid = 'damaged'"
+        assert database.execute(changed, (stored,)).rowcount == 1
+    listed = {job.id: (job.kind, job.payload) for job in queue.jobs()}
+    assert listed == {"whole": ("report", {"report": "sales"}), "damaged": (queue.UNREADABLE, {})}
+    assert queue.job("damaged").state == "queued"
+
+
 def test_an_unknown_job_is_none(home: Path):
     assert queue.job("nothing") is None
 

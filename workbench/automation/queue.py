@@ -39,6 +39,7 @@ STATES: dict[str, State] = {
     "PENDING": "running",
     "SUCCESS": "done",
 }
+UNREADABLE = "?"  # kind of a job whose row is damaged
 JOB_ID = re.compile(r"[\w.:+-]{1,200}")
 _opening = threading.Lock()
 
@@ -184,13 +185,17 @@ def prepared(file: Path) -> str:
 
 
 def _job(status: Any) -> Job:
-    arguments = list((status.input or {}).get("args") or [])
+    given = status.input if isinstance(status.input, dict) else {}
+    arguments = list(given.get("args") or [])
     queued_at = _moment(status.created_at) or datetime.now(UTC)
     if status.name == SLOT:
         kind, payload = "report", {"report": arguments[1] if len(arguments) > 1 else None}
     else:
-        kind, payload = arguments[0], json.loads(arguments[1])
-        queued_at = datetime.fromisoformat(arguments[2])
+        try:
+            kind, content, queued = arguments
+            payload, queued_at = dict(json.loads(content)), datetime.fromisoformat(queued)
+        except (TypeError, ValueError):
+            kind, payload = UNREADABLE, {}  # the row is damaged; the others are still listed
     state = STATES.get(status.status, "failed")
     return Job(
         id=status.workflow_id,
