@@ -11,6 +11,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -33,7 +34,6 @@ from workbench.errors import WorkbenchError
 
 app = typer.Typer(
     name="workbench",
-    help="Analytics workbench for Bitrix24 CRM: sync, metrics, reports, dashboards, automation.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -55,6 +55,25 @@ app.add_typer(application.app, name="app")
 app.add_typer(decisions.app, name="decisions")
 
 
+def print_version(wanted: bool) -> None:
+    """Print the version and end, if that is what was asked for."""
+    if wanted:
+        from importlib.metadata import version
+
+        print(version("analyse-commerciale"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", is_eager=True, callback=print_version),
+    ] = False,
+) -> None:
+    """Analytics workbench for Bitrix24 CRM: sync, metrics, reports, dashboards, automation."""
+
+
 def main() -> None:
     """Run the command line; turn what went wrong into two lines and an exit code."""
     try:
@@ -67,7 +86,12 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
     except KeyboardInterrupt:
-        raise SystemExit(130) from None
+        interrupted()
+    except RuntimeError as error:
+        # DuckDB makes one of a Ctrl-C that comes while it works.
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
+        interrupted()
     except (OSError, sqlite3.Error) as error:
         complain(unusable(error))
         raise SystemExit(1) from None
@@ -117,6 +141,13 @@ def unusable(error: OSError | sqlite3.Error) -> WorkbenchError:
         told if name else reason,
         hint=_("Check that it is there, that you may write to it, and that the disk is not full."),
     )
+
+
+def interrupted() -> NoReturn:
+    """End as a program does that was ended by Ctrl-C, with the prompt on a line of its own."""
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    raise SystemExit(130) from None
 
 
 def complain(error: WorkbenchError) -> None:

@@ -70,7 +70,8 @@ def run_sync(names: list[str], full: bool = False, *, quiet: bool = False) -> Sy
     console = Console(stderr=True, quiet=quiet)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     rows: dict[str, int] = {}
-    with Progress(*columns, console=console, transient=True) as progress:
+    quietly = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=quietly) as progress:
         task = progress.add_task(_("Sync"))
 
         def report(entity: str, count: int) -> None:
@@ -157,8 +158,8 @@ def sql(
         print(frame.to_json(orient="records", date_format="iso", force_ascii=False, indent=2))
         return
     table = Table(box=None, header_style="bold")
-    for name in frame.columns:
-        table.add_column(escape(str(name)))
+    for name, kind in frame.dtypes.items():
+        table.add_column(escape(str(name)), justify="right" if kind.kind in "iuf" else "left")
     here = frame.astype(object).where(frame.notna(), None)
     for row in here.itertuples(index=False):
         table.add_row(*("" if value is None else escape(str(value)) for value in row))

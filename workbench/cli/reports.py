@@ -16,8 +16,9 @@ WIDE = 100  # characters from which a list has room for the moment, which the id
 
 def run(
     report: Annotated[
-        str, typer.Argument(help="A file of parameters/reports, without .yml.", show_default=False)
-    ],
+        str | None,
+        typer.Argument(help="A file of parameters/reports, without .yml.", show_default=False),
+    ] = None,
     parameter: Annotated[
         list[str] | None,
         typer.Option("-p", "--parameter", help="name=value, repeatable; wins over the file."),
@@ -31,11 +32,16 @@ def run(
     """
     from rich.console import Console
 
-    from workbench.errors import RunFailed
+    from workbench.errors import RunFailed, UsageError
     from workbench.i18n import _
-    from workbench.reports import run_report
+    from workbench.reports import load_reports, run_report
     from workbench.reports.parameters import split_pair
 
+    if report is None:
+        raise UsageError(
+            _("No report was named."),
+            hint=_("Reports: {names}").format(names=", ".join(r.name for r in load_reports())),
+        )
     given = dict(split_pair(pair) for pair in parameter or [])
     status = Console(stderr=True).status(_("Running {report}…").format(report=report))
     with status:
