@@ -205,6 +205,14 @@ def test_a_phone_scrolls_only_down(browser: Browser, shop: Server):
                 assert 0 <= marked["x"] < PHONE["width"]
 
 
+def test_one_long_word_makes_no_page_wider(browser: Browser, shop: Server):
+    with watched(browser, PHONE) as seen:
+        seen.page.goto(shop.address)
+        seen.page.evaluate("document.querySelector('main h1').append('W'.repeat(300))")
+        width = seen.page.evaluate("document.documentElement.scrollWidth")
+        assert width <= PHONE["width"]
+
+
 def test_loading_shows_the_title_and_steps_before_anything_is_computed(
     server: Server, seen: Watched
 ):
