@@ -199,11 +199,6 @@ METHODS: dict[str, Callable[[Array, int, float], Path]] = {
 }
 
 
-def mape(actual: Array, predicted: Array) -> float:
-    """Mean absolute error in percent of the actual values."""
-    return float(np.mean(np.abs(actual - predicted) / np.abs(actual)) * 100)
-
-
 def _months(
     series: pd.DataFrame | pd.Series, as_of: date | datetime | None
 ) -> tuple[pd.Series, list[date]]:

@@ -81,6 +81,8 @@ class Loading:
         What one entity is refused is noted with that entity; what concerns the whole portal
         (`PortalUnreachable`, `BadCredentials`, a limit that does not pass) is raised.
         """
+        if timezone:
+            portal_zone(self.store, timezone, "", self.loaded.as_of)  # a wrong one is told at once
         listed = [entity for entity in ENTITIES if entity.paging in ("changed", "appended")]
         whole = [entity for entity in ENTITIES if entity.paging == "whole"]
         calls: list[Command] = identity_calls()

@@ -20,7 +20,7 @@ from workbench.sources.declared import PortalSource, SpendSource, pick, read_sou
 from workbench.sources.spend import read_spend
 from workbench.warehouse.loading import Loaded, Loading, Report
 from workbench.warehouse.models import models, staging
-from workbench.warehouse.publish import mark_checked, publish, snapshot_files
+from workbench.warehouse.publish import mark_checked, publish, snapshot_files, sources_query
 from workbench.warehouse.store import Progress, Store
 
 
@@ -50,7 +50,7 @@ class SyncResult:
 
 def models_version() -> str:
     """Return a fingerprint of the SQL that builds a snapshot."""
-    text = "".join(staging().values()) + "".join(model.sql for model in models())
+    text = "".join([*staging().values(), *(model.sql for model in models()), sources_query()])
     return sha256(text.encode()).hexdigest()[:12]
 
 
