@@ -86,7 +86,20 @@ def dated_items(w: World) -> Any:
     return {"entityTypeId": kind, "select": ["id", "title", name]}
 
 
+def hours(w: World, *seconds: int) -> str:
+    """List the time spent on a new task."""
+    fields = {"TITLE": "Timed", "RESPONSIBLE_ID": 1}
+    task = w.result("tasks.task.add", {"fields": fields})["task"]["id"]
+    for each in seconds:
+        entry = {"TASKID": task, "FIELDS": {"SECONDS": each}}
+        w.result("task.elapseditem.add", entry)
+    return f"task.elapseditem.getlist?TASKID={task}"
+
+
 CAPTURED: dict[str, Answer] = {
+    "task_elapseditem_getlist_mixed_types": batch(
+        lambda w: {"145572": hours(w), "144518": hours(w, 300, 300)}
+    ),
     "batch_list_empty": batch(lambda w: {"order0000000000": "crm.lead.list?filter[ID]=-1"}),
     "call_batch": batch(
         lambda w: {

@@ -46,5 +46,4 @@ NOT_ANSWERED = {
     "catalog_document_element_list": "catalog.document.element.list",
     "lists_element_add_batch": "lists.element.add",
     "socialnetwork_api_workgroup_list": "socialnetwork.api.workgroup.list",
-    "task_elapseditem_getlist_mixed_types": "task.elapseditem.getlist",
 }

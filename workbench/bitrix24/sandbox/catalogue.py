@@ -99,6 +99,7 @@ from workbench.bitrix24.sandbox.quotes import QUOTES
 from workbench.bitrix24.sandbox.requisites import TABLES as REQUISITES
 from workbench.bitrix24.sandbox.smart_processes import TYPES
 from workbench.bitrix24.sandbox.stages import CATEGORIES, STAGE_HISTORY, STATUSES
+from workbench.bitrix24.sandbox.task_tables import TABLES as TASK_TABLES
 from workbench.bitrix24.sandbox.tasks import TASKS
 from workbench.bitrix24.sandbox.timeline import COMMENTS
 from workbench.bitrix24.sandbox.user_fields import USER_FIELDS
@@ -108,6 +109,6 @@ ENTITIES = (
     LEADS, DEALS, CONTACTS, COMPANIES, QUOTES, INVOICES, TYPES,
     *LINKS, *REQUISITES, PRODUCTS, PRODUCT_ROWS, STAGE_HISTORY,
     CATEGORIES, STATUSES, CURRENCIES, USER_FIELDS,
-    USERS, DEPARTMENTS, ACTIVITIES, COMMENTS, TASKS,
+    USERS, DEPARTMENTS, ACTIVITIES, COMMENTS, TASKS, *TASK_TABLES,
     CALLS, REGISTERED_CALLS, LINES, CHATS, MESSAGES, STORAGES, DISK_OBJECTS,
 )  # fmt: skip

@@ -46,7 +46,7 @@ SUBJECTS = (
     "descriptions",
     "product_rows", "old_product_rows", "notifications", "comments", "disk_methods",
     "external_calls", "chats", "requisite_methods", "requisite_presets", "requisite_links",
-    "addresses", "enumerations", "catalog_products",
+    "addresses", "enumerations", "catalog_products", "task_actions", "task_items",
 )  # fmt: skip
 
 

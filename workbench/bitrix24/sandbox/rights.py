@@ -60,6 +60,10 @@ def _circle(state: State, user: int) -> frozenset[int] | None:
     return frozenset((user, *(p["ID"] for p in people if mine & set(p.get("UF_DEPARTMENT") or ()))))
 
 
+#: Who else may see and change a record: the field of its maker and the lists in its body.
+_MEMBERS = {"tasks": ("CREATED_BY", ("ACCOMPLICES", "AUDITORS"))}
+
+
 @dataclass(frozen=True)
 class Anchor:
     """What a record hangs on, whose rights it has: the columns that name it and its type.
@@ -117,7 +121,14 @@ def readable(state: State, user: int, entity: Entity) -> tuple[str, list[Any]]:
     if not owner:
         return _readable_by_anchor(state, user, ANCHORS[entity.name])
     # The plus keeps SQLite from leaving the order by id for the owners' index.
-    return f'+"{owner}" IN ({",".join("?" * len(circle))})', sorted(circle)
+    limit, values = f'+"{owner}" IN ({",".join("?" * len(circle))})', sorted(circle)
+    if entity.name in _MEMBERS:
+        maker, lists = _MEMBERS[entity.name]
+        parts = [limit, f'"{maker}" = ?']
+        for name in lists:
+            parts.append(f"EXISTS (SELECT 1 FROM json_each(body, '$.{name}') WHERE value = ?)")  # noqa: S608 - names from above
+        return f"({' OR '.join(parts)})", [*values, *[user] * (1 + len(lists))]
+    return limit, values
 
 
 def _readable_by_anchor(state: State, user: int, anchor: Anchor) -> tuple[str, list[Any]]:
@@ -141,6 +152,8 @@ def may(state: State, user: int, entity: Entity, row: Row) -> bool:
     if circle is None:
         return True
     if owner:
-        return row.get(owner) in circle
+        maker, lists = _MEMBERS.get(entity.name, ("", ()))
+        member = user == row.get(maker) or any(user in (row.get(name) or ()) for name in lists)
+        return row.get(owner) in circle or member
     above = anchor_of(state, entity, row)
     return above is not None and may(state, user, *above)

@@ -6,9 +6,10 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from workbench.bitrix24.sandbox import crm, rights
-from workbench.bitrix24.sandbox.fields import Entity, Field, Row, old_form
+from workbench.bitrix24.sandbox.fields import Entity, Field, Row, moment, old_form
 from workbench.bitrix24.sandbox.filters import BadFilter, where
-from workbench.bitrix24.sandbox.methods import PAGE, Call, Page, Refusal, method, start_of
+from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method
+from workbench.bitrix24.sandbox.records import written_page
 
 TASKS = Entity(
     "tasks",
@@ -33,6 +34,7 @@ TASKS = Entity(
         Field("END_DATE_PLAN", "datetime"),
         Field("TIME_ESTIMATE", "integer", default=0),
         Field("MARK"),
+        Field("TASK_CONTROL", "char", default="N"),
         Field("UF_CRM_TASK", "json", camel="ufCrmTask"),
         Field("UF_TASK_WEBDAV_FILES", "json", camel="ufTaskWebdavFiles"),
         Field("ACCOMPLICES", "json"),
@@ -48,6 +50,7 @@ TASKS = Entity(
 
 
 STRUCTURED = ("UF_CRM_TASK", "UF_TASK_WEBDAV_FILES", "ACCOMPLICES", "AUDITORS", "TAGS")
+PEOPLE = ("ACCOMPLICES", "AUDITORS")
 WRITABLE = tuple(f.name for f in TASKS.fields if not f.readonly)
 # What a whole task also has and this portal leaves as a new task has it.
 UNSET = (
@@ -58,7 +61,7 @@ UNSET = (
 FIXED = {
     "descriptionInBbcode": "Y", "notViewed": "N", "statusComplete": "1", "multitask": "N",
     "stageId": "0", "replicate": "N", "allowChangeDeadline": "N", "allowTimeTracking": "N",
-    "matchWorkTime": "N", "taskControl": "N", "addInReport": "N", "siteId": "s1",
+    "matchWorkTime": "N", "addInReport": "N", "siteId": "s1",
     "subordinate": "N", "outlookVersion": "1", "deadlineCounted": "0", "favorite": "N",
     "durationTypeAll": "days", "durationType": "days", "isMuted": "N", "isPinned": "N",
     "isPinnedInGroup": "N",
@@ -79,6 +82,7 @@ NEVER = (
     "accept", "decline", "approve", "disapprove", "pause", "deleteFavorite", "edit.originator",
     "checklist.reorder", "dayplan.timer.toggle", "favorite.delete",
 )  # fmt: skip
+PENDING, IN_PROGRESS, CONTROLLED, COMPLETED, DEFERRED = STATUSES = (2, 3, 4, 5, 6)
 # Filters and orders say REAL_STATUS for the stored status.
 ALIASES = {"REAL_STATUS": "STATUS"}
 
@@ -92,7 +96,8 @@ def _sent(call: Call, row: Row, names: set[str] | None) -> Row:
             continue
         value = row.get(field.name)
         if field.name in STRUCTURED:
-            result[field.camel] = value or (False if field.name.startswith("UF_") else [])
+            listed = [str(v) for v in value or ()] if field.name in PEOPLE else value
+            result[field.camel] = listed or (False if field.name.startswith("UF_") else [])
             continue
         form = old_form(field, call.state.clock)
         stored = None if value is None else keep[field.name](value)
@@ -144,7 +149,7 @@ def _whole(call: Call, row: Row) -> Row:
     }
 
 
-def _one(call: Call, row: Row) -> Row:
+def sent_task(call: Call, row: Row) -> Row:
     """The answer that holds one task: whole, or the fields that ``select`` names."""
     names = _names(call)
     return {"task": _whole(call, row) if names is None else _sent(call, row, names)}
@@ -175,39 +180,42 @@ def list_tasks(call: Call) -> Page:
         order[field.name] = "ASC" if str(way).upper().startswith("ASC") else "DESC"
     limit, more = rights.readable(call.state, call.caller.user_id, TASKS)
     sql = " AND ".join(part for part in (sql, limit) if part)
-    values = [*values, *more]
-    start = start_of(call)
-    found = call.state.select(
-        "tasks", [names["ID"]], sql, values, order=order or {"ID": "DESC"}, limit=PAGE,
-        offset=max(0, start),
-    )  # fmt: skip
     shown = _names(call)
-    rows = [
-        _sent(call, row, shown)
-        for (key,) in found
-        if (row := call.state.get("tasks", key)) is not None
-    ]
-    if start < 0:
-        return Page({"tasks": rows}, 0, None, rows=len(rows))
-    total = call.state.count_sql("tasks", sql, values)
-    more_at = start + PAGE if start + PAGE < total else None
-    return Page({"tasks": rows}, total, more_at, rows=len(rows), counted=total)
+    answer = written_page(
+        call,
+        "tasks",
+        sql,
+        [*values, *more],
+        order or {"ID": "DESC"},
+        lambda rows: [_sent(call, row, shown) for row in rows],
+    )
+    answer.result = {"tasks": answer.result}
+    return answer
 
 
-def _task(call: Call) -> Row:
-    number = call.number("taskId") or call.number("id") or 0
-    row = call.state.get("tasks", number)
+def task_of(call: Call, barred: Refusal | None = None) -> Row:
+    """The task that ``taskId`` names. Refuses one that is not there or not the caller's.
+
+    ``barred`` is what a method answers then, if it is not the usual.
+    """
+    given = call.get("taskId", call.get("id"))
+    if given in (None, ""):
+        text = "CTaskItem All parameters in the constructor must have real class type"
+        raise Refusal("100", f"{text} (internal error)")
+    if not str(given).strip().isdigit():
+        raise Refusal("0", "wrong task id (internal error)")
+    row = call.state.get("tasks", int(str(given)))
     if row is None:
-        raise Refusal("ERROR_CORE", "Task not found<br>")
+        raise barred or Refusal("ERROR_CORE", "Task not found<br>")
     if not rights.may(call.state, call.caller.user_id, TASKS, row):
-        raise Refusal("ERROR_CORE", "Access denied<br>")
+        raise barred or Refusal("ERROR_CORE", "Access denied<br>")
     return row
 
 
 @method("tasks.task.get", scope="task")
 def get_task(call: Call) -> Row:
     """One task."""
-    return _one(call, _task(call))
+    return sent_task(call, task_of(call))
 
 
 def _values(call: Call) -> Row:
@@ -222,7 +230,33 @@ def _values(call: Call) -> Row:
                 raise Refusal("ERROR_CORE", f"Invalid value of {name}<br>") from None
         elif name in STRUCTURED and not isinstance(value, list):
             values[name] = [value] if value else []
+    for name in PEOPLE:
+        if name in values:
+            values[name] = [int(str(v)) for v in values[name] or () if str(v).isdigit()]
     return values
+
+
+def _checked(call: Call, values: Row, number: int | None = None) -> Row:
+    """Refuse values that do not fit together, as the portal says it."""
+    state = call.state
+    if "RESPONSIBLE_ID" in values and state.get("users", _number(values["RESPONSIBLE_ID"])) is None:
+        raise Refusal("ERROR_CORE", 'User specified in the "Responsible" field not found<br>')
+    parent = _number(values.get("PARENT_ID"))
+    if parent and parent == number:
+        raise Refusal("ERROR_CORE", "Cannot bind the node to itself<br>")
+    if parent and state.get("tasks", parent) is None:
+        raise Refusal("ERROR_CORE", 'Task specified in the "Parent Task" field not found<br>')
+    if "STATUS" in values and _number(values["STATUS"]) not in STATUSES:
+        raise Refusal("ERROR_CORE", "Incorrect status<br>")
+    start, end = (moment(values.get(f"{p}_DATE_PLAN"), state.zone) for p in ("START", "END"))
+    if start and end and end < start:
+        text = "The end date in scheduling is earlier than the start date<br>"
+        raise Refusal("ERROR_CORE", text)
+    return values
+
+
+def _number(value: Any) -> int:
+    return int(str(value)) if str(value).strip().isdigit() else 0
 
 
 @method("tasks.task.add", scope="task")
@@ -230,36 +264,55 @@ def add_task(call: Call) -> Row:
     """A new task; needs ``TITLE`` and ``RESPONSIBLE_ID``."""
     values: dict[str, Any] = _values(call)
     if not str(values.get("TITLE") or "").strip():
-        raise Refusal("ERROR_CORE", "The task name is not specified.<br>")
-    if call.state.get("users", int(values.get("RESPONSIBLE_ID") or 0)) is None:
-        raise Refusal("ERROR_CORE", "The responsible person is not specified.<br>")
+        raise Refusal("ERROR_CORE", "Task title not specified<br>")
+    if not values.get("RESPONSIBLE_ID"):
+        raise Refusal("ERROR_CORE", "Responsible person not specified<br>")
     number = crm.add(
-        call.state, "tasks", values, actor=call.caller.user_id, connector=call.connector
+        call.state,
+        "tasks",
+        _checked(call, values),
+        actor=call.caller.user_id,
+        connector=call.connector,
     )
-    return _one(call, call.state.get("tasks", number) or {})
+    return sent_task(call, call.state.get("tasks", number) or {})
+
+
+def change(call: Call, row: Row, values: Row) -> Row:
+    """Change a task as the caller and answer with it."""
+    crm.update(
+        call.state,
+        "tasks",
+        row["ID"],
+        values,
+        actor=call.caller.user_id,
+        connector=call.connector,
+    )
+    return sent_task(call, call.state.get("tasks", row["ID"]) or {})
 
 
 @method("tasks.task.update", scope="task")
 def update_task(call: Call) -> Row:
     """Change a task."""
-    row = _task(call)
-    crm.update(call.state, "tasks", row["ID"], _values(call), actor=call.caller.user_id)
-    return _one(call, call.state.get("tasks", row["ID"]) or {})
+    barred = Refusal("0", "Action on the task is not allowed (internal error)")
+    row = task_of(call, barred)
+    values = _checked(call, _values(call), row["ID"])
+    if "STATUS" in values:
+        values |= closing(call, _number(values["STATUS"]))
+    return change(call, row, values)
 
 
-@method("tasks.task.complete", scope="task")
-def complete_task(call: Call) -> Row:
-    """Complete a task."""
-    row = _task(call)
-    done = {"STATUS": 5, "CLOSED_DATE": call.state.timestamp(), "CLOSED_BY": call.caller.user_id}
-    crm.update(call.state, "tasks", row["ID"], done, actor=call.caller.user_id)
-    return _one(call, call.state.get("tasks", row["ID"]) or {})
+def closing(call: Call, status: int) -> Row:
+    """What a task has besides its status once it is completed, or no longer."""
+    if status == COMPLETED:
+        return {"CLOSED_DATE": call.state.timestamp(), "CLOSED_BY": call.caller.user_id}
+    return {"CLOSED_DATE": None, "CLOSED_BY": None}
 
 
 @method("tasks.task.delete", scope="task")
 def delete_task(call: Call) -> Row:
     """Delete a task."""
-    crm.delete(call.state, "tasks", _task(call)["ID"], actor=call.caller.user_id)
+    row = task_of(call, Refusal("1048582", "No access to delete the task (internal error)"))
+    crm.delete(call.state, "tasks", row["ID"], actor=call.caller.user_id, connector=call.connector)
     return {"task": True}
 
 
