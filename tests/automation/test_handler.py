@@ -268,6 +268,7 @@ MALFORMED = {
     "no document": {"document_id[2]": None},
     "a document of four": {"document_id[3]": "x"},
     "no event token": {"event_token": None},
+    "an empty event token": {"event_token": ""},
     "no workflow": {"workflow_id": ""},
     "another action": {"code": "something_else"},
     "a number that is none": {"timeout_duration": "soon"},

@@ -72,7 +72,8 @@ class Call(BaseModel):
     code: Text
     document_id: Annotated[list[Text], Field(min_length=3, max_length=3)]
     document_type: Annotated[list[Text], Field(min_length=3, max_length=3)]
-    event_token: SecretStr
+    # An empty one would be the same run for every call that has none.
+    event_token: Annotated[SecretStr, Field(min_length=1)]
     properties: dict[str, Any] = {}
     use_subscription: Text = "Y"
     timeout_duration: Annotated[int, Field(ge=0, le=31_536_000)] = 0
