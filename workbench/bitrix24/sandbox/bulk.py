@@ -61,7 +61,7 @@ def insert_columns(
     number: Number,
 ) -> int:
     """Insert the rows of a `Columns`; raises ValueError for a value that no column can hold."""
-    lists: dict[str, list[Any]] = {}
+    lists: dict[str, Iterable[Any]] = {}
     shared: dict[str, Any] = {}
     extra = {name: values for name, values in table.columns.items() if name not in keepers}
     for field in entity.columns:
@@ -71,10 +71,10 @@ def insert_columns(
         elif column is not None:
             shared[field.name] = keepers[field.name](column)
     if extra:
-        bodies = Columns(extra, len(table))
-        lists["body"] = [
-            _body(entity, {k: v for k, v in row.items() if v is not None}, number) for row in bodies
-        ]
+        lists["body"] = (
+            _body(entity, {k: v for k, v in row.items() if v is not None}, number)
+            for row in Columns(extra, len(table))
+        )
     if not len(table):
         return 0
     size = max(1, (VARIABLES - len(shared)) // max(1, len(lists)))
