@@ -81,3 +81,9 @@ def test_a_home_that_is_a_file_is_told_in_two_lines(tmp_path, monkeypatch, argum
     done = workbench(file, *arguments)
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 2
+
+
+def test_a_company_that_the_seed_does_not_know_is_a_wrong_call(tmp_path):
+    done = workbench(tmp_path, "sandbox", "spend", str(tmp_path / "a.csv"), "--company", "huge")
+    assert done.returncode == 2
+    assert done.stderr == "There is no company huge.\n→ demo, small\n"

@@ -1,5 +1,6 @@
 """Marketing spend files, good and hostile."""
 
+import os
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from workbench.errors import ConfigurationError, QueryError, SourceError
 from workbench.i18n import use_language
 from workbench.sources.declared import SpendSource, pick, read_sources
-from workbench.sources.spend import parse_amount, parse_month, read_spend
+from workbench.sources.spend import open_rows, parse_amount, parse_month, read_spend
 
 HEADER = "month,channel,spend,currency,clicks,impressions\n"
 SOURCE = SpendSource(
@@ -69,6 +70,8 @@ def test_an_unmapped_channel_is_kept_and_counted(tmp_path):
         ("01/2026,SEO,1,EUR,,", "month", "not a month"),
         (",SEO,1,EUR,,", "month", "not a month"),
         ("0000-01,SEO,1,EUR,,", "month", "not a month"),
+        ("9999-12,SEO,1,EUR,,", "month", "beyond reason"),
+        ("0226-01,SEO,1,EUR,,", "month", "beyond reason"),
         ("٢٠٢٦-01,SEO,1,EUR,,", "month", "not a month"),
         ("2026-01,SEO,-5,EUR,,", "spend", "below zero"),
         ("2026-01,SEO,abc,EUR,,", "spend", "not an amount"),
@@ -237,3 +240,10 @@ def test_an_unknown_source_is_told_with_the_known_ones(tmp_path):
     with pytest.raises(QueryError, match="bitrix24"):
         pick(sources, ["sap"])
     assert list(pick(sources, [])) == ["bitrix24"]
+
+
+def test_a_pipe_or_a_device_is_no_spend_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    for file in (tmp_path / "pipe.csv", Path("/dev/zero")):
+        with pytest.raises(SourceError, match="not a CSV file"):
+            list(open_rows(file, SOURCE))

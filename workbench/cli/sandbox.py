@@ -347,6 +347,13 @@ def spend(
     from datetime import date
 
     from workbench.bitrix24.sandbox.seed import write_marketing_spend
+    from workbench.bitrix24.sandbox.seed.story import SIZES
+    from workbench.errors import UsageError
+    from workbench.i18n import _
 
+    if company not in SIZES:
+        raise UsageError(
+            _("There is no company {name}.").format(name=company), hint=", ".join(sorted(SIZES))
+        )
     day = today.date() if today else date.today()  # noqa: DTZ011 - the seed's day, not a moment
     write_marketing_spend(file, seed, day, size=company)

@@ -24,6 +24,7 @@ SHOWN = 20  # problems listed of one file
 LARGEST = 20 * 1024 * 1024  # bytes; a few years of spend are some kilobytes
 MONTH = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
 REQUIRED = ("month", "channel", "spend")
+YEARS = (1990, 2100)
 HIGHEST = Decimal(10) ** 15
 BEYOND = "\0"  # stands among a row's cells if it has more of them than the header
 
@@ -70,9 +71,12 @@ def parse_month(text: str) -> date:
     if not match or (match[3] or "01") != "01":
         raise ValueError(_("not a month like 2026-03"))
     try:
-        return date(int(match[1]), int(match[2]), 1)
+        month = date(int(match[1]), int(match[2]), 1)
     except ValueError:
         raise ValueError(_("not a month like 2026-03")) from None
+    if not YEARS[0] <= month.year <= YEARS[1]:
+        raise ValueError(_("a year beyond reason"))
+    return month
 
 
 def parse_amount(text: str, decimal: str) -> Decimal:
@@ -110,6 +114,8 @@ def open_rows(file: Path, source: SpendSource) -> Iterator[tuple[int, dict[str, 
     longer than the header.
     """
     try:
+        if file.exists() and not file.is_file() and not file.is_dir():  # a pipe would wait
+            raise SourceError(_("{file} is not a CSV file.").format(file=file.name))
         if file.stat().st_size > LARGEST:
             raise SourceError(_("{file} is too large to be a spend file.").format(file=file.name))
         text = file.read_bytes().decode("utf-8-sig")

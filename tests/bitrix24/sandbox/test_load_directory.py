@@ -274,7 +274,11 @@ def test_a_mapping_that_makes_no_sense_is_named_by_key(load, change, named):
         load(HEAD, **change)
 
 
-@pytest.mark.parametrize("text", ["", "- a\n- b\n", "currency: [", "!!python/object:os.system {}"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "- a\n- b\n", "currency: [", "!!python/object:os.system {}"]
+    + ["currency: 2026-02-30", "[" * 3000],
+)
 def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
     file = tmp_path / "m.yml"
     file.write_text(text)

@@ -135,15 +135,16 @@ def read_mapping(file: Path | str) -> Mapping:
                 "Ready ones: {names}. To write one: workbench sandbox load --example > mapping.yml"
             ).format(names=ready),
         ) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigurationError(
-            _("{file} cannot be read: {reason}").format(file=file.name, reason=reason)
-        ) from None
     except ValidationError as error:
         raise ConfigurationError(
             _("{file}: {complaint}").format(file=file.name, complaint=_complaint(error)),
             hint=_("Every key, explained: workbench sandbox load --example"),
+        ) from None
+    # a date such as 2026-02-30 is a ValueError, endless brackets are a RecursionError
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigurationError(
+            _("{file} cannot be read: {reason}").format(file=file.name, reason=reason)
         ) from None
 
 
