@@ -132,6 +132,15 @@ def test_sql_answers_as_json_and_says_when_it_is_cut(at):
     assert "Only the first 3 rows" in cut.stdout
 
 
+def test_sql_answers_any_type_as_json(at):
+    query = "select 'e3a1c6de-0000-4000-8000-00000000000a'::uuid as u, [1] as l, {'a': 1} as s"
+    done = workbench("sql", query, "--json", **at)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [
+        {"u": "e3a1c6de-0000-4000-8000-00000000000a", "l": [1], "s": {"a": 1}}
+    ]
+
+
 def test_a_broken_rule_fails_the_check(tmp_path):
     rows = made_rows(deals=30)
     rows["users"].append(dict(rows["users"][0]) | {"ID": "01"})  # the same user once more

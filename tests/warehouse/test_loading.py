@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 import httpx
 import pytest
+from handmade import made_rows, make_snapshot
 from portal_truth import differences, stored_rows
 
 from workbench.bitrix24.client import Portal
@@ -203,6 +204,15 @@ def test_deals_missing_here_are_found_by_the_count_and_fetched(fresh_portal, hom
 def test_a_second_sync_is_told_that_one_is_running(home, portal):
     with Store.open(home / "warehouse"), pytest.raises(SyncRunning):
         synced(portal.url)
+
+
+def test_spend_that_is_no_longer_declared_is_not_loaded(home, tmp_path):
+    make_snapshot(home, made_rows(deals=10)).close()
+    (tmp_path / "project" / "parameters" / "sources.yml").write_text("sources: {}")
+    assert sync().snapshot and sync().snapshot is None
+    with newest_snapshot() as snapshot:
+        assert snapshot.query("SELECT * FROM marketing_spend").empty
+        assert snapshot.sources().set_index("entity").status["marketing_spend"] == "not loaded"
 
 
 def test_another_portal_is_loaded_anew_not_mixed_in(fresh_portal, portal, home):

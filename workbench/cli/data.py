@@ -155,7 +155,10 @@ def sql(
         lambda value: str(bytes(value))[2:-1] if isinstance(value, bytes | bytearray) else value
     )
     if as_json:
-        print(frame.to_json(orient="records", date_format="iso", force_ascii=False, indent=2))
+        text = frame.to_json(
+            orient="records", date_format="iso", force_ascii=False, indent=2, default_handler=str
+        )
+        print(text)
         return
     table = Table(box=None, header_style="bold")
     for name, kind in frame.dtypes.items():

@@ -16,7 +16,7 @@ from workbench.bitrix24.client import PATIENCE_OF_SYNC, Portal
 from workbench.errors import PortalError, SourceError, WarehouseError
 from workbench.i18n import _
 from workbench.settings import settings
-from workbench.sources.declared import PortalSource, SpendSource, pick, read_sources
+from workbench.sources.declared import SPEND, PortalSource, SpendSource, pick, read_sources
 from workbench.sources.spend import read_spend
 from workbench.warehouse.loading import Loaded, Loading, Report
 from workbench.warehouse.models import models, staging
@@ -109,6 +109,16 @@ def load_spend(store: Store, name: str, source: SpendSource, home: Path) -> list
     return remarks
 
 
+def forget_spend(store: Store) -> None:
+    """Empty the spend of a source that is no longer declared: it is 'not loaded' from now on."""
+    if store.progress(SPEND, SPEND).status == "not loaded":
+        return
+    with store.transaction():
+        store.connection.execute("DELETE FROM external.marketing_spend")
+        store.save(SPEND, Progress(), SPEND)
+        store.set_info("unpublished", "Y")
+
+
 def publish_if_changed(store: Store, as_of: datetime) -> str | None:
     """Publish a snapshot if the store or the models changed since the last one; returns its id."""
     version = models_version()
@@ -168,6 +178,8 @@ def sync(
                     result.remarks += load_spend(store, name, source, current.home_dir)
                 except SourceError as error:
                     result.problems[name] = str(error)
+        if not names and not any(isinstance(each, SpendSource) for each in chosen.values()):
+            forget_spend(store)
         publishing = time.perf_counter()
         result.snapshot = publish_if_changed(store, as_of)
         result.publish_seconds = time.perf_counter() - publishing
