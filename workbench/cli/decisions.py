@@ -62,12 +62,13 @@ def list_(
 def show(proposal_id: str, as_json: Json = False) -> None:
     """Show one proposal whole: the message as it would be sent, its figures, its history."""
     import json
+    from datetime import datetime
 
     from rich.console import Console
 
     from workbench.automation import decisions
     from workbench.cli.screen import escape
-    from workbench.i18n import _
+    from workbench.i18n import _, format_datetime, format_number
 
     book = decisions.ledger()
     proposal = book.get(proposal_id)
@@ -79,14 +80,26 @@ def show(proposal_id: str, as_json: Json = False) -> None:
     console.print(f"[bold]{proposal.id}[/] {escape(proposal.rule)} · {_(proposal.status)}")
     console.print(_("To user {id}:").format(id=proposal.payload["user_id"]))
     console.print(escape(proposal.payload["message"]))
-    for key, value in proposal.reason.items():
-        console.print(f"  {key}: {escape(str(value))}")
-    console.print(
-        f"  snapshot {proposal.snapshot} · code {proposal.code_version} · rule {proposal.rule_hash}"
-    )
+    names = {
+        "deal": _("Deal"),
+        "stage": _("Stage"),
+        "manager": _("Manager"),
+        "amount_base": _("Amount"),
+        "days_in_stage": _("Days in the stage"),
+        "usual_days": _("Usual days there"),
+    }
+    facts = {names.get(key, key): value for key, value in proposal.reason.items()} | {
+        _("Data"): proposal.snapshot,
+        _("Version"): proposal.code_version,
+        _("Rule’s file"): proposal.rule_hash,
+    }
+    for name, value in facts.items():
+        shown = format_number(value, 1) if isinstance(value, float) else str(value)
+        console.print("  " + escape(_("{name}: {value}").format(name=name, value=shown)))
     for move in history:
+        moment = format_datetime(datetime.fromisoformat(move["at"]).astimezone())
         detail = escape(move["detail"])
-        console.print(f"  {move['at'][:19]} {_(move['status'])} – {escape(move['actor'])} {detail}")
+        console.print(f"  {moment} {_(move['status'])} – {escape(move['actor'])} {detail}")
 
 
 @app.command()
