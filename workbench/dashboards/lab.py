@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from workbench.dashboards.kernels import kernel_environment
 from workbench.settings import settings
 from workbench.warehouse import newest_snapshot
+
+CONFIGURATION = Path(__file__).parent / "jupyter"
 
 
 def run(port: int = 8888, *, open_browser: bool = True) -> None:
@@ -20,6 +23,7 @@ def run(port: int = 8888, *, open_browser: bool = True) -> None:
     environment = kernel_environment(config, {"WORKBENCH_LANGUAGE": config.language})
     os.environ.clear()
     os.environ.update(environment)
+    os.environ["JUPYTER_CONFIG_PATH"] = str(CONFIGURATION)  # no question about news
 
     from jupyterlab.labapp import LabApp
 
@@ -30,10 +34,12 @@ def run(port: int = 8888, *, open_browser: bool = True) -> None:
             "--ServerApp.ip=127.0.0.1",
             f"--ServerApp.root_dir={config.notebooks_dir}",
             f"--ServerApp.open_browser={open_browser}",
+            "--ServerApp.answer_yes=True",  # Ctrl-C ends it, as it ends every other command
             "--ServerApp.terminals_enabled=False",
             "--ServerApp.allow_remote_access=False",
             f"--ServerApp.allow_root={_is_root()}",
             # No request to another host: neither news, nor updates, nor a list of extensions.
+            "--Application.log_level=WARN",  # what is left is the address
             "--LabApp.news_url=None",
             "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
             "--LabApp.extension_manager=readonly",
