@@ -112,6 +112,56 @@ def prices(w: World, example: Any) -> Any:
     return {"filter": {"@id": many(len(rows), lambda: price_id(w))}, "select": list(rows[0])}
 
 
+def busy(w: World) -> Any:
+    owner = w.add("crm.deal")
+    fields = {"OWNER_TYPE_ID": 2, "OWNER_ID": owner, "TYPE_ID": 1, "SUBJECT": "x"}
+    return {"activityId": w.result("crm.activity.add", {"fields": fields}), "owner": owner}
+
+
+def binding(w: World, _e: Any) -> Any:
+    number = busy(w)["activityId"]
+    return {"activityId": number, "entityTypeId": 2, "entityId": w.add("crm.deal")}
+
+
+def doubly(w: World, _e: Any) -> Any:
+    params = binding(w, None)
+    w.result("crm.activity.binding.add", params)
+    return params
+
+
+def moving(w: World, _e: Any) -> Any:
+    made = busy(w)
+    return {
+        "activityId": made["activityId"],
+        "sourceEntityTypeId": 2,
+        "sourceEntityId": made["owner"],
+        "targetEntityTypeId": 2,
+        "targetEntityId": w.add("crm.deal"),
+    }
+
+
+def todo(**more: Any) -> Call:
+    def call(w: World, _e: Any) -> Any:
+        owner = {"ownerTypeId": 2, "ownerId": w.add("crm.deal")}
+        due = {"deadline": "2026-12-01T10:00:00+01:00"}
+        return {"id": w.result("crm.activity.todo.add", {**owner, **due})["id"], **owner, **more}
+
+    return call
+
+
+def twins(w: World, _e: Any) -> Any:
+    mail = f"twin{w.next()}@example.org"
+    fields = {"NAME": "Twin", "EMAIL": [{"VALUE": mail}]}
+    many(2, lambda: w.result("crm.contact.add", {"fields": fields}))
+    return {"type": "EMAIL", "values": [mail]}
+
+
+def imported(w: World, example: Any) -> Any:
+    rows = example["result"]["items"]
+    data = [{"title": "x"} if "item" in row else {"stageId": "no"} for row in rows]
+    return {"entityTypeId": 4, "data": data}
+
+
 CALLS |= {
     "crm.requisite.add": requisite,
     "crm.requisite.fields": nothing,
@@ -151,6 +201,17 @@ CALLS |= {
     "crm.address.list": addresses,
     "crm.address.delete": located,
     "crm.address.update": located,
+    "crm.activity.binding.add": binding,
+    "crm.activity.binding.delete": doubly,
+    "crm.activity.binding.list": doubly,
+    "crm.activity.binding.move": moving,
+    "crm.activity.todo.update": todo(title="x"),
+    "crm.activity.todo.updatecolor": todo(colorId="1"),
+    "crm.activity.todo.updatedeadline": todo(value="2026-12-02T10:00:00+01:00"),
+    "crm.activity.todo.updatedescription": todo(value="x"),
+    "crm.activity.todo.updateresponsibleuser": todo(responsibleId=1),
+    "crm.duplicate.findbycomm": twins,
+    "crm.item.batchimport": imported,
     "crm.multifield.fields": nothing,
     "catalog.catalog.get": lambda w, e: {"id": 24},
     "catalog.catalog.list": nothing,

@@ -84,6 +84,7 @@ Entities and columns (key first; ``*`` = list of ``{VALUE, VALUE_TYPE}``, ids ar
 from __future__ import annotations
 
 from workbench.bitrix24.sandbox.activities import ACTIVITIES
+from workbench.bitrix24.sandbox.activity_tables import BINDINGS
 from workbench.bitrix24.sandbox.calls import CALLS, LINES, REGISTERED_CALLS
 from workbench.bitrix24.sandbox.companies import COMPANIES
 from workbench.bitrix24.sandbox.contacts import CONTACTS
@@ -109,6 +110,6 @@ ENTITIES = (
     LEADS, DEALS, CONTACTS, COMPANIES, QUOTES, INVOICES, TYPES,
     *LINKS, *REQUISITES, PRODUCTS, PRODUCT_ROWS, STAGE_HISTORY,
     CATEGORIES, STATUSES, CURRENCIES, USER_FIELDS,
-    USERS, DEPARTMENTS, ACTIVITIES, COMMENTS, TASKS, *TASK_TABLES,
+    USERS, DEPARTMENTS, ACTIVITIES, BINDINGS, COMMENTS, TASKS, *TASK_TABLES,
     CALLS, REGISTERED_CALLS, LINES, CHATS, MESSAGES, STORAGES, DISK_OBJECTS,
 )  # fmt: skip

@@ -151,22 +151,36 @@ def delete(
         return False
     state.delete(name, record)
     if entity.type_id:
-        for activity in state.find(
-            "activities", {"OWNER_TYPE_ID": entity.type_id, "OWNER_ID": record}
-        ):
-            delete(
-                state, "activities", activity["ID"], actor=actor, robot=robot, connector=connector
-            )
+        for activity in _unbound(state, entity, record):
+            delete(state, "activities", activity, actor=actor, robot=robot, connector=connector)
         state.delete_where("stage_history", {"ENTITY_TYPE_ID": entity.type_id, "OWNER_ID": record})
         state.delete_where("product_rows", {"OWNER_TYPE": entity.short, "OWNER_ID": record})
         state.delete_where(
             "timeline_comments", {"ENTITY_TYPE": entity.timeline_name, "ENTITY_ID": record}
         )
+    if name == "activities":
+        state.delete_where("activity_bindings", {"ACTIVITY_ID": record})
     links.forget(state, entity, record)
     for below, number in requisites.forget(state, entity, record):
         delete(state, below, number, actor=actor, robot=robot, connector=connector)
     _announce(state, name, record, "delete", actor, robot, connector, before)
     return True
+
+
+def _unbound(state: State, entity: Entity, record: int) -> list[int]:
+    """The activities that nothing else is bound to; the others pass on to their next record."""
+    gone = {"OWNER_TYPE_ID": entity.type_id, "OWNER_ID": record}
+    state.delete_where("activity_bindings", gone)
+    alone = []
+    for activity in state.find("activities", gone):
+        further = state.find("activity_bindings", {"ACTIVITY_ID": activity["ID"]}, limit=1)
+        if further:
+            owner = {name: further[0][name] for name in ("OWNER_TYPE_ID", "OWNER_ID")}
+            state.update("activities", activity["ID"], owner)
+            state.delete("activity_bindings", further[0]["ID"])
+        else:
+            alone.append(activity["ID"])
+    return alone
 
 
 def base_currency(state: State) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from workbench.bitrix24.sandbox import rights, stages
 from workbench.bitrix24.sandbox.fields import Entity, Field, Row
 from workbench.bitrix24.sandbox.filters import BadFilter, where
-from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method, page
+from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method
 from workbench.bitrix24.sandbox.records import (
     Selection,
     describe,
@@ -48,7 +48,8 @@ def _category(row: Row) -> Row:
     }
 
 
-def _categories(call: Call, type_id: int) -> list[Row]:
+def categories(call: Call, type_id: int) -> list[Row]:
+    """The funnels of one entity type in their order."""
     order = [("SORT", "ASC"), ("ID", "ASC")]
     return call.state.find("categories", {"ENTITY_TYPE_ID": type_id}, order=order)
 
@@ -56,7 +57,7 @@ def _categories(call: Call, type_id: int) -> list[Row]:
 def _one_category(call: Call) -> Row:
     entity = _typed(call)
     number = call.number("id")
-    for row in _categories(call, entity.type_id):
+    for row in categories(call, entity.type_id):
         if row["ID"] == number:
             return row
     raise Refusal("NOT_FOUND", "Category not found")
@@ -65,7 +66,7 @@ def _one_category(call: Call) -> Row:
 @method("crm.category.list", scope="crm")
 def list_categories(call: Call) -> Page:
     """The funnels of one entity type, all on one page."""
-    rows = [_category(row) for row in _categories(call, _typed(call).type_id)]
+    rows = [_category(row) for row in categories(call, _typed(call).type_id)]
     return Page({"categories": rows}, len(rows), None, rows=len(rows))
 
 
@@ -171,30 +172,6 @@ def category_fields(call: Call) -> Row:
     _typed(call)
     shown = [f for f in CATEGORIES.fields if not f.hidden]
     return {"fields": {f.camel: describe(f, upper=True) for f in shown}}
-
-
-@method("crm.dealcategory.list", scope="crm")
-def old_categories(call: Call) -> Page:
-    """The funnels of deals in the old form; the general one is not among them."""
-    rows = [
-        {
-            "ID": str(row["ID"]), "CREATED_DATE": "", "NAME": row["NAME"], "IS_LOCKED": "N",
-            "SORT": str(row["SORT"]),
-        }
-        for row in _categories(call, 2)
-        if row["ID"]
-    ]  # fmt: skip
-    return page(call, rows)
-
-
-@method("crm.dealcategory.stage.list", scope="crm")
-def old_stages(call: Call) -> list[Row]:
-    """The stages of one funnel of deals in the old form."""
-    entity = call.state.entities["deals"]
-    return [
-        {"NAME": row["NAME"], "SORT": row["SORT"], "STATUS_ID": row["STATUS_ID"]}
-        for row in stages.stages(call.state, entity, call.number("id", 0))
-    ]
 
 
 # -- statuses -----------------------------------------------------------------------------

@@ -47,6 +47,7 @@ SUBJECTS = (
     "product_rows", "old_product_rows", "notifications", "comments", "disk_methods",
     "external_calls", "chats", "requisite_methods", "requisite_presets", "requisite_links",
     "addresses", "enumerations", "catalog_products", "task_actions", "task_items",
+    "deal_categories", "activity_bindings", "duplicates",
 )  # fmt: skip
 
 

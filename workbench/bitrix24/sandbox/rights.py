@@ -10,7 +10,7 @@ from workbench.bitrix24.sandbox.fields import Entity, Row
 if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.state import State
 
-_OWNERS = {"activities": "RESPONSIBLE_ID", "tasks": "RESPONSIBLE_ID", "calls": "PORTAL_USER_ID"}
+_OWNERS = {"tasks": "RESPONSIBLE_ID", "calls": "PORTAL_USER_ID"}
 
 
 def is_admin(state: State, user: int) -> bool:
@@ -70,15 +70,18 @@ class Anchor:
 
     ``type`` holds an entityTypeId, or a name of the timeline (``deal``) if ``timeline``; without it
     the record always hangs on the one entity of ``on``. ``on`` empty means any CRM entity.
+    A record that hangs on nothing belongs to whom ``alone`` names.
     """
 
     id: str
     type: str = ""
     on: tuple[str, ...] = ()
     timeline: bool = False
+    alone: str = ""
 
 
 ANCHORS = {
+    "activities": Anchor("OWNER_ID", "OWNER_TYPE_ID", alone="RESPONSIBLE_ID"),
     "requisites": Anchor("ENTITY_ID", "ENTITY_TYPE_ID", ("contacts", "companies")),
     "bank_details": Anchor("ENTITY_ID", on=("requisites",)),
     "requisite_links": Anchor("ENTITY_ID", "ENTITY_TYPE_ID"),
@@ -142,6 +145,11 @@ def _readable_by_anchor(state: State, user: int, anchor: Anchor) -> tuple[str, l
             values.append(kind)
         parts.append(f"({part})")
         values += more
+    circle = colleagues(state, user)
+    if anchor.alone and circle is not None:
+        marks = ",".join("?" * len(circle))
+        parts.append(f'(coalesce("{anchor.id}", 0) = 0 AND "{anchor.alone}" IN ({marks}))')
+        values += sorted(circle)
     return f"({' OR '.join(parts)})", values
 
 
@@ -155,5 +163,8 @@ def may(state: State, user: int, entity: Entity, row: Row) -> bool:
         maker, lists = _MEMBERS.get(entity.name, ("", ()))
         member = user == row.get(maker) or any(user in (row.get(name) or ()) for name in lists)
         return row.get(owner) in circle or member
+    anchor = ANCHORS[entity.name]
+    if anchor.alone and not row.get(anchor.id):
+        return row.get(anchor.alone) in circle
     above = anchor_of(state, entity, row)
     return above is not None and may(state, user, *above)
