@@ -52,6 +52,16 @@ def test_a_run_without_a_report_names_the_reports(home):
     assert "sales" in done.stderr
 
 
+def test_a_reader_that_wants_one_line_gets_it_without_complaint(home):
+    command = " ".join([*WORKBENCH, "metric", "--list", "--json"])
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | head -1; exit ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[\n", "")
+
+
 def test_ctrl_c_in_a_sync_ends_it_quietly_and_the_next_one_does_its_work(home, portal):
     environ = {**os.environ, "WORKBENCH_WEBHOOK": portal.url}
     ours, theirs = pty.openpty()

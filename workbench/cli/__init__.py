@@ -77,7 +77,10 @@ def options(
 def main() -> None:
     """Run the command line; turn what went wrong into two lines and an exit code."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where a reader that has gone is known
     except WorkbenchError as error:
         complain(error)
         raise SystemExit(error.exit_code) from None

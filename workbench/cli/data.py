@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from workbench.warehouse.sync import SyncResult
 
+WIDE = 140  # characters from which the table of sources has room for all its columns
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -98,26 +99,42 @@ def sources(as_json: AsJson = False) -> None:
     if as_json:
         print(frame.to_json(orient="records", date_format="iso", force_ascii=False, indent=2))
         return
+    console = table_console()
+    wide = console.width >= WIDE
     table = Table(box=None, header_style="bold")
-    for heading in (_("Source"), _("Entity"), _("Status")):
-        table.add_column(heading, no_wrap=True)
+    if wide:
+        table.add_column(_("Source"), no_wrap=True)
+    table.add_column(_("Entity"))
+    table.add_column(_("Status"), no_wrap=True)
     table.add_column(_("Rows"), justify="right", no_wrap=True)
-    for heading in (_("First day"), _("Last day"), _("Last sync")):
+    for heading in (_("First day"), _("Last day"), *([_("Last sync")] if wide else [])):
         table.add_column(heading, no_wrap=True)
-    table.add_column(_("Missing"))
+    if wide:
+        table.add_column(_("Missing"))
     here = frame.astype(object).where(frame.notna(), None)
+    below = []  # what a narrow terminal has no columns for
     for row in here.itertuples(index=False):
+        moment = format_datetime(row.last_sync, zone) if row.last_sync else ""
+        missing = escape(row.missing or "")
         table.add_row(
-            escape(row.source),
+            *([escape(row.source)] if wide else []),
             escape(title(row.entity)),
             _status(row.status),
             "" if row.rows is None else format_number(row.rows),
             format_date(row.loaded_from) if row.loaded_from else "",
             format_date(row.loaded_to) if row.loaded_to else "",
-            format_datetime(row.last_sync, zone) if row.last_sync else "",
-            escape(row.missing or ""),
+            *([moment, missing] if wide else []),
         )
-    table_console().print(table)
+        if missing:
+            below.append(_("{name}: {problem}").format(name=title(row.entity), problem=missing))
+    console.print(table)
+    if not wide:
+        for line in below:
+            console.print(line, style="yellow", soft_wrap=True)
+        if len(frame):
+            latest = format_datetime(frame["last_sync"].max(), zone)
+            line = _("{name}: {problem}").format(name=_("Last sync"), problem=latest)
+            console.print(line, style="dim", highlight=False)
 
 
 def _status(status: str) -> str:

@@ -236,10 +236,10 @@ def _run_reports(console: Console) -> list[RunRecord]:
     """Execute every report that needs no record of its own, two at a time; print the table."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from rich.markup import escape
     from rich.progress import Progress
     from rich.table import Table
 
+    from workbench.cli.layout import say
     from workbench.i18n import _, format_number, language
     from workbench.reports import load_reports, run_report
     from workbench.settings import settings
@@ -272,7 +272,7 @@ def _run_reports(console: Console) -> list[RunRecord]:
     console.print(table)
     for record in records:
         if summary := record.result.get("summary"):
-            console.print(f"{titles[record.report]} – {escape(str(summary))}")
+            say(f"{titles[record.report]} – {summary}")
     return records
 
 

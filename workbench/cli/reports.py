@@ -68,22 +68,24 @@ def runs(
     as_json: Annotated[bool, typer.Option("--json", help="Print records as JSON.")] = False,
 ) -> None:
     """List the runs, newest first, or show one with its files."""
-    from rich.console import Console
+    from textwrap import shorten
+
     from rich.table import Table
 
+    from workbench.cli.screen import table_console
     from workbench.i18n import _, format_datetime, format_number
     from workbench.reports import read_record
     from workbench.reports import runs as all_runs
 
     if run_id is not None:
         record = read_record(run_id)
-        print(_json(record)) if as_json else _show(record)
+        print(_json(record)) if as_json else _show(record, reason=True)
         return
     records = all_runs(report, limit=limit)
     if as_json:
         print("[" + ",\n".join(_json(record) for record in records) + "]")
         return
-    console = Console()
+    console = table_console()
     if not records:
         console.print(_("No runs yet. The first one: workbench run sales"), highlight=False)
         return
@@ -96,6 +98,7 @@ def runs(
     table.add_column(_("Seconds"), justify="right", no_wrap=True)
     table.add_column(_("Rows read"), justify="right", no_wrap=True)
     table.add_column(_("Reason"), overflow="fold")
+    room = max(28, console.width - 70)  # for a reason; `workbench runs ID` has it whole
     for record in records:
         started = [format_datetime(record.started_at, record.timezone)] if wide else []
         table.add_row(
@@ -104,7 +107,7 @@ def runs(
             _outcome(record),
             format_number(record.seconds, 1) if record.seconds is not None else "–",
             format_number(record.rows) if record.rows is not None else "–",
-            _plain(record.error or ""),
+            _plain(shorten(record.error or "", room, placeholder="…")),
         )
     console.print(table)
 
@@ -142,7 +145,7 @@ def _near(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def _show(record: RunRecord) -> None:
+def _show(record: RunRecord, *, reason: bool = False) -> None:
     """Print one run: what it was given, how it went, what it made."""
     from rich.console import Console
     from rich.table import Table
@@ -155,6 +158,8 @@ def _show(record: RunRecord) -> None:
     facts.add_row(_("Run"), record.id)
     facts.add_row(_("Report"), _plain(record.title))
     facts.add_row(_("Outcome"), _outcome(record))
+    if reason and record.error:
+        facts.add_row(_("Reason"), _plain(record.error))
     facts.add_row(_("Started"), format_datetime(record.started_at, record.timezone))
     for name, value in record.parameters.items():
         period = record.periods.get(name)
