@@ -74,6 +74,14 @@ def start(
             "--real-time", help="Let callers wait for the operating time that their calls cost."
         ),
     ] = False,
+    request_limit: Annotated[
+        float,
+        typer.Option(
+            min=0.001,
+            max=3600,
+            help="Seconds that one request may cost, where cost counts (--operating, --real-time).",
+        ),
+    ] = 60.0,
     fault: Annotated[
         list[str] | None,
         typer.Option(
@@ -143,7 +151,14 @@ def start(
         console.print(
             _("This portal answers anybody who reaches {host}.").format(host=host), style="yellow"
         )
-    portal = Portal(records, plan=plan, operating_limit=limit, control=control, real_time=real_time)
+    portal = Portal(
+        records,
+        plan=plan,
+        operating_limit=limit,
+        control=control,
+        real_time=real_time,
+        request_limit=request_limit,
+    )
     portal.faults.rules += _rules(fault, portal.fault)
 
     context, trusted = _secured(records, ca_file, [*names, host]) if tls else (None, None)

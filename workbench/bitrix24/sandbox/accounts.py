@@ -35,9 +35,9 @@ Operating time
     that crosses the limit is still answered (so the documentation's example), the next one gets
     429 until the oldest basket leaves, ten minutes after its first call.
 One request
-    60 s in the cloud. A request whose calls have cost more is not answered but ends with 504, at
-    once or, with ``--real-time``, after 60 s. Commands of a batch that were run by then stay run,
-    the others are not.
+    60 s in the cloud (``--request-limit``). A request whose calls cost more is not answered but
+    ends with 504, at once or, with ``--real-time``, after that time. Commands of a batch that were
+    run by then stay run, the others are not.
 """
 
 from __future__ import annotations
@@ -167,12 +167,19 @@ class Accounts:
     """
 
     def __init__(
-        self, plan: str, operating_limit: float | None, *, real_time: bool = False
+        self,
+        plan: str,
+        operating_limit: float | None,
+        *,
+        real_time: bool = False,
+        request_limit: float = REQUEST_SECONDS,
     ) -> None:
         self.plan = plan
         #: Seconds per method in ten minutes; None reports 0 to clients and refuses nothing.
         self.operating_limit = operating_limit
         self.real_time = real_time
+        #: Operating seconds that one HTTP request may cost.
+        self.request_limit = request_limit
         #: Seconds by which a control call has let time pass.
         self.shift = 0.0
         self.buckets: dict[str, Bucket] = {}
@@ -247,6 +254,7 @@ class Accounts:
             "plan": self.plan,
             "operating_limit": self.operating_limit,
             "real_time": self.real_time,
+            "request_limit": self.request_limit,
             **sums,
             "operating": round(sums["operating"], 6),
             "requests": self.totals.requests,

@@ -62,11 +62,17 @@ class Portal:
         operating_limit: float | None = None,
         control: bool = False,
         real_time: bool = False,
+        request_limit: float = REQUEST_SECONDS,
     ) -> None:
         self.state = state
         if plan:
             state.settings["plan"] = plan
-        self.accounts = Accounts(state.settings["plan"], operating_limit, real_time=real_time)
+        self.accounts = Accounts(
+            state.settings["plan"],
+            operating_limit,
+            real_time=real_time,
+            request_limit=request_limit,
+        )
         self.faults = Faults()
         self.control = control
         #: ``http://127.0.0.1:PORT``, set once the port is known.
@@ -157,7 +163,7 @@ class Portal:
         line = self.accounts.line(self.label(call.caller), found.name)
         line.rows += page.rows
         line.operating += seconds
-        if self.accounts.in_force and call.spent.seconds > REQUEST_SECONDS:
+        if self.accounts.in_force and call.spent.seconds > self.accounts.request_limit:
             raise OutOfTime
         return page
 

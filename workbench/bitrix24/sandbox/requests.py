@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from workbench.bitrix24.sandbox import answers, forms
-from workbench.bitrix24.sandbox.accounts import NOBODY, REQUEST_SECONDS, OutOfTime, Spent
+from workbench.bitrix24.sandbox.accounts import NOBODY, OutOfTime, Spent
 from workbench.bitrix24.sandbox.faults import Rule
 from workbench.bitrix24.sandbox.methods import Caller, Refusal
 from workbench.bitrix24.sandbox.portal import Portal, known_name
@@ -146,7 +146,7 @@ class Door:
         except OutOfTime:
             portal.accounts.line(who, known_name(name)).timed_out += 1
             if portal.accounts.real_time:
-                await asyncio.sleep(REQUEST_SECONDS - (time.time() - began))
+                await asyncio.sleep(portal.accounts.request_limit - (time.time() - began))
             status = 504
         except ClientDisconnect:
             return Response(status_code=499)

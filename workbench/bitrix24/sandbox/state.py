@@ -315,17 +315,17 @@ class State:
 
     def count_sql(self, name: str, sql: str, values: Sequence[Any]) -> int:
         """`count` for a condition in SQL."""
+        query = f'SELECT count(*) FROM "{name}"{" WHERE " + sql if sql else ""}'  # noqa: S608
+        if len(values) > 100 or len(sql) > 4_000:  # long lists of ids are asked once
+            return int(self.connection.execute(query, values).fetchone()[0])
         key = (name, sql, *values)
         version = self._versions[name]
         known = self._counts.get(key)
         if known is None or known[0] != version:
             if len(self._counts) > 2_000:
                 self._counts.clear()
-            query = f'SELECT count(*) FROM "{name}"{" WHERE " + sql if sql else ""}'  # noqa: S608
-            known = self._counts[key] = (
-                version,
-                self.connection.execute(query, values).fetchone()[0],
-            )
+            count = int(self.connection.execute(query, values).fetchone()[0])
+            known = self._counts[key] = (version, count)
         return known[1]
 
     def keepers(self, name: str) -> dict[str, Callable[[Any], Any]]:

@@ -1,0 +1,233 @@
+"""What the portal's memory keeps: through a bulk insert, a kill, a restart."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import httpx
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sandbox_portal import SMALL_COMPANY, running_portal
+
+from workbench.bitrix24.sandbox.columns import Columns
+from workbench.bitrix24.sandbox.seed import seed_company
+from workbench.bitrix24.sandbox.seed.generation import company
+from workbench.bitrix24.sandbox.state import State
+from workbench.errors import UsageError
+
+TODAY = date(2026, 11, 2)
+
+
+def dump(state):
+    """Every table as it is stored, the portal's own settings included."""
+    names = [name for (name,) in state.connection.execute("SELECT name FROM sqlite_master"
+             " WHERE type = 'table' ORDER BY name")]  # fmt: skip
+    return {name: state.connection.execute(f'SELECT * FROM "{name}"').fetchall() for name in names}
+
+
+def indexes(state):
+    found = state.connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")
+    return {name for (name,) in found}
+
+
+def pragma(state, name):
+    return state.connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def test_columns_and_rows_are_stored_alike(tmp_path):
+    by_columns, by_rows = (State(timezone="Europe/Paris") for _ in range(2))
+    for state in (by_columns, by_rows):
+        state.settings["member_id"] = "same"
+    for name, rows in company("small", seed=3, today=TODAY):
+        by_columns.insert_many(name, rows)
+        by_rows.insert_many(name, list(rows))
+    assert dump(by_columns) == dump(by_rows)
+
+
+one = st.one_of(
+    st.none(),
+    st.integers(-(2**60), 2**60),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+    st.booleans(),
+    st.sampled_from(["Y", "N", "2026-02-03", "2026-02-03T04:05:06+01:00", "03.02.2026", "1e3"]),
+)
+several = st.lists(one | st.lists(st.integers(), max_size=2), min_size=3, max_size=3)
+NAMES = ("TITLE", "PROBABILITY", "OPPORTUNITY", "OPENED", "BEGINDATE", "DATE_CREATE", "UF_CRM_X")
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), one | several, min_size=1))
+def test_any_columns_are_stored_as_their_rows_would_be_or_refused_like_them(columns):
+    table = Columns({"ID": [1, 2, 3], **columns}, 3)
+    kept = []
+    for rows in (table, list(table)):
+        state = State()
+        try:
+            state.insert_many("deals", rows)
+        except (ValueError, OverflowError, TypeError):
+            assert state.count("deals") == 0
+            kept.append("refused")
+        else:
+            kept.append(state.connection.execute("SELECT * FROM deals").fetchall())
+        state.close()
+    assert kept[0] == kept[1]
+
+
+def test_columns_of_another_length_are_refused():
+    with pytest.raises(ValueError, match="TITLE: 1 values for 2 rows"):
+        Columns({"ID": [1, 2], "TITLE": ["a"]}, 2)
+
+
+def test_columns_read_as_rows():
+    table = Columns({"ID": [1, 2, 3], "TITLE": "same", "OPPORTUNITY": [1.5, None, 2.0]}, 3)
+    rows = [
+        {"ID": 1, "TITLE": "same", "OPPORTUNITY": 1.5},
+        {"ID": 2, "TITLE": "same", "OPPORTUNITY": None},
+        {"ID": 3, "TITLE": "same", "OPPORTUNITY": 2.0},
+    ]
+    assert (list(table), len(table), table[1], table[-1], table[1:]) == (
+        rows, 3, rows[1], rows[2], rows[1:],
+    )  # fmt: skip
+
+
+def test_a_bulk_that_fails_leaves_nothing_and_the_portal_goes_on(tmp_path):
+    state = State(tmp_path / "portal.sqlite")
+    before, with_indexes = dump(state), indexes(state)
+    with pytest.raises(RuntimeError), state.bulk():
+        state.insert_many("deals", [{"ID": 1, "TITLE": "a"}])
+        raise RuntimeError("halfway")
+    assert dump(state) == before
+    assert indexes(state) == with_indexes
+    assert (pragma(state, "journal_mode"), pragma(state, "synchronous")) == ("wal", 1)
+    with state.bulk():
+        state.insert_many("deals", [{"ID": 1, "TITLE": "a"}])
+    assert state.count("deals") == 1
+    assert indexes(state) == with_indexes
+    assert (pragma(state, "journal_mode"), pragma(state, "synchronous")) == ("wal", 1)
+
+
+def test_a_file_that_somebody_reads_is_filled_all_the_same(tmp_path):
+    state = State(tmp_path / "portal.sqlite")
+    reader = sqlite3.connect(tmp_path / "portal.sqlite")
+    assert reader.execute("SELECT count(*) FROM deals").fetchone() == (0,)
+    seed_company(state, "small", today=TODAY)
+    assert reader.execute("SELECT count(*) FROM deals").fetchone() == (612,)
+    reader.close()
+
+
+def test_a_seeding_that_is_killed_leaves_an_empty_portal_that_can_be_seeded(tmp_path):
+    file = tmp_path / "portal.sqlite"
+    State(file).close()
+    code = (
+        "import sys, datetime\n"
+        "from workbench.bitrix24.sandbox.seed import seed_company\n"
+        "from workbench.bitrix24.sandbox.state import State\n"
+        "seed_company(State(sys.argv[1]), today=datetime.date(2026, 11, 2), deals=400_000)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(file)])
+    deadline = time.monotonic() + 60
+    while file.stat().st_size < 30_000_000:  # far more than memory keeps back: it is writing
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    state = State(file)
+    assert {name: state.count(name) for name in state.entities if state.count(name)} == {}
+    assert pragma(state, "integrity_check") == "ok"
+    assert seed_company(state, "small", today=TODAY)["deals"] == 612
+    assert file.stat().st_size < 30_000_000
+
+
+def test_everything_survives_a_restart(tmp_path):
+    file = tmp_path / "portal.sqlite"
+    first = State(file, timezone="Asia/Tokyo")
+    seed_company(first, "small", today=TODAY)
+    first.settings["clock_shift"] = 86_400
+    first.add_webhook(1, "secret", {"crm", "user"}, "mine")
+    first.add_webhook(1, "secret", {"crm"}, "mine again")
+    last = first.add("deals", {"TITLE": "last", "UF_CRM_ARCHITECTE": "Ünï"})
+    assert first.delete("deals", last)
+    before, members = dump(first), first.settings["member_id"]
+    first.close()
+    second = State(file)
+    assert dump(second) == before
+    assert second.settings["member_id"] == members
+    assert second.zone == ZoneInfo("Asia/Tokyo")
+    assert second.now() - datetime.now(UTC) > datetime.resolution * 86_000_000_000
+    hooks = second.webhooks()
+    assert [(h.user_id, h.code, h.scopes, h.title) for h in hooks] == [
+        (1, "secret", frozenset({"crm"}), "mine again")
+    ]
+    assert "secret" not in repr(hooks)
+    assert second.webhook(1, "secret") == hooks[0]
+    assert second.webhook(2, "secret") is None
+    assert second.add("deals", {"TITLE": "next"}) > last  # no id is used twice
+
+
+def test_a_smart_process_survives_a_restart_with_its_items(start_portal, tmp_path):
+    file = str(tmp_path / "portal.sqlite")
+    first = start_portal("--state", file)
+    made = first.result("crm.type.add", {"fields": {"title": "Sites"}})["type"]["entityTypeId"]
+    item = {"entityTypeId": made, "fields": {"title": "Site A"}}
+    number = first.result("crm.item.add", item)["item"]["id"]
+    second = start_portal("--state", file)
+    got = second.result("crm.item.get", {"entityTypeId": made, "id": number})["item"]
+    assert got["title"] == "Site A"
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0" + b"x" * 99])
+def test_a_file_that_is_no_portal_is_refused_and_kept(tmp_path, content):
+    file = tmp_path / "notes.txt"
+    file.write_bytes(content)
+    with pytest.raises(UsageError) as refused:
+        State(file)
+    assert "notes.txt" in str(refused.value)
+    assert file.read_bytes() == content
+
+
+def test_a_count_is_remembered_until_the_next_write_and_long_filters_are_not_kept():
+    state = State()
+    seed_company(state, "small", today=TODAY)
+    filter = {">=OPPORTUNITY": 1_000}
+    truth = sum(row["OPPORTUNITY"] >= 1_000 for row in state.find("deals"))
+    assert state.count("deals", filter) == state.count("deals", filter) == truth
+    state.add("deals", {"OPPORTUNITY": 2_000.0})
+    assert state.count("deals", filter) == truth + 1
+    kept = len(state._counts)
+    for first in range(50):
+        ids = list(range(first, first + 500))
+        assert state.count("deals", {"@ID": ids}) == sum(1 <= i <= 613 for i in ids)
+    assert len(state._counts) == kept
+
+
+def test_memory_does_not_grow_with_requests(tmp_path):
+    with running_portal(tmp_path, *SMALL_COMPANY) as portal:
+        process = psutil.Process(portal.process.pid)
+        with httpx.Client(timeout=30) as http:
+
+            def ask(first, count):
+                for number in range(first, first + count):
+                    # Filters, names and callers never seen before, as a year of work would bring.
+                    pages = {
+                        f"c{n}": f"crm.deal.list?start={-(n % 2)}&filter[>ID]={n}"
+                        f"&filter[<OPPORTUNITY]={number}.{n}&filter[%25TITLE]=x{number}"
+                        for n in range(50)
+                    }
+                    answer = http.post(f"{portal.url}batch", json={"cmd": pages}).json()
+                    assert answer["result"]["result_error"] == []
+                    http.get(f"{portal.base}/rest/1/{number}/x{number}")
+                    http.post(f"{portal.url}crm.deal.get{number}", json={f"p{number}": number})
+
+            ask(0, 60)
+            before = process.memory_info().rss
+            ask(60, 120)
+            grown = process.memory_info().rss - before
+    assert grown < 8_000_000, f"{grown:,} bytes"
