@@ -239,6 +239,28 @@ def update_user(call: Call) -> bool:
     return True
 
 
+@method("sandbox.user.rights")
+def set_rights(call: Call) -> bool:
+    """Say whose CRM records a user sees, which administrators do by hand on a real portal.
+
+    ``USER_ID``, ``RIGHTS`` (own, department or all) and ``ADMIN`` (Y or N), each if it changes.
+    """
+    _administrator(call)
+    number = call.number("USER_ID") or 0
+    if call.state.get("users", number) is None:
+        raise Refusal("ERROR_ARGUMENT", "User not found")
+    changes: Row = {}
+    given = str(call.get("RIGHTS") or "").lower()
+    if given:
+        if given not in ("own", "department", "all"):
+            raise Refusal("ERROR_ARGUMENT", "RIGHTS is own, department or all")
+        changes["CRM_RIGHTS"] = given
+    admin = str(call.get("ADMIN") or "").upper()
+    if admin:
+        changes["IS_ADMIN"] = "Y" if admin == "Y" else "N"
+    return call.state.update("users", number, changes)
+
+
 # -- departments --------------------------------------------------------------------------
 
 

@@ -1,0 +1,174 @@
+"""Whose records a user sees and changes: own, the department's with those below it, or all."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+OLD = {"lead": "TITLE", "deal": "TITLE", "contact": "NAME", "company": "TITLE", "quote": "TITLE"}
+
+
+@dataclass
+class People:
+    """Four users of two departments and one below; ``boss`` has the department's rights."""
+
+    boss: Any
+    mate: Any
+    below: Any
+    other: Any
+    ids: dict[str, int]
+
+
+@pytest.fixture(scope="module")
+def people(empty):
+    first = empty.result("department.add", {"NAME": "Sales", "PARENT": 1})
+    under = empty.result("department.add", {"NAME": "Sales North", "PARENT": first})
+    second = empty.result("department.add", {"NAME": "Service", "PARENT": 1})
+    ids, clients = {}, {}
+    for name, department in (
+        ("boss", first),
+        ("mate", first),
+        ("below", under),
+        ("other", second),
+    ):
+        fields = {"EMAIL": f"{name}@example.org", "UF_DEPARTMENT": [department], "NAME": name}
+        ids[name] = empty.result("user.add", fields)
+        clients[name] = empty.webhook(ids[name])
+    empty.result("sandbox.user.rights", {"USER_ID": ids["boss"], "RIGHTS": "department"})
+    return People(ids=ids, **clients)
+
+
+@pytest.fixture(scope="module")
+def smart(empty):
+    kind = empty.result("crm.type.add", {"fields": {"title": "Rights"}})["type"]
+    return kind["entityTypeId"]
+
+
+def clients(people):
+    return {"boss": people.boss, "mate": people.mate, "below": people.below, "other": people.other}
+
+
+@pytest.mark.parametrize("kind", OLD)
+def test_old_lists_hold_what_a_user_may_see(empty, people, kind):
+    mark = f"Rights {kind}"
+    made = {
+        name: client.result(f"crm.{kind}.add", {"fields": {OLD[kind]: mark}})
+        for name, client in clients(people).items()
+    }
+    for name, seen in {
+        "boss": {"boss", "mate", "below"},
+        "mate": {"mate"},
+        "below": {"below"},
+        "other": {"other"},
+    }.items():
+        client = clients(people)[name]
+        asked = {"filter": {OLD[kind]: mark}, "select": ["ID"]}
+        answer = client.call(f"crm.{kind}.list", asked).json()
+        assert {int(row["ID"]) for row in answer["result"]} == {made[each] for each in seen}
+        assert answer["total"] == len(seen)
+        for each, number in made.items():
+            got = client.call(f"crm.{kind}.get", {"id": number})
+            assert (got.status_code == 200) == (each in seen), (name, each)
+    everything = empty.call(f"crm.{kind}.list", {"filter": {OLD[kind]: mark}}).json()
+    assert everything["total"] == 4
+
+
+@pytest.mark.parametrize("kind", OLD)
+def test_old_writes_refuse_foreign_records(people, refused, kind):
+    number = people.other.result(f"crm.{kind}.add", {"fields": {OLD[kind]: "Foreign"}})
+    for method in ("get", "update", "delete"):
+        answer = people.boss.call(
+            f"crm.{kind}.{method}", {"id": number, "fields": {OLD[kind]: "x"}}
+        )
+        assert refused(answer) == (400, "")
+        assert answer.json()["error_description"] == "Access denied."
+    assert people.other.result(f"crm.{kind}.get", {"id": number})[OLD[kind]] == "Foreign"
+
+
+@pytest.mark.parametrize("entity", [1, 2, 3, 4, 7, 31, "smart"])
+def test_universal_methods_keep_to_the_same_rights(people, refused, smart, entity):
+    entity = smart if entity == "smart" else entity
+    base = {"entityTypeId": entity}
+    title = {"title": "Foreign", "name": "Foreign"}
+    made = {
+        name: client.result("crm.item.add", {**base, "fields": title})["item"]["id"]
+        for name, client in clients(people).items()
+    }
+    asked = {**base, "filter": {"@id": list(made.values())}, "select": ["id"]}
+    seen = people.boss.call("crm.item.list", asked).json()
+    assert {row["id"] for row in seen["result"]["items"]} == {
+        made[name] for name in ("boss", "mate", "below")
+    }
+    assert seen["total"] == 3
+    for method in ("get", "update", "delete"):
+        answer = people.boss.call(
+            f"crm.item.{method}", {**base, "id": made["other"], "fields": title}
+        )
+        assert refused(answer) == (400, "ACCESS_DENIED")
+    if entity != 3 and entity != 4:
+        history = {**base, "filter": {"@OWNER_ID": list(made.values())}}
+        rows = people.boss.result("crm.stagehistory.list", history)["items"]
+        assert {row["OWNER_ID"] for row in rows} <= {made[n] for n in ("boss", "mate", "below")}
+
+
+def test_a_record_follows_whom_it_is_given_to(people, refused):
+    number = people.mate.result("crm.deal.add", {"fields": {"TITLE": "Handed over"}})
+    given = {"id": number, "fields": {"ASSIGNED_BY_ID": people.ids["other"]}}
+    assert people.boss.result("crm.deal.update", given) is True
+    assert refused(people.boss.call("crm.deal.get", {"id": number})) == (400, "")
+    assert people.other.result("crm.deal.get", {"id": number})["ID"] == str(number)
+
+
+def test_rights_to_all_and_administrators_see_everything(empty, people):
+    number = people.other.result("crm.deal.add", {"fields": {"TITLE": "Anybody's"}})
+    assert people.mate.call("crm.deal.get", {"id": number}).status_code == 400
+    empty.result("sandbox.user.rights", {"USER_ID": people.ids["mate"], "RIGHTS": "all"})
+    assert people.mate.result("crm.deal.get", {"id": number})["TITLE"] == "Anybody's"
+    empty.result("sandbox.user.rights", {"USER_ID": people.ids["mate"], "RIGHTS": "own"})
+    empty.result("sandbox.user.rights", {"USER_ID": people.ids["mate"], "ADMIN": "Y"})
+    assert people.mate.result("crm.deal.get", {"id": number})["TITLE"] == "Anybody's"
+    empty.result("sandbox.user.rights", {"USER_ID": people.ids["mate"], "ADMIN": "N"})
+    assert people.mate.call("crm.deal.get", {"id": number}).status_code == 400
+
+
+def test_only_administrators_give_rights(people, refused):
+    params = {"USER_ID": people.ids["other"], "RIGHTS": "all"}
+    assert refused(people.other.call("sandbox.user.rights", params)) == (403, "ACCESS_DENIED")
+
+
+def test_moving_to_another_department_changes_what_the_head_sees(empty, people, refused):
+    number = people.other.result("crm.lead.add", {"fields": {"TITLE": "Moves along"}})
+    assert refused(people.boss.call("crm.lead.get", {"id": number})) == (400, "")
+    user = empty.result("user.get", {"ID": people.ids["other"]})[0]
+    mine = empty.result("user.get", {"ID": people.ids["boss"]})[0]["UF_DEPARTMENT"]
+    move = {"ID": people.ids["other"], "UF_DEPARTMENT": mine}
+    assert empty.result("user.update", move) is True
+    assert people.boss.result("crm.lead.get", {"id": number})["TITLE"] == "Moves along"
+    empty.result("user.update", {**move, "UF_DEPARTMENT": user["UF_DEPARTMENT"]})
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "expected"),
+    [
+        ("crm.status.add", {"fields": {"ENTITY_ID": "SOURCE"}}, (403, "ACCESS_DENIED")),
+        ("crm.category.add", {"entityTypeId": 2, "fields": {"name": "x"}}, (403, "ACCESS_DENIED")),
+        ("crm.type.add", {"fields": {"title": "x"}}, (403, "ACCESS_DENIED")),
+        ("crm.currency.add", {"fields": {"CURRENCY": "AAA"}}, (403, "")),
+        ("crm.deal.userfield.add", {"fields": {"FIELD_NAME": "X"}}, (403, "")),
+        ("department.add", {"NAME": "x"}, (403, "ACCESS_DENIED")),
+        ("user.add", {"EMAIL": "x@example.org"}, (403, "ACCESS_DENIED")),
+        ("crm.item.import", {"entityTypeId": 2, "fields": {}}, (403, "INVALID_CREDENTIALS")),
+        ("crm.item.batchImport", {"entityTypeId": 2, "data": []}, (403, "INVALID_CREDENTIALS")),
+    ],
+)
+def test_settings_are_the_administrators(people, refused, method, params, expected):
+    assert refused(people.mate.call(method, params)) == expected
+
+
+def test_a_dismissed_user_gets_nothing(empty, refused):
+    fields = {"EMAIL": "gone@example.org", "UF_DEPARTMENT": [1]}
+    number = empty.result("user.add", fields)
+    client = empty.webhook(number)
+    assert client.result("profile")["ID"] == str(number)
+    empty.result("user.update", {"ID": number, "ACTIVE": "N"})
+    assert refused(client.call("profile")) == (401, "authorization_error")
