@@ -3,6 +3,7 @@
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 from importlib.metadata import version
@@ -50,6 +51,16 @@ def test_a_run_without_a_report_names_the_reports(home):
     done = run("run")
     assert done.returncode == 2
     assert "sales" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["demo", "serve --no-browser", "app serve"])
+def test_a_port_that_is_taken_is_named_before_anything_begins(home, command):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run(*command.split(), "--port", str(port))
+    assert done.returncode == 2
+    assert str(port) in done.stderr and "--port" in done.stderr
+    assert list(home.iterdir()) == []
 
 
 def test_a_reader_that_wants_one_line_gets_it_without_complaint(home):

@@ -60,7 +60,9 @@ def serve(
     from pathlib import Path
 
     from workbench.automation.handler import serve as run
+    from workbench.cli.processes import check_port
 
+    check_port(host, port)
     run(host, port, Path(url_file) if url_file else None)
 
 

@@ -41,11 +41,12 @@ def demo(
     from rich.console import Console
 
     from workbench.bitrix24.sandbox.seed import write_marketing_spend
-    from workbench.cli.processes import Processes, exit_on_terminate
+    from workbench.cli.processes import Processes, check_port, exit_on_terminate
     from workbench.i18n import _, format_number
     from workbench.settings import settings
 
     exit_on_terminate()
+    check_port("127.0.0.1", port)
     console = Console()
     started = time.monotonic()
     with (

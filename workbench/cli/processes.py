@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -23,6 +25,25 @@ def exit_on_terminate() -> None:
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise a `UsageError` if another program has the port, before anything is begun."""
+    from workbench.errors import UsageError
+    from workbench.i18n import _
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                return  # the server itself will say what is wrong
+            raise UsageError(
+                _("Port {port} of {host} cannot be used.").format(port=port, host=host),
+                hint=_("Another program has it.") + " " + _("Choose another one with --port."),
+            ) from None
 
 
 class Processes:

@@ -24,6 +24,9 @@ def serve(
     """Publish the dashboards until Ctrl-C."""
     from rich.console import Console
 
+    from workbench.cli.processes import check_port
+
+    check_port(host, port)  # before seconds of imports
     from workbench.dashboards.app import is_loopback
     from workbench.dashboards.app import serve as run
     from workbench.i18n import _
