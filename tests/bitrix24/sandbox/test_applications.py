@@ -63,7 +63,7 @@ def test_installation_is_told_by_one_form_post(application, listener):
     assert f"http://{post['auth[domain]']}" == application.base
 
 
-def test_point_3_the_token_counts_in_query_form_and_json(application):
+def test_point_03_the_token_counts_in_query_form_and_json(application):
     url = f"{application.base}/rest/profile"
     given = {"auth": application.access_token}
     answers = [
@@ -75,7 +75,7 @@ def test_point_3_the_token_counts_in_query_form_and_json(application):
     assert {a.json()["result"]["ID"] for a in answers} == {"1"}
 
 
-def test_point_4_an_expired_token_works_again_after_refreshing(portal, application):
+def test_point_04_an_expired_token_works_again_after_refreshing(portal, application):
     advance(portal, 3_601)
     status, body = application.call("profile")
     assert (status, body["error"]) == (401, "expired_token")
@@ -146,6 +146,41 @@ def test_point_38_nothing_comes_before_the_installation_is_finished(portal, list
     listener.wait_for(1)
     assert page.call("event.unbind", bound)[1]["result"] == {"count": 1}
     assert [post["event"] for post in listener.posts] == ["ONCRMDEALUPDATE"]
+
+
+def test_point_21_a_change_of_funnel_is_told_as_such_and_not_as_an_update(
+    portal, application, listener
+):
+    for event in ("ONCRMDEALMOVETOCATEGORY", "ONCRMDEALUPDATE"):
+        bound = {"event": event, "handler": f"{listener.url}/events"}
+        assert application.call("event.bind", bound)[1]["result"] is True
+    deal = deal_of(portal)
+    moved = {"entityTypeId": 2, "id": deal, "fields": {"categoryId": 1}}
+    webhook_call(portal.url, "crm.item.update", moved)
+    stage = {"entityTypeId": 2, "id": deal, "fields": {"stageId": "C1:EXECUTING"}}
+    webhook_call(portal.url, "crm.item.update", stage)
+    told, after = listener.wait_for(3)[1:]
+    assert (told["event"], told["data[FIELDS][ID]"]) == ("ONCRMDEALMOVETOCATEGORY", str(deal))
+    assert told["data[FIELDS][CATEGORY_ID]"] == "1"
+    assert told["data[FIELDS][STAGE_ID]"] == "C1:NEW"
+    # A change of stage within the funnel, told in its order, is an update.
+    assert (after["event"], after["data[FIELDS][ID]"]) == ("ONCRMDEALUPDATE", str(deal))
+    for event in ("ONCRMDEALMOVETOCATEGORY", "ONCRMDEALUPDATE"):
+        application.call("event.unbind", {"event": event, "handler": f"{listener.url}/events"})
+
+
+def test_point_23_a_deletion_is_told_once_with_the_id_alone(portal, application, listener):
+    bound = {"event": "ONCRMDEALDELETE", "handler": f"{listener.url}/events"}
+    application.call("event.bind", bound)
+    first, second = deal_of(portal), deal_of(portal)
+    webhook_call(portal.url, "crm.item.delete", {"entityTypeId": 2, "id": first})
+    webhook_call(portal.url, "crm.item.delete", {"entityTypeId": 2, "id": first})  # not there
+    webhook_call(portal.url, "crm.deal.delete", {"id": second})
+    told = listener.wait_for(3)[1:]
+    assert [post["data[FIELDS][ID]"] for post in told] == [str(first), str(second)]
+    assert {post["event"] for post in told} == {"ONCRMDEALDELETE"}
+    assert [name for name in told[0] if name.startswith("data")] == ["data[FIELDS][ID]"]
+    application.call("event.unbind", bound)
 
 
 def test_events_are_bound_by_applications_and_by_name(portal, application):
