@@ -74,7 +74,7 @@ def _item(call: Call, family: Family) -> Row:
 
 
 def _fields(call: Call, family: Family, place: int) -> Row:
-    given = _argument(call, "FIELDS", place)
+    given = call.get("ARFIELDS", _argument(call, "FIELDS", place))  # time entries say so
     if not isinstance(given, dict) or not given:
         raise _wrong(place, "arFields", call.method, "expected, but not given")
     keep = call.state.keepers(family.entity.name)
