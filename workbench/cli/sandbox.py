@@ -104,6 +104,7 @@ def start(
 
     from workbench.bitrix24.sandbox import server
     from workbench.bitrix24.sandbox.faults import rule
+    from workbench.bitrix24.sandbox.new_portal import furnish
     from workbench.bitrix24.sandbox.portal import Portal
     from workbench.bitrix24.sandbox.seed.story import SIZES
     from workbench.bitrix24.sandbox.state import State
@@ -143,7 +144,7 @@ def start(
 
         sandbox_load.show(load_directory(records, load, mapping))
     if not records.count("users"):
-        _furnish(records)
+        furnish(records)
     if not records.webhooks():
         records.add_webhook(1, scopes=SCOPES, title="workbench")
     console = Console()
@@ -240,59 +241,6 @@ def _rules(specs, read):
 
 
 PLANS = ("standard", "enterprise", "unlimited")
-
-
-def _furnish(records) -> None:
-    """Give an empty portal what a new one has: an administrator, stages, a base currency."""
-    now = records.timestamp()
-    records.insert_many("departments", [{"ID": 1, "NAME": "Portal", "SORT": 500}])
-    records.insert_many(
-        "users",
-        [
-            {
-                "ID": 1,
-                "ACTIVE": "Y",
-                "NAME": "Admin",
-                "LAST_NAME": "Portal",
-                "EMAIL": "admin@portal.example",
-                "DATE_REGISTER": now,
-                "UF_DEPARTMENT": [1],
-                "USER_TYPE": "employee",
-                "IS_ADMIN": "Y",
-                "CRM_RIGHTS": "all",
-            }
-        ],
-    )
-    records.insert_many("categories", [_FUNNEL])
-    records.insert_many(
-        "statuses",
-        [
-            {
-                "ENTITY_ID": directory,
-                "STATUS_ID": code,
-                "NAME": code.replace("_", " ").capitalize(),
-                "SORT": 10 * (place + 1),
-                "SYSTEM": "Y",
-                "SEMANTICS": meaning,
-            }
-            for directory, codes in _STATUSES.items()
-            for place, (code, meaning) in enumerate(codes)
-        ],
-    )
-    records.insert_many(
-        "currencies", [{"CURRENCY": "EUR", "AMOUNT": 1.0, "AMOUNT_CNT": 1, "BASE": "Y"}]
-    )
-
-
-_FUNNEL = {"ID": 0, "NAME": "General", "SORT": 300, "ENTITY_TYPE_ID": 2, "IS_DEFAULT": "Y"}
-_STATUSES: dict[str, list[tuple[str, str | None]]] = {
-    "DEAL_STAGE": [
-        ("NEW", None), ("PREPARATION", None), ("PREPAYMENT_INVOICE", None), ("EXECUTING", None),
-        ("FINAL_INVOICE", None), ("WON", "S"), ("LOSE", "F"), ("APOLOGY", "F"),
-    ],
-    "STATUS": [("NEW", None), ("IN_PROCESS", None), ("CONVERTED", "S"), ("JUNK", "F")],
-    "SOURCE": [("CALL", None), ("EMAIL", None), ("WEB", None), ("PARTNER", None)],
-}  # fmt: skip
 
 
 @app.command()

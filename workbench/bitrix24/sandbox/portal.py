@@ -18,7 +18,7 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
-from workbench.bitrix24.sandbox import answers, crm, faults, rights
+from workbench.bitrix24.sandbox import answers, crm, faults, new_portal, rights
 from workbench.bitrix24.sandbox.accounts import (
     REQUEST_SECONDS,
     Accounts,
@@ -80,6 +80,7 @@ class Portal:
         self.routes: list[BaseRoute] = []
         self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
         load_methods()
+        new_portal.complete(state)
         for name in EXTENSIONS:
             module = _module(name)
             attach = getattr(module, "attach", None)
