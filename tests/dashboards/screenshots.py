@@ -20,7 +20,7 @@ from tests.dashboards.conftest import serving
 from workbench.settings import settings
 
 ROOT = Path(__file__).parent.parent.parent
-README_PICTURE = ROOT / ".github" / "dashboard.png"
+README_PICTURE = ROOT / ".github" / "sales.png"
 DEVICES = {"desktop": DESKTOP, "phone": PHONE}
 
 

@@ -194,6 +194,24 @@ def test_the_skip_link_leads_to_the_content(server: Server, seen: Watched):
     assert seen.page.evaluate("document.activeElement.id") == "content"
 
 
+# Texts of charts that stick out of their picture, where they would be cut.
+CUT = """() => [...document.querySelectorAll(".wb-chart-live svg.marks")].flatMap((picture) => {
+    const edge = picture.getBoundingClientRect();
+    return [...picture.querySelectorAll("text")].filter((text) => {
+        const place = text.getBoundingClientRect();
+        return place.width && (place.right > edge.right + 1 || place.left < edge.left - 1);
+    }).map((text) => text.textContent);
+})"""
+
+
+def test_a_phone_cuts_no_text_of_a_chart(browser: Browser, shop: Server):
+    with watched(browser, PHONE) as seen:
+        for path in hrefs(seen, shop):
+            seen.open(f"{shop.address}{path[1:]}")
+            chart(seen)
+            assert seen.page.evaluate(CUT) == [], path
+
+
 def test_a_phone_scrolls_only_down(browser: Browser, shop: Server):
     with watched(browser, PHONE) as seen:
         for path in hrefs(seen, shop):

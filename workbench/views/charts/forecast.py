@@ -121,7 +121,7 @@ def scenario(frame: pd.DataFrame, *, currency: str) -> alt.LayerChart:
             y=y,
             x=axes.level_x(
                 "amount",
-                _("Won revenue of the quarter"),
+                _("Won revenue"),
                 axes.largest(total, "amount"),
                 [format_money(amount, currency) for amount in total["amount"]],
                 stack="zero",
