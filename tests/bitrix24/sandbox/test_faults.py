@@ -224,3 +224,12 @@ def test_a_bad_fault_on_the_command_line_is_one_clear_line_and_exit_2(spec):
     message, hint = done.stderr.strip().splitlines()
     assert message.startswith(f"--fault {spec}")
     assert "503:rate=0.1" in hint
+
+
+def test_a_page_of_another_site_controls_nothing(empty):
+    url = f"{empty.base}/control/faults"
+    for origin in ("https://elsewhere.example", "null"):
+        answer = empty.http.post(url, content='["503"]', headers={"origin": origin})
+        assert answer.status_code == 403
+    assert empty.http.post(url, json=[], headers={"origin": empty.base}).status_code == 200
+    assert empty.control("faults", None, "GET") == {"faults": []}

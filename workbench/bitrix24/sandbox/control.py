@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from starlette.requests import Request
@@ -29,6 +30,12 @@ def _is_near(request: Request) -> bool:
         return request.client is not None and ip_address(request.client.host).is_loopback
     except ValueError:
         return False
+
+
+def _is_foreign(request: Request) -> bool:
+    """Whether a browser asks on behalf of a page of another site, which no tool does."""
+    origin = request.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
 
 
 def control_routes(portal: Portal) -> list[Route]:
@@ -87,6 +94,8 @@ def control_routes(portal: Portal) -> list[Route]:
         async def answer(request: Request) -> Response:
             if not portal.control:
                 return OFF
+            if _is_foreign(request):
+                return JSONResponse({"error": "not from another site's page"}, 403)
             try:
                 return await handler(request)
             except (ValueError, TypeError, KeyError, AttributeError) as error:
