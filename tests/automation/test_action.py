@@ -1,7 +1,13 @@
 """From a call's settings to the answer: validation, results, sending."""
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from listener import Listener, listening, wait_until
 from portal_application import Application, add_application, webhook_call
+from pydantic import SecretStr
 from sandbox_portal import SMALL_COMPANY, running_portal
 
-from workbench.automation import action
+from workbench.automation import action, delivery, queue
 from workbench.bitrix24 import activity, oauth
 from workbench.i18n import use_language
 
@@ -210,12 +217,31 @@ def payload(application: Application, token: str, **more) -> dict:
     }
 
 
+def first_try(call: dict, answer: activity.Answer) -> dict:
+    """Return what is queued to send ``answer`` to the process of a call."""
+    assert delivery.hand_in(call, answer) is True
+    assert delivery.hand_in(call, answer) is False
+    job = queue.job(f"{call['key']}.1")
+    assert (job.kind, job.state) == ("answer", "queued")
+    return job.payload
+
+
+def outcomes(call: dict, answer: activity.Answer) -> list[str]:
+    """Make try after try, without the pauses between them; return what each came to."""
+    due, found = first_try(call, answer), []
+    while due:
+        found.append(delivery.deliver(due)["outcome"])
+        following = queue.job(f"{call['key']}.{len(found) + 1}")
+        due = following and following.payload
+    return found
+
+
 def test_an_answer_is_accepted_once(portal, listener, application):
     post = waiting_process(portal, listener, application)
-    given = payload(application, post["event_token"])
     answer = activity.Answer(status="ok", value=5, summary="« ça » & <b>")
-    assert action.send(given, answer) == "accepted"
-    assert action.send(given, answer) == "gone"
+    due = first_try(payload(application, post["event_token"]), answer)
+    assert delivery.send(due) == "accepted"
+    assert delivery.send(due) == "gone"
     found = webhook_call(portal.url, "sandbox.process.get", {"ID": post["workflow_id"]})[1]
     results = found["result"]["RESULTS"]["analysis"]
     assert (results["status"], results["value"]) == ("ok", "5")
@@ -232,19 +258,49 @@ def faults(portal) -> Iterator:
     httpx.delete(f"{portal.base}/control/faults").raise_for_status()
 
 
-@pytest.mark.parametrize("fault", ["503", "500", "expired"])
-def test_sending_goes_on_until_the_portal_takes_it(portal, listener, application, faults, fault):
+@pytest.mark.parametrize(
+    ("fault", "tries"),
+    [
+        ("503", ["accepted"]),  # a limit: waited for within the try
+        ("500", ["later", "later", "accepted"]),
+        ("expired", ["accepted"]),
+    ],
+)
+def test_sending_goes_on_until_the_portal_takes_it(
+    portal, listener, application, faults, fault, tries
+):
     post = waiting_process(portal, listener, application)
     faults(fault=fault, times=2 if fault != "expired" else 1)
     given = payload(application, post["event_token"])
-    assert action.send(given, activity.Answer(status="ok")) == "accepted"
+    assert outcomes(given, activity.Answer(status="ok")) == tries
+
+
+def test_the_pauses_between_tries_grow_up_to_some_minutes():
+    pauses = [delivery.pause(number) for number in range(1, 2_000)]
+    assert pauses[:4] == [0.5, 1, 2, 4]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == delivery.LONGEST_PAUSE
+
+
+def test_what_the_portal_does_not_take_for_days_is_given_up(
+    portal, listener, application, faults, caplog
+):
+    post = waiting_process(portal, listener, application)
+    faults(fault="500")
+    due = first_try(payload(application, post["event_token"]), activity.Answer(status="ok"))
+    old = (datetime.now(UTC) - delivery.PATIENCE - timedelta(seconds=1)).isoformat()
+    recent = (datetime.now(UTC) - delivery.PATIENCE + timedelta(minutes=1)).isoformat()
+    assert delivery.send({**due, "since": recent}) == "later"
+    assert delivery.deliver({**due, "since": old, "number": 900}) == {"outcome": "given up"}
+    assert queue.job(f"{due['key']}.901") is None
+    assert post["event_token"] not in caplog.text
 
 
 def test_an_answer_whose_receipt_was_lost_arrived_once(portal, listener, application, faults):
     post = waiting_process(portal, listener, application)
     faults(fault="cut", times=1, after=True)
     given = payload(application, post["event_token"])
-    assert action.send(given, activity.Answer(status="ok", value=3)) == "gone"
+    assert outcomes(given, activity.Answer(status="ok", value=3)) == ["later", "gone"]
     found = webhook_call(portal.url, "sandbox.process.get", {"ID": post["workflow_id"]})[1]
     assert found["result"]["RESULTS"]["analysis"]["value"] == "3"
 
@@ -256,19 +312,21 @@ def test_a_setting_that_is_missing_for_a_while_loses_no_answer(
     faults(fault="expired", times=1)
     monkeypatch.delenv("WORKBENCH_APP_CLIENT_SECRET")
     given = payload(application, post["event_token"])
-    assert action.send(given, activity.Answer(status="ok")) == "accepted"
+    assert outcomes(given, activity.Answer(status="ok")) == ["later", "accepted"]
 
 
 def test_an_answer_to_a_removed_application_is_given_up(portal, home):
     gone = Application(portal.base, "", "", member_id="f" * 32)
-    assert action.send(payload(gone, "x"), activity.Answer(status="ok")) == "gone"
+    assert outcomes(payload(gone, "x"), activity.Answer(status="ok")) == ["gone"]
 
 
 def test_a_wrong_setting_reaches_the_process_as_invalid(portal, listener, application):
     post = waiting_process(portal, listener, application)
     given = payload(application, post["event_token"], properties={"period": "sometimes"})
-    done = action.answer(given)
-    assert done["sent"] == "accepted"
+    assert action.answer(given)["answer"]["status"] == "invalid"
+    assert action.answer(given)["answer"]["status"] == "invalid"  # repeated: handed in once
+    (job,) = queue.jobs()
+    assert delivery.deliver(job.payload) == {"outcome": "accepted"}
     found = webhook_call(portal.url, "sandbox.process.get", {"ID": post["workflow_id"]})[1]
     results = found["result"]["RESULTS"]["analysis"]
     assert results["status"] == "invalid"
@@ -281,4 +339,79 @@ def test_a_process_that_does_not_wait_is_sent_nothing(portal, listener, applicat
     given = payload(
         application, post["event_token"], waits=False, properties={"period": "sometimes"}
     )
-    assert action.answer(given)["sent"] == "not waited for"
+    assert action.answer(given)["answer"]["status"] == "invalid"
+    assert queue.jobs() == []
+
+
+@contextmanager
+def worker(home: Path) -> Iterator[subprocess.Popen]:
+    """A worker of this home; it is killed (-9) at the end."""
+    with (home / "worker.out").open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "workbench", "worker"], stdout=out, stderr=out
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_answers_that_cannot_be_sent_delay_no_other_call_and_outlive_a_kill(
+    portal, listener, application, home
+):
+    known = oauth.load(application.member_id)
+    with listening() as dead:
+        dead.status = 502
+        ways = {
+            "down": {"client_endpoint": f"{dead.url}/rest/"},
+            "lost": {"access_token": SecretStr("expired"), "spent": True},
+        }
+        for member, way in ways.items():
+            oauth.save(known.model_copy(update={"member_id": member, **way}))
+
+        def call(key: str, member: str) -> str:
+            post = waiting_process(portal, listener, application)
+            given = payload(
+                application,
+                post["event_token"],
+                key=key,
+                member_id=member,
+                properties={"period": "sometimes"},
+            )
+            assert queue.enqueue("action", given, id=key) is True
+            return post["workflow_id"]
+
+        def state(process: str) -> str:
+            found = webhook_call(portal.url, "sandbox.process.get", {"ID": process})[1]
+            return found["result"]["STATE"]
+
+        stuck = {
+            f"{member}-{n}": call(f"{member}-{n}", member) for member in ways for n in range(2)
+        }
+        with worker(home):
+            wait_until(lambda: len(dead.posts) >= 4, 40)
+            began = time.monotonic()
+            quick = call("quick", application.member_id)
+            wait_until(lambda: state(quick) == "completed", 10)
+            assert time.monotonic() - began < 5
+            assert {state(process) for process in stuck.values()} == {"waiting"}
+        before = len(dead.posts)
+        assert queue.job("down-0").state == queue.job("lost-1").state == "done"
+        with worker(home):
+            wait_until(lambda: len(dead.posts) >= before + 2, 40)
+            numbers = {
+                key: sorted(int(j.id.split(".")[1]) for j in queue.jobs() if f"{key}." in j.id)
+                for key in stuck
+            }
+            # The first try, and at most the last ones: the tries between are struck off.
+            assert all(n[0] == 1 and n[-1] >= 3 and len(n) <= 4 for n in numbers.values()), numbers
+            for member in ways:
+                oauth.save(known.model_copy(update={"member_id": member}))
+            for process in stuck.values():
+                wait_until(lambda p=process: state(p) == "completed", 40)
+            wait_until(lambda: queue.unfinished() == 0, 10)
+    for process in [quick, *stuck.values()]:
+        found = webhook_call(portal.url, "sandbox.process.get", {"ID": process})[1]["result"]
+        assert [entry["kind"] for entry in found["LOG"]].count("returned") == 1
+        assert found["RESULTS"]["analysis"]["status"] == "invalid"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -251,3 +252,23 @@ worker.work(once=True)
     assert queue.job("busy").result == {"tries": 3}
     assert queue.job("closed").state == "failed"
     assert queue.job("closed").error == "The code is wrong."
+
+
+@pytest.mark.parametrize("content", ["NULL", "'garbage'"])
+def test_once_ends_past_a_job_that_has_lost_its_content(
+    project: SmallProject, home: Path, content: str
+):
+    project.report("good", HELLO)
+    queue.enqueue("report", {"report": "good"}, id="damaged")
+    queue.enqueue("report", {"report": "good"}, id="unknown")
+    queue.enqueue("report", {"report": "good"}, id="whole")
+    with sqlite3.connect(queue.queue_file()) as database:
+        database.execute(
+            f"update workflow_input set inputs = {content} where workflow_uuid = 'damaged'"
+        )
+        database.execute("update workflow_status set name = 'x' where workflow_uuid = 'unknown'")
+    subprocess.run([sys.executable, "-m", "workbench", "worker", "--once"], check=True, timeout=60)
+    assert queue.job("whole").state == "done"
+    assert queue.job("damaged").state == "failed"
+    assert queue.job("damaged").error
+    assert queue.unfinished() == 0

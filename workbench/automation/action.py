@@ -1,42 +1,30 @@
 """The action "Analyse Commerciale": from a process's call to the answer it branches on.
 
 The worker calls `answer` with what the handler queued. The settings are checked, the report runs
-as a process of its own, and whatever happens the process gets its ``bizproc.event.send``: with
+as a process of its own, and whatever happens the process gets its answer (see `delivery`): with
 status ``invalid`` for a wrong setting, ``error`` or ``timeout`` for a run that ended badly.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
 import re
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
-from workbench.bitrix24 import activity, oauth
+from workbench.automation import delivery
+from workbench.bitrix24 import activity
 from workbench.bitrix24.activity import MAX_TEXT, Answer
-from workbench.errors import (
-    AccessDenied,
-    BadCredentials,
-    ConfigurationError,
-    PortalError,
-    WorkbenchError,
-)
+from workbench.errors import WorkbenchError
 from workbench.i18n import _, use_language
 from workbench.metrics import catalogue
 from workbench.reports import load_reports, run_report
 from workbench.reports.parameters import notebook_parameters
 
 log = logging.getLogger("workbench.action")
-
-PATIENCE = 3 * 86_400  # seconds for which sending is tried while the portal does not accept
-LONGEST_PAUSE = 60.0  # seconds between two tries
-
-Sent = Literal["accepted", "gone", "given up", "not waited for"]
 
 _DOCUMENT = re.compile(r"DEAL_([1-9]\d{0,17})")
 
@@ -65,18 +53,17 @@ def action_scopes() -> tuple[str, ...]:
 
 
 def answer(payload: dict[str, Any]) -> dict[str, Any]:
-    """Answer one queued call; return ``{answer, sent}``. May be repeated: it does nothing twice.
+    """Analyse for one queued call, hand in its answer and return that as ``{answer}``.
 
-    ``payload`` is what the handler queued: key, member_id, event_token, document_id, properties,
-    waits, timeout_duration (seconds, 0 = none), received (ISO), language.
+    May be repeated: it does nothing twice. ``payload`` is what the handler queued: key, member_id,
+    event_token, document_id, properties, waits, received (ISO), language.
     """
     with use_language(payload["language"]):
         given = analyse(payload)
-        sent: Sent = "not waited for"
-        if payload["waits"]:
-            sent = send(payload, given)
-    log.info("action %s: %s, %s", payload["key"], given.status, sent)
-    return {"answer": given.return_values(), "sent": sent}
+    if payload["waits"]:
+        delivery.hand_in(payload, given)
+    log.info("action %s: %s", payload["key"], given.status)
+    return {"answer": given.return_values()}
 
 
 def analyse(payload: Mapping[str, Any]) -> Answer:
@@ -158,52 +145,3 @@ def of_result(result: Mapping[str, Any]) -> Answer:
             status="error",
             error=_("The report returned values of a wrong type: {fields}.").format(fields=fields),
         )
-
-
-def send(payload: Mapping[str, Any], given: Answer) -> Sent:
-    """Send the answer until the portal accepts it or its token is gone.
-
-    A repeated answer is refused by the portal, which counts as gone. Given up are answers that
-    the portal refuses for another reason, or does not take for `PATIENCE`.
-    """
-    started = time.monotonic()
-    for pause in _pauses():
-        try:
-            installation = oauth.load(payload["member_id"])
-            if installation is None:
-                return "gone"
-            with oauth.portal(installation) as portal:
-                portal.call(
-                    "bizproc.event.send",
-                    {
-                        "EVENT_TOKEN": payload["event_token"],
-                        "RETURN_VALUES": given.return_values(),
-                        "LOG_MESSAGE": given.summary or given.error or given.status,
-                    },
-                )
-            return "accepted"
-        except (PortalError, ConfigurationError, OSError) as error:
-            if isinstance(error, AccessDenied) and error.code == "ACCESS_DENIED":
-                return "gone"  # not so a missing scope
-            if not _passes(error) or time.monotonic() - started > PATIENCE:
-                log.error("action %s: not sent, %s", payload["key"], error)
-                return "given up"
-            log.warning("action %s: not sent yet, %s", payload["key"], type(error).__name__)
-            time.sleep(pause)
-    raise AssertionError("pauses do not end")
-
-
-def _passes(error: Exception) -> bool:
-    """Tell whether sending may succeed later.
-
-    A lost token may come back with the portal's next call (`oauth.adopt`). A worker that lacks a
-    setting or cannot read a file is put right and started again, with this answer still to send.
-    """
-    if not isinstance(error, PortalError):
-        return True
-    return error.may_pass or isinstance(error, BadCredentials) or error.status >= 500
-
-
-def _pauses() -> Iterator[float]:
-    for power in itertools.count():
-        yield min(LONGEST_PAUSE, 0.5 * 2 ** min(power, 10))

@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from dbos import DBOS, DBOSClient, WorkflowSerializationFormat
+from dbos import DBOS, DBOSClient, EnqueueOptions, WorkflowSerializationFormat
 from dbos._error import DBOSWorkflowIDInUseError
 
 from workbench.errors import UsageError, WorkbenchError
@@ -30,7 +30,8 @@ from workbench.settings import settings
 APPLICATION = "workbench"
 JOB = "job"  # the workflow that `enqueue` starts
 SLOT = "slot"  # the workflow that a schedule starts
-QUEUES = {"report": "reports", "action": "actions"}  # kind of job: its queue
+# Kind of job: its queue.
+QUEUES = {"report": "reports", "action": "actions", "answer": "answers"}
 MAX_PAYLOAD = 256 * 1024  # bytes
 State = Literal["queued", "running", "done", "failed"]
 STATES: dict[str, State] = {
@@ -62,11 +63,12 @@ class Job:
     error: str | None
 
 
-def enqueue(kind: str, payload: Mapping[str, Any], *, id: str) -> bool:
+def enqueue(kind: str, payload: Mapping[str, Any], *, id: str, delay: float = 0) -> bool:
     """Hand in a job; False if this id was handed in before (whatever became of it).
 
-    ``kind``: ``"report"`` with ``{report, parameters?, trigger?}``, or ``"action"`` with what the
-    portal sent. ``payload`` must be JSON. On disk when this returns. Raises `UsageError`.
+    ``kind``: ``"report"`` with ``{report, parameters?, trigger?}``, ``"action"`` with what the
+    portal sent, ``"answer"`` with what `delivery` sends. ``payload`` must be JSON. The job is not
+    begun before ``delay`` seconds have passed. On disk when this returns. Raises `UsageError`.
     """
     if kind not in QUEUES:
         raise UsageError(
@@ -82,15 +84,18 @@ def enqueue(kind: str, payload: Mapping[str, Any], *, id: str) -> bool:
         raise UsageError(_("A job's payload must be JSON.")) from None
     if len(content) > MAX_PAYLOAD:
         raise UsageError(_("A job's payload is limited to 256 KB."))
+    options: EnqueueOptions = {
+        "workflow_name": JOB,
+        "queue_name": QUEUES[kind],
+        "workflow_id": id,
+        "workflow_id_reuse_policy": "reject",
+        "serialization_type": WorkflowSerializationFormat.PORTABLE,
+    }
+    if delay:
+        options["delay_seconds"] = delay
     try:
         client().enqueue(
-            {
-                "workflow_name": JOB,
-                "queue_name": QUEUES[kind],
-                "workflow_id": id,
-                "workflow_id_reuse_policy": "reject",
-                "serialization_type": WorkflowSerializationFormat.PORTABLE,
-            },
+            options,
             kind,
             content,
             # The database keeps whole seconds.
@@ -130,9 +135,28 @@ def jobs(*, limit: int = 100) -> list[Job]:
     ]
 
 
-def unfinished() -> int:
-    """Return how many jobs are queued or running."""
-    waiting = ["ENQUEUED", "DELAYED", "PENDING"]
+def forget(id: str) -> None:
+    """Strike a finished job off; its id may be handed in again. Others stay."""
+    found = job(id)
+    if found and found.state in ("done", "failed"):
+        client().delete_workflow(id)
+
+
+def give_up_unreadable() -> list[str]:
+    """Give up the jobs that were taken from the queue without content; return their ids.
+
+    No worker can begin them, and they would count as running for ever.
+    """
+    taken = client().list_workflows(name=[JOB, SLOT], status="PENDING", load_output=False)
+    lost = [status.workflow_id for status in taken if status.input is None]
+    if lost:
+        client().cancel_workflows(lost)
+    return lost
+
+
+def unfinished(*, delayed: bool = True) -> int:
+    """Return how many jobs are queued or running, those that are not due yet included or not."""
+    waiting = ["ENQUEUED", "PENDING", *(["DELAYED"] if delayed else [])]
     return len(
         client().list_workflows(
             name=[JOB, SLOT], status=waiting, load_input=False, load_output=False

@@ -24,11 +24,13 @@ from typing import Any
 from dbos import DBOS, DBOSConfig
 
 from workbench.automation.action import answer
+from workbench.automation.delivery import deliver
 from workbench.automation.queue import (
     APPLICATION,
     JOB,
     QUEUES,
     SLOT,
+    give_up_unreadable,
     prepared,
     queue_file,
     unfinished,
@@ -41,7 +43,8 @@ from workbench.settings import settings
 
 VERSION = "1"  # of what jobs look like in the queue: a job outlives an upgrade of the package
 POLLING = 0.1  # seconds between two looks at a queue
-CONCURRENCY = {"reports": 2, "actions": 2}  # jobs of a queue at once: a run takes a core
+# Jobs of a queue at once: a run takes a core, a try of sending waits for the portal.
+CONCURRENCY = {"reports": 2, "actions": 2, "answers": 8}
 ATTEMPTS, FIRST_WAIT, GROWTH = 6, 1.0, 3.0  # waits of 1, 3, 9, 27, 81 s for what may pass
 RECOVERIES = 20  # starts of a job before it is given up: it may be what kills the worker
 
@@ -67,14 +70,20 @@ def report_job(payload: Mapping[str, Any], job_id: str, queued_at: datetime) -> 
 
 
 def action_job(payload: Mapping[str, Any], job_id: str, queued_at: datetime) -> dict[str, Any]:
-    """Answer a business process that called the action."""
-    return dict(answer(dict(payload)) or {})
+    """Analyse for a business process that called the action."""
+    return answer(dict(payload))
+
+
+def answer_job(payload: Mapping[str, Any], job_id: str, queued_at: datetime) -> dict[str, Any]:
+    """Try once to bring an answer to its process."""
+    return dict(deliver(payload))
 
 
 # What each kind of job does; every function may be called again for the same job.
 KINDS: dict[str, Callable[[Mapping[str, Any], str, datetime], dict[str, Any]]] = {
     "report": report_job,
     "action": action_job,
+    "answer": answer_job,
 }
 
 
@@ -119,7 +128,7 @@ def _slot(moment: datetime, report: str) -> Any:
 
 
 def work(*, once: bool = False, on_ready: Callable[[], None] | None = None) -> None:
-    """Run jobs until SIGTERM or Ctrl-C, or, with ``once``, until the queue is empty.
+    """Run jobs until SIGTERM or Ctrl-C, or, with ``once``, until none is left that is due.
 
     Raises `WorkbenchError` when another worker has this installation's queue. A run that is in
     progress at the end is finished by the next worker.
@@ -133,10 +142,12 @@ def work(*, once: bool = False, on_ready: Callable[[], None] | None = None) -> N
         if on_ready:
             on_ready()
         scheduled: object = None
-        while not (once and scheduled and not unfinished()):
+        while not (once and scheduled and not unfinished(delayed=False)):
             if scheduled != _files():
                 scheduled = _files()
                 apply_schedules()
+            for lost in give_up_unreadable():
+                log.error("job %s: given up, its content cannot be read", lost)
             if stop.wait(0.2 if once else 5):
                 break
         left = unfinished()

@@ -31,7 +31,7 @@ from pydantic import (
     field_serializer,
 )
 
-from workbench.bitrix24.client import Portal
+from workbench.bitrix24.client import PATIENCE, Portal
 from workbench.errors import BadCredentials, ConfigurationError, PortalError, PortalUnreachable
 from workbench.i18n import _
 from workbench.settings import settings
@@ -40,7 +40,7 @@ from workbench.settings import settings
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 _MEMBER = re.compile(r"[A-Za-z0-9]{1,64}")
-_PATIENCE = 20.0  # seconds for one answer of the authorization server
+_ANSWER_WITHIN = 20.0  # seconds for one answer of the authorization server
 
 
 class Installation(BaseModel):
@@ -251,7 +251,7 @@ def _exchange(**grant: str) -> Renewal:
     response = httpx.get(
         f"{settings().oauth_server.rstrip('/')}/oauth/token/",
         params=grant,
-        timeout=_PATIENCE,
+        timeout=_ANSWER_WITHIN,
         follow_redirects=False,
     )
     if response.status_code >= 500:
@@ -280,8 +280,11 @@ def _unreachable() -> PortalError:
     )
 
 
-def portal(installation: Installation) -> Portal:
-    """Return a client that acts for the application and refreshes its token when it expires."""
+def portal(installation: Installation, *, patience: float = PATIENCE) -> Portal:
+    """Return a client that acts for the application and refreshes its token when it expires.
+
+    ``patience``: seconds that a call may wait for the portal's limits.
+    """
     member_id = installation.member_id
     newest = load(member_id) or installation  # another process may have renewed it since
     held = newest.access_token.get_secret_value()
@@ -291,4 +294,6 @@ def portal(installation: Installation) -> Portal:
         held = refresh(member_id, held)
         return held
 
-    return Portal.with_token(newest.client_endpoint, held, refresh=renewed, plan=settings().plan)
+    return Portal.with_token(
+        newest.client_endpoint, held, refresh=renewed, plan=settings().plan, patience=patience
+    )

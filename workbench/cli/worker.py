@@ -9,7 +9,7 @@ import typer
 
 def worker(
     once: Annotated[
-        bool, typer.Option("--once", help="End when the queue is empty instead of waiting.")
+        bool, typer.Option("--once", help="End when no job is due instead of waiting.")
     ] = False,
 ) -> None:
     """Run queued jobs and the schedules of parameters/reports, until Ctrl-C.
