@@ -14,6 +14,7 @@ import httpx
 import pandas as pd
 import pytest
 from fast_bitrix24 import Bitrix
+from figures import show
 from sandbox_portal import running_portal
 
 from workbench.metrics import query, resolve_period
@@ -22,12 +23,6 @@ from workbench.warehouse import newest_snapshot
 pytestmark = pytest.mark.bench
 ROOT = Path(__file__).parent.parent.parent
 TODAY = "2026-11-02"
-
-
-def show(title: str, rows: list[tuple[str, str]]) -> None:
-    print(f"\n## {title}")
-    for name, figure in rows:
-        print(f"{name:<46}{figure:>24}")
 
 
 def workbench(environ, *arguments: str) -> float:
