@@ -10,7 +10,9 @@ from typing import Any
 import duckdb
 import httpx
 
-from workbench.bitrix24.entities import ENTITIES, Entity
+from workbench.bitrix24.entities import ENTITIES
+from workbench.bitrix24.entity import Entity
+from workbench.bitrix24.smart_processes import smart_processes, with_smart_processes
 from workbench.sources.pages import as_text
 
 PAGE = 50
@@ -40,15 +42,30 @@ def portal_rows(client: httpx.Client, entity: Entity) -> dict[int, dict[str, str
     }
 
 
-def product_rows(client: httpx.Client, deals: list[int]) -> dict[int, dict[str, str | None]]:
-    """Return the product rows of every deal, asked for one by one."""
+def children_of(
+    client: httpx.Client, entity: Entity, owners: list[int]
+) -> dict[int, dict[str, str | None]]:
+    """Return the product rows or the links of records, asked for one by one."""
     found: dict[int, dict[str, str | None]] = {}
-    for deal in deals:
-        params = {"filter": {"=ownerType": "D", "=ownerId": deal}}
-        for page in pages(client, "crm.item.productrow.list", params):
-            for row in page["productRows"]:
-                found[int(row["id"])] = {name: as_text(value) for name, value in row.items()}
+    for owner in owners:
+        if entity.rows == "productRows":
+            kind = entity.calls[0].params["filter"]["=ownerType"]
+            params = {"filter": {"=ownerType": kind, "=ownerId": owner}}
+            for page in pages(client, "crm.item.productrow.list", params):
+                for row in page["productRows"]:
+                    found[int(row["id"])] = {name: as_text(value) for name, value in row.items()}
+            continue
+        method, field, name = LINKS[entity.name]
+        answer = client.post(method, json={"id": owner}).json()["result"]
+        ids = [int(row[field]) for row in sorted(answer, key=lambda row: int(row["SORT"]))]
+        found[owner] = {"id": str(owner), name: as_text(ids)}
     return found
+
+
+LINKS = {
+    "deal_contacts": ("crm.deal.contact.items.get", "CONTACT_ID", "contactIds"),
+    "contact_companies": ("crm.contact.company.items.get", "COMPANY_ID", "companyIds"),
+}
 
 
 def stored_rows(home: Path, entity: str) -> dict[int, dict[str, str | None]]:
@@ -62,13 +79,23 @@ def stored_rows(home: Path, entity: str) -> dict[int, dict[str, str | None]]:
     return dict(zip(ids, rows, strict=True))
 
 
+def entities_of(url: str) -> tuple[Entity, ...]:
+    """Return every kind of record of the portal, its smart processes included."""
+    with httpx.Client(base_url=url, timeout=30) as client:
+        types = client.post("crm.type.list").json()["result"]["types"]
+    processes = smart_processes(types)
+    more = [with_smart_processes(entity, processes) for entity in ENTITIES]
+    return (*more, *(entity for process in processes for entity in process.entities()))
+
+
 def differences(home: Path, url: str, *, children: int = 40) -> list[str]:
     """Compare every entity with the portal, row by row and field by field.
 
-    Product rows are compared for the first ``children`` deals.
+    Product rows and links are compared for the first ``children`` owners.
     """
-    with ThreadPoolExecutor(len(ENTITIES)) as pool:
-        parts = pool.map(lambda entity: entity_differences(home, url, entity, children), ENTITIES)
+    entities = entities_of(url)
+    with ThreadPoolExecutor(len(entities)) as pool:
+        parts = pool.map(lambda entity: entity_differences(home, url, entity, children), entities)
         return [line for part in parts for line in part]
 
 
@@ -77,9 +104,11 @@ def entity_differences(home: Path, url: str, entity: Entity, children: int) -> l
     with httpx.Client(base_url=url, timeout=30) as client:
         if entity.paging != "children":
             return compare(entity.name, portal_rows(client, entity), stored)
-        deals = sorted(stored_rows(home, "deals"))[:children]
-        mine = {key: row for key, row in stored.items() if int(row["ownerId"] or 0) in deals}
-        return compare(entity.name, product_rows(client, deals), mine)
+        owners = sorted(stored_rows(home, entity.owner))[:children]
+        mine = {
+            key: row for key, row in stored.items() if int(row[entity.owner_field] or 0) in owners
+        }
+        return compare(entity.name, children_of(client, entity, owners), mine)
 
 
 def compare(

@@ -174,11 +174,20 @@ def test_a_missing_scope_is_reported_and_the_rest_goes_on(fresh_portal, home):
         sources = snapshot.sources().set_index("entity")
         assert sources.status["users"] == "denied"
         assert sources.missing["users"] == "scope user"
+        lacking = {name: sources.missing[name] for name in ("tasks", "calls", "item_userfields")}
+        assert lacking == {
+            "tasks": "scope task",
+            "calls": "scope telephony",
+            "item_userfields": "scope userfieldconfig",
+        }
+        assert len(result.remarks) == 3  # nobody needs these: no failure, but said
         assert sources.status["deals"] == "complete"
         managers = snapshot.query("SELECT DISTINCT manager FROM deals WHERE manager IS NOT NULL")
         assert managers.manager.str.startswith("#").all()  # the id stands for the name
     # once the scope is given the names come
-    assert not synced(scoped(fresh_portal.base, ["crm", "user", "department"])).problems
+    scopes = ["crm", "user", "department", "task", "telephony", "userfieldconfig"]
+    whole = synced(scoped(fresh_portal.base, scopes))
+    assert not whole.problems and not whole.remarks
     with newest_snapshot() as snapshot:
         assert set(snapshot.sources().query("source == 'bitrix24'").status) == {"complete"}
 

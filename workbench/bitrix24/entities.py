@@ -1,76 +1,50 @@
-"""What can be read from a portal: one entry per kind of record.
+"""Every kind of record that is read from a portal.
 
-An entry says how its list method is called, how its pages go on and which fields the warehouse
-expects (others, such as user fields, are kept as well). Source: the REST documentation of each
-method named here.
+Source: the REST documentation of each method named here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+import re
 
+from workbench.bitrix24.entity import (
+    Call,
+    Entity,
+    items,
+    links,
+    product_rows,
+    stage_history,
+)
 from workbench.i18n import _
 
-Paging = Literal["changed", "appended", "whole", "children"]
-
-
-@dataclass(frozen=True)
-class Call:
-    """One list call: ``constants`` are added to each row that it gives."""
-
-    method: str
-    params: dict[str, Any] = field(default_factory=dict)
-    constants: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Entity:
-    """One kind of record and its way out of the portal.
-
-    ``paging``: ``changed`` = windows of ids, later by the change date ``changed``; ``appended`` =
-    rows never change, later by id; ``whole`` = small lists, read anew each time; ``children`` =
-    read by arrays of owner ids. ``rows`` names the list inside ``result`` (empty: it is the list).
-    """
-
-    name: str
-    paging: Paging
-    scope: str
-    calls: tuple[Call, ...]
-    fields: tuple[str, ...]
-    key: str = "ID"
-    changed: str = ""
-    created: str = ""
-    rows: str = ""
-    essential: bool = False  # without it no snapshot is published for the first time
-
-    @property
-    def method(self) -> str:
-        """The (first) REST method."""
-        return self.calls[0].method
-
-    def select(self) -> list[str] | None:
-        """Fields to name in ``select``; ``None`` where the method takes none."""
-        select: list[str] | None = self.calls[0].params.get("select")
-        return select
-
-    def unwrap(self, result: Any) -> list[dict[str, Any]]:
-        """Take the rows out of a call's ``result``, whatever form an empty one has."""
-        if self.rows and isinstance(result, dict):
-            result = result.get(self.rows)
-        if isinstance(result, dict):
-            result = list(result.values())
-        return [row for row in result if isinstance(row, dict)] if isinstance(result, list) else []
-
-
+SMART_NAME = re.compile(r"smart_(\d+)(|_history|_products)")
 EVERYTHING = ["*", "UF_*"]
+REACHED_BY = ("PHONE", "EMAIL")  # `*` leaves fields with several values out
+
 UTM = ("UTM_SOURCE", "UTM_MEDIUM", "UTM_CAMPAIGN", "UTM_CONTENT", "UTM_TERM")
 AUTHORS = ("ASSIGNED_BY_ID", "CREATED_BY_ID", "MODIFY_BY_ID", "DATE_CREATE", "DATE_MODIFY")
 
 
-def listed(method: str) -> tuple[Call, ...]:
-    """Return the call of an old CRM list with all its fields."""
-    return (Call(method, {"select": EVERYTHING}),)
+def listed(method: str, more: tuple[str, ...] = ()) -> tuple[Call, ...]:
+    """Return the call of an old CRM list with all its fields, and ``more`` besides."""
+    return (Call(method, {"select": [*EVERYTHING, *more]}),)
+
+
+def categories(type_id: int) -> Call:
+    """Return the call for the pipelines of one kind of record."""
+    params = {"entityTypeId": type_id}
+    return Call("crm.category.list", params, {"entityTypeId": str(type_id)})
+
+
+def item_userfields(entity_id: str, owner: str) -> Call:
+    """Return the call for the user fields of a universal kind (``entity_id``: ``CRM_…``)."""
+    params = {
+        "moduleId": "crm",
+        "select": {"0": "*", "language": "fr"},
+        "filter": {"entityId": entity_id},
+        "order": {"id": "ASC"},
+    }
+    return Call("userfieldconfig.list", params, {"OWNER": owner})
 
 
 STATUSES = Entity(
@@ -85,10 +59,7 @@ CATEGORIES = Entity(
     "categories",
     "whole",
     "crm",
-    (
-        Call("crm.category.list", {"entityTypeId": 2}, {"entityTypeId": "2"}),
-        Call("crm.category.list", {"entityTypeId": 31}, {"entityTypeId": "31"}),
-    ),
+    (categories(2), categories(31)),
     ("id", "name", "sort", "entityTypeId", "isDefault"),
     key="id",
     rows="categories",
@@ -138,9 +109,29 @@ USERFIELDS = Entity(
             {"order": {"ID": "ASC"}, "filter": {"LANG": "fr"}},
             {"OWNER": owner},
         )
-        for owner in ("deal", "lead", "contact", "company")
+        for owner in ("deal", "lead", "contact", "company", "quote")
     ),
-    ("ID", "OWNER", "FIELD_NAME", "USER_TYPE_ID", "MULTIPLE", "EDIT_FORM_LABEL", "LIST"),
+    ("ID", "OWNER", "FIELD_NAME", "USER_TYPE_ID", "MULTIPLE", "SORT", "EDIT_FORM_LABEL", "LIST"),
+)
+ITEM_USERFIELDS = Entity(
+    "item_userfields",
+    "whole",
+    "userfieldconfig",
+    (item_userfields("CRM_SMART_INVOICE", "invoice"),),
+    ("id", "OWNER", "fieldName", "userTypeId", "multiple", "sort", "editFormLabel", "enum"),
+    key="id",
+    rows="fields",
+    optional=True,
+)
+TYPES = Entity(
+    "types",
+    "whole",
+    "crm",
+    (Call("crm.type.list", {"order": {"id": "ASC"}}),),
+    ("id", "title", "entityTypeId", "isCategoriesEnabled", "isStagesEnabled")
+    + ("isClientEnabled", "isLinkWithProductsEnabled"),
+    key="id",
+    rows="types",
 )
 DEALS = Entity(
     "deals",
@@ -179,7 +170,7 @@ LEADS = Entity(
     "leads",
     "changed",
     "crm",
-    listed("crm.lead.list"),
+    listed("crm.lead.list", REACHED_BY),
     (
         "ID",
         "TITLE",
@@ -195,6 +186,7 @@ LEADS = Entity(
         "SOURCE_ID",
         "NAME",
         "LAST_NAME",
+        *REACHED_BY,
         *AUTHORS,
         *UTM,
     ),
@@ -205,8 +197,9 @@ COMPANIES = Entity(
     "companies",
     "changed",
     "crm",
-    listed("crm.company.list"),
-    ("ID", "TITLE", "COMPANY_TYPE", "INDUSTRY", "EMPLOYEES", "REVENUE", "IS_MY_COMPANY", *AUTHORS),
+    listed("crm.company.list", REACHED_BY),
+    ("ID", "TITLE", "COMPANY_TYPE", "INDUSTRY", "EMPLOYEES", "REVENUE", "IS_MY_COMPANY")
+    + (*REACHED_BY, *AUTHORS),
     changed="DATE_MODIFY",
     created="DATE_CREATE",
 )
@@ -214,8 +207,9 @@ CONTACTS = Entity(
     "contacts",
     "changed",
     "crm",
-    listed("crm.contact.list"),
-    ("ID", "NAME", "LAST_NAME", "SECOND_NAME", "TYPE_ID", "COMPANY_ID", "SOURCE_ID", *AUTHORS),
+    listed("crm.contact.list", REACHED_BY),
+    ("ID", "NAME", "LAST_NAME", "SECOND_NAME", "TYPE_ID", "COMPANY_ID", "SOURCE_ID")
+    + (*REACHED_BY, *AUTHORS),
     changed="DATE_MODIFY",
     created="DATE_CREATE",
 )
@@ -240,34 +234,7 @@ QUOTES = Entity(
     changed="DATE_MODIFY",
     created="DATE_CREATE",
 )
-INVOICES = Entity(
-    "invoices",
-    "changed",
-    "crm",
-    (Call("crm.item.list", {"entityTypeId": 31, "select": ["*"]}),),
-    (
-        "id",
-        "title",
-        "accountNumber",
-        "categoryId",
-        "stageId",
-        "opportunity",
-        "currencyId",
-        "companyId",
-        "contactId",
-        "parentId2",
-        "assignedById",
-        "begindate",
-        "closedate",
-        "createdTime",
-        "updatedTime",
-        "movedTime",
-    ),
-    key="id",
-    changed="updatedTime",
-    created="createdTime",
-    rows="items",
-)
+INVOICES = items("invoices", 31)
 PRODUCTS = Entity(
     "products",
     "changed",
@@ -277,57 +244,20 @@ PRODUCTS = Entity(
     changed="TIMESTAMP_X",
     created="DATE_CREATE",
 )
-DEAL_PRODUCTS = Entity(
-    "deal_products",
-    "children",
-    "crm",
-    (Call("crm.item.productrow.list", {"filter": {"=ownerType": "D"}}),),
-    ("id", "ownerId", "ownerType", "productId", "productName", "price", "quantity", "sort"),
-    key="id",
-    rows="productRows",
-)
-DEAL_HISTORY = Entity(
-    "deal_history",
-    "appended",
-    "crm",
-    (Call("crm.stagehistory.list", {"entityTypeId": 2}),),
-    (
-        "ID",
-        "TYPE_ID",
-        "OWNER_ID",
-        "CREATED_TIME",
-        "CATEGORY_ID",
-        "STAGE_SEMANTIC_ID",
-        "STAGE_ID",
-    ),
-    created="CREATED_TIME",
-    rows="items",
-)
-LEAD_HISTORY = Entity(
-    "lead_history",
-    "appended",
-    "crm",
-    (Call("crm.stagehistory.list", {"entityTypeId": 1}),),
-    ("ID", "TYPE_ID", "OWNER_ID", "CREATED_TIME", "STATUS_SEMANTIC_ID", "STATUS_ID"),
-    created="CREATED_TIME",
-    rows="items",
-)
+DEAL_PRODUCTS = product_rows("deal_products", "deals", "D")
+LEAD_PRODUCTS = product_rows("lead_products", "leads", "L")
+QUOTE_PRODUCTS = product_rows("quote_products", "quotes", "Q")
+INVOICE_PRODUCTS = product_rows("invoice_products", "invoices", "SI")
+DEAL_HISTORY = stage_history("deal_history", "deals", 2)
+LEAD_HISTORY = stage_history("lead_history", "leads", 1, "STATUS")
+INVOICE_HISTORY = stage_history("invoice_history", "invoices", 31)
+DEAL_CONTACTS = links("deal_contacts", "deals", 2, "contactIds")
+CONTACT_COMPANIES = links("contact_companies", "contacts", 3, "companyIds")
 ACTIVITY_FIELDS = (
-    "ID",
-    "OWNER_ID",
-    "OWNER_TYPE_ID",
-    "TYPE_ID",
-    "PROVIDER_ID",
-    "SUBJECT",
-    "CREATED",
-    "LAST_UPDATED",
-    "START_TIME",
-    "END_TIME",
-    "DEADLINE",
-    "COMPLETED",
-    "RESPONSIBLE_ID",
+    "ID", "OWNER_ID", "OWNER_TYPE_ID", "TYPE_ID", "PROVIDER_ID", "SUBJECT", "CREATED",
+    "LAST_UPDATED", "START_TIME", "END_TIME", "DEADLINE", "COMPLETED", "RESPONSIBLE_ID",
     "DIRECTION",
-)
+)  # fmt: skip
 ACTIVITIES = Entity(
     "activities",
     "changed",
@@ -337,14 +267,51 @@ ACTIVITIES = Entity(
     changed="LAST_UPDATED",
     created="CREATED",
 )
+TASK_FIELDS = (
+    "ID", "TITLE", "STATUS", "PRIORITY", "MARK", "CREATED_BY", "RESPONSIBLE_ID", "ACCOMPLICES",
+    "AUDITORS", "GROUP_ID", "PARENT_ID", "CREATED_DATE", "CHANGED_DATE", "DATE_START", "DEADLINE",
+    "CLOSED_DATE", "TIME_ESTIMATE", "TIME_SPENT_IN_LOGS", "UF_CRM_TASK",
+)  # fmt: skip
+TASKS = Entity(
+    "tasks",
+    "changed",
+    "task",
+    (Call("tasks.task.list", {"select": list(TASK_FIELDS)}),),
+    ("id", "title", "status", "priority", "createdBy", "responsibleId", "groupId", "parentId")
+    + ("createdDate", "changedDate", "dateStart", "deadline", "closedDate", "ufCrmTask")
+    + ("timeEstimate", "timeSpentInLogs"),
+    key="id",
+    asked_key="ID",
+    changed="changedDate",
+    asked_changed="CHANGED_DATE",
+    created="createdDate",
+    rows="tasks",
+    among="",
+    optional=True,
+)
+CALLS = Entity(
+    "calls",
+    "appended",
+    "telephony",
+    (Call("voximplant.statistic.get"),),
+    ("ID", "CALL_ID", "PORTAL_USER_ID", "CALL_TYPE", "CALL_DURATION", "CALL_START_DATE")
+    + ("CALL_FAILED_CODE", "CRM_ENTITY_TYPE", "CRM_ENTITY_ID", "CRM_ACTIVITY_ID")
+    + ("COST", "COST_CURRENCY", "PHONE_NUMBER"),
+    created="CALL_START_DATE",
+    sorted_by="sort and order",
+    right="Call statistics",
+    optional=True,
+)
 
 ENTITIES: tuple[Entity, ...] = (
     STATUSES,
+    TYPES,
     CATEGORIES,
     CURRENCIES,
     USERS,
     DEPARTMENTS,
     USERFIELDS,
+    ITEM_USERFIELDS,
     COMPANIES,
     CONTACTS,
     LEADS,
@@ -354,8 +321,16 @@ ENTITIES: tuple[Entity, ...] = (
     PRODUCTS,
     DEAL_HISTORY,
     LEAD_HISTORY,
+    INVOICE_HISTORY,
     ACTIVITIES,
+    TASKS,
+    CALLS,
     DEAL_PRODUCTS,
+    LEAD_PRODUCTS,
+    QUOTE_PRODUCTS,
+    INVOICE_PRODUCTS,
+    DEAL_CONTACTS,
+    CONTACT_COMPANIES,
 )
 
 
@@ -368,11 +343,13 @@ def title(name: str) -> str:
     """Return an entity's (or file source's) name in the reader's language."""
     titles = {
         "statuses": _("Stages and directories"),
+        "types": _("Smart processes"),
         "categories": _("Pipelines"),
         "currencies": _("Currencies"),
         "users": _("Users"),
         "departments": _("Departments"),
         "userfields": _("User fields"),
+        "item_userfields": _("User fields of invoices and smart processes"),
         "companies": _("Companies"),
         "contacts": _("Contacts"),
         "leads": _("Leads"),
@@ -381,9 +358,25 @@ def title(name: str) -> str:
         "invoices": _("Invoices"),
         "products": _("Products"),
         "deal_products": _("Deal products"),
+        "lead_products": _("Lead products"),
+        "quote_products": _("Quote products"),
+        "invoice_products": _("Invoice products"),
+        "deal_contacts": _("Contacts of deals"),
+        "contact_companies": _("Companies of contacts"),
+        "invoice_history": _("Invoice stage history"),
+        "tasks": _("Tasks"),
+        "calls": _("Calls"),
         "deal_history": _("Deal stage history"),
         "lead_history": _("Lead status history"),
         "activities": _("Activities"),
         "marketing_spend": _("Marketing spend"),
     }
+    process = SMART_NAME.fullmatch(name)
+    if process:
+        parts = {
+            "": _("Smart process {n}"),
+            "_history": _("Smart process {n}, stage history"),
+            "_products": _("Smart process {n}, products"),
+        }
+        return parts[process[2]].format(n=process[1])
     return titles.get(name, name)

@@ -17,8 +17,8 @@ from typing import Any
 from workbench.bitrix24.answers import BatchAnswer
 from workbench.bitrix24.client import BATCH, Portal
 from workbench.bitrix24.commands import Command
-from workbench.bitrix24.entities import Entity
-from workbench.errors import PortalError
+from workbench.bitrix24.entity import Entity
+from workbench.errors import AccessDenied, PortalError
 from workbench.sources.pages import Row, record_id
 
 PAGE = 50
@@ -63,15 +63,19 @@ def page_call(
     """Return the call for the first fifty rows of an entity in ``(low, high]``."""
     call = entity.calls[0]
     conditions: dict[str, Any] = dict(call.params.get("filter", {})) | (where or {})
-    conditions[f">{entity.key}"] = low
+    conditions[f">{entity.filter_key}"] = low
     if high < TOP:
-        conditions[f"<={entity.key}"] = high
+        conditions[f"<={entity.filter_key}"] = high
     params = dict(call.params)
     params["filter"] = conditions
-    params["order"] = {entity.key: "DESC" if descending else "ASC"}
+    way = "DESC" if descending else "ASC"
+    if entity.sorted_by == "order":
+        params["order"] = {entity.filter_key: way}
+    else:
+        params |= {"sort": entity.filter_key, "order": way}
     params["start"] = -1
     if only_ids:
-        params["select"] = [entity.key]
+        params["select"] = [entity.filter_key]
     return call.method, params
 
 
@@ -192,7 +196,8 @@ class IdReader(Reader):
     def calls(self, request: list[list[int]]) -> list[Command]:
         """Return one call per group."""
         return [
-            page_call(self.entity, 0, where={f"@{self.entity.key}": group}) for group in request
+            page_call(self.entity, 0, where={f"{self.entity.among}{self.entity.filter_key}": group})
+            for group in request
         ]
 
     def take(
@@ -214,7 +219,8 @@ class ChildReader(Reader):
     def __init__(self, entity: Entity, owners: Sequence[int]) -> None:
         self.entity = entity
         self._owners = deque(owners)
-        self._at_once = OWNERS
+        self._one_each = entity.owner_field == entity.key  # then fifty owners fill a page
+        self._at_once = PAGE if self._one_each else OWNERS
 
     def next_request(self) -> list[list[int]] | None:
         """Return up to fifty groups of owners."""
@@ -225,7 +231,7 @@ class ChildReader(Reader):
         return groups or None
 
     def _call(self, owners: list[int], after: int = 0) -> Command:
-        return page_call(self.entity, after, where={"=ownerId": owners})
+        return page_call(self.entity, after, where={self.entity.asked_owners: owners})
 
     def calls(self, request: list[list[int]]) -> list[Command]:
         """Return one call per group of owners."""
@@ -245,12 +251,13 @@ class ChildReader(Reader):
                     return chunk
                 rows = self.entity.unwrap(answer.result)
                 chunk.rows += rows
-                if len(rows) >= PAGE:
+                if len(rows) >= PAGE and not self._one_each:
                     rest.append((owners, last_id(rows, self.entity.key, after)))
             groups = rest
             answers = fetch(portal, [self._call(owners, after) for owners, after in groups])
-        usual = len(chunk.rows) / len(chunk.owners)
-        self._at_once = min(max(int(0.7 * PAGE / max(usual, 0.1)), 1), 100)
+        if not self._one_each:
+            usual = len(chunk.rows) / len(chunk.owners)
+            self._at_once = min(max(int(0.7 * PAGE / max(usual, 0.1)), 1), 100)
         return chunk
 
 
@@ -297,17 +304,20 @@ def whole_calls(entity: Entity) -> list[Command]:
 
 def read_whole(
     portal: Portal, entity: Entity, first: Sequence[BatchAnswer]
-) -> tuple[list[Row], PortalError | None]:
-    """Return all rows of a small list, given the answers to `whole_calls`.
+) -> tuple[list[Row] | None, PortalError | None]:
+    """Return all rows of a small list, given the answers to `whole_calls`, and what went wrong.
 
-    The first call decides; of the others one that is refused (an entity that the portal does not
-    have) only lacks its rows.
+    The first call decides (rows are ``None`` if it failed); of the others one that is refused only
+    lacks its rows, and is told by its error. What the portal does not have at all is no error.
     """
     rows: list[Row] = []
+    lacking: PortalError | None = None
     for number, (call, answer) in enumerate(zip(entity.calls, first, strict=True)):
         if answer.error is not None:
             if number == 0 or answer.error.may_pass:
-                return rows, answer.error
+                return None, answer.error
+            if isinstance(answer.error, AccessDenied):
+                lacking = lacking or answer.error
             continue
         pages = [answer]
         if answer.next:
@@ -319,6 +329,6 @@ def read_whole(
             pages += fetch(portal, more)
         for page in pages:
             if page.error is not None:
-                return rows, page.error
+                return None, page.error
             rows += [row | call.constants for row in entity.unwrap(page.result)]
-    return rows, None
+    return rows, lacking

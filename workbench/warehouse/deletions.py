@@ -9,24 +9,11 @@ import pyarrow as pa
 
 from workbench.bitrix24.client import Portal
 from workbench.bitrix24.commands import Command
-from workbench.bitrix24.entities import (
-    DEAL_HISTORY,
-    DEAL_PRODUCTS,
-    DEALS,
-    LEAD_HISTORY,
-    LEADS,
-    Entity,
-)
+from workbench.bitrix24.entity import Entity
 from workbench.sources.portal import fetch
 from workbench.warehouse.store import Store
 
 COUNTED = 200_000  # up to so many rows a count at the portal is cheap enough for every sync
-
-# What goes with a deleted record, and the column that names its owner.
-OWNED = {
-    DEALS.name: ((DEAL_HISTORY, "OWNER_ID"), (DEAL_PRODUCTS, "ownerId")),
-    LEADS.name: ((LEAD_HISTORY, "OWNER_ID"),),
-}
 
 
 def suspects(portal: Portal, store: Store, entities: Sequence[Entity], today: date) -> list[Entity]:
@@ -47,18 +34,18 @@ def suspects(portal: Portal, store: Store, entities: Sequence[Entity], today: da
 def delete_missing(store: Store, entity: Entity, ids: pa.ChunkedArray, low: int, high: int) -> int:
     """Delete what is stored in ``(low, high]`` but not among ``ids`` (int64); returns how many.
 
-    With a record goes what belongs to it (history, product rows).
+    With a record goes what belongs to it (history, product rows, links).
     """
     gone = store.keep(entity.name, ids, low, high)
-    for child, owner in OWNED.get(entity.name, ()) if gone else ():
-        store.delete_children(child.name, owner, gone)
+    for child in store.belonging_to(entity.name) if gone else ():
+        store.delete_children(child.name, child.owner_field, gone)
     return len(gone)
 
 
 def count_call(entity: Entity) -> Command:
     """Return the call whose answer counts an entity's rows."""
     call = entity.calls[0]
-    return call.method, call.params | {"select": [entity.key], "start": 0}
+    return call.method, call.params | {"select": [entity.filter_key], "start": 0}
 
 
 def no_ids() -> pa.ChunkedArray:

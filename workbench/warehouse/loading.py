@@ -6,23 +6,17 @@ killed goes on where its last commit was, and reading a row twice does no harm.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
 from workbench.bitrix24.answers import BatchAnswer
 from workbench.bitrix24.client import Portal
 from workbench.bitrix24.commands import Command
-from workbench.bitrix24.entities import DEAL_PRODUCTS, DEALS, ENTITIES, Entity
-from workbench.errors import (
-    AccessDenied,
-    BadCredentials,
-    PortalError,
-    PortalUnreachable,
-    QueryLimitExceeded,
-)
+from workbench.bitrix24.entities import CATEGORIES, ENTITIES, ITEM_USERFIELDS, TYPES
+from workbench.bitrix24.entity import Entity
+from workbench.bitrix24.smart_processes import with_smart_processes
 from workbench.sources.pages import record_id, to_arrow
 from workbench.sources.portal import (
     PAGE,
@@ -39,25 +33,12 @@ from workbench.sources.portal import (
     stream,
     whole_calls,
 )
+from workbench.warehouse.bookkeeping import Bookkeeping, Loaded, Report, missing_right
 from workbench.warehouse.deletions import delete_missing, no_ids, suspects
 from workbench.warehouse.store import Progress, Store
 from workbench.warehouse.zones import portal_zone
 
-OVERLAP = timedelta(minutes=2)  # changes are read again from so long before the last sync
 APPENDED_OVERLAP = 25  # ids that are read again: transactions may commit out of order
-
-Report = Callable[[str, int], None]
-
-
-@dataclass
-class Loaded:
-    """What a loading did: rows read and rows changed per entity, and when it was."""
-
-    as_of: datetime
-    rows: dict[str, int] = field(default_factory=dict)
-    changed: dict[str, int] = field(default_factory=dict)
-    full: list[str] = field(default_factory=list)
-    problems: dict[str, PortalError] = field(default_factory=dict)
 
 
 def identity_calls() -> list[Command]:
@@ -65,15 +46,14 @@ def identity_calls() -> list[Command]:
     return [("server.time", {}), ("profile", {})]
 
 
-class Loading:
-    """One pass over a portal. ``report`` is told each entity's rows as they come in."""
+class Loading(Bookkeeping):
+    """One pass over a portal."""
 
     def __init__(
         self, portal: Portal, store: Store, *, full: bool = False, report: Report | None = None
     ) -> None:
-        self.portal, self.store, self.full = portal, store, full
-        self._report = report or (lambda _entity, _rows: None)
-        self.loaded = Loaded(datetime.now(UTC))
+        super().__init__(portal, store, full=full, report=report)
+        self._children: dict[str, list[Entity]] = {}
 
     def run(self, timezone: str | None = None) -> Loaded:
         """Bring the store up to the portal's present state; returns what was done.
@@ -83,25 +63,21 @@ class Loading:
         """
         if timezone:
             portal_zone(self.store, timezone, "", self.loaded.as_of)  # a wrong one is told at once
-        listed = [entity for entity in ENTITIES if entity.paging in ("changed", "appended")]
-        whole = [entity for entity in ENTITIES if entity.paging == "whole"]
-        calls: list[Command] = identity_calls()
-        for entity in whole:
-            calls += whole_calls(entity)
-        answers = fetch(self.portal, calls)
-        self._identify(answers)
-        at = len(identity_calls())
-        for entity in whole:
-            self._store_whole(entity, answers[at : at + len(entity.calls)])
-            at += len(entity.calls)
+        self._load_whole()
+        entities = self.store.entities()
+        children = [entity for entity in entities if entity.paging == "children"]
+        for child in children:
+            self._begin_children(child)
+        listed = [entity for entity in entities if entity.paging in ("changed", "appended")]
         if self.store.observe_rates(self.loaded.as_of.date()):
-            self._touch()
+            self.touch()
         fresh = [entity for entity in listed if self._needs_full(entity)]
         self._load_fully(fresh)
         self._load_changes([e for e in listed if e.name not in self.loaded.problems])
         self._compare([e for e in listed if e.paging == "changed"])
-        self._load_children(DEAL_PRODUCTS)
-        self._know("timezone", portal_zone(self.store, timezone, self._user_zone, self._clock))
+        for child in children:
+            self._load_children(child)
+        self.know("timezone", portal_zone(self.store, timezone, self._user_zone, self._clock))
         return self.loaded
 
     # Bookkeeping
@@ -115,71 +91,61 @@ class Loading:
         profile = answers[1].result
         zone = profile.get("TIME_ZONE") if isinstance(profile, dict) else None
         self._user_zone = zone if isinstance(zone, str) else ""
+        if isinstance(profile, dict) and profile.get("ADMIN") not in (True, "Y", "1", 1, "true"):
+            self.loaded.hidden_from = int(str(profile.get("ID") or 0))
         known = self.store.info("portal")
         if known and known != self.portal.host and not self.portal.moved_to:
             self.store.forget()  # another portal's ids would be mixed with this one's
-        self._know("portal", self.portal.host)
-        self._know("portal_url", self.portal.portal_url)
-
-    def _know(self, key: str, value: str) -> None:
-        """Store a fact about the portal."""
-        if self.store.info(key) != value:
-            self.store.set_info(key, value)
-            self._touch()
-
-    def _touch(self) -> None:
-        """Note that the next snapshot will differ from the last one."""
-        self.store.set_info("unpublished", "Y")
-
-    def _note(self, entity: Entity, rows: int, changed: int) -> None:
-        self.loaded.rows[entity.name] = self.loaded.rows.get(entity.name, 0) + rows
-        self.loaded.changed[entity.name] = self.loaded.changed.get(entity.name, 0) + changed
-        if changed:
-            self._touch()
-        self._report(entity.name, self.loaded.rows[entity.name])
-
-    def _finish(self, entity: Entity, progress: Progress) -> None:
-        if progress.status != "complete":
-            self._touch()
-        progress.status, progress.missing = "complete", None
-        progress.last_sync = datetime.now(UTC)
-        self.store.save(entity.name, progress)
-
-    def _fail(self, entity: Entity, error: PortalError) -> None:
-        """Note what an entity was refused; the rest goes on."""
-        if isinstance(error, PortalUnreachable | QueryLimitExceeded | BadCredentials):
-            raise error
-        self.loaded.problems[entity.name] = error
-        progress = self.store.progress(entity.name)
-        before = (progress.status, progress.missing)
-        if isinstance(error, AccessDenied):
-            progress.status = "denied"
-        elif progress.watermark and progress.frontier is None:
-            progress.status = "stale"
-        else:
-            progress.status = "partial" if self.store.count(entity.name) else "failed"
-        scope_is_missing = error.code == "INSUFFICIENT_SCOPE"
-        progress.missing = f"scope {entity.scope}" if scope_is_missing else error.message
-        self.store.save(entity.name, progress)
-        if before != (progress.status, progress.missing):
-            self._touch()
-
-    def _since(self) -> str:
-        return (self.loaded.as_of - OVERLAP).isoformat(timespec="seconds")
+        self.know("portal", self.portal.host)
+        self.know("portal_url", self.portal.portal_url)
 
     # Small lists
 
+    def _load_whole(self) -> None:
+        """Read the small lists, those of smart processes that were not known before as well."""
+        known = self.store.smart_processes()
+        whole = [with_smart_processes(e, known) for e in ENTITIES if e.paging == "whole"]
+        calls: list[Command] = identity_calls()
+        for entity in whole:
+            calls += whole_calls(entity)
+        answers = fetch(self.portal, calls)
+        self._identify(answers)
+        given, at = {}, len(identity_calls())
+        for entity in whole:
+            given[entity.name] = entity, answers[at : at + len(entity.calls)]
+            at += len(entity.calls)
+        self._store_whole(*given.pop(TYPES.name))
+        processes = self.store.smart_processes()
+        if {(p.type_id, p.number) for p in processes} != {(p.type_id, p.number) for p in known}:
+            for entity in (CATEGORIES, ITEM_USERFIELDS):
+                fresh = with_smart_processes(entity, processes)
+                given[entity.name] = fresh, fetch(self.portal, whole_calls(fresh))
+        if processes != known:
+            with self.store.transaction():
+                self.store.take_smart_processes()
+        for entity, replies in given.values():
+            self._store_whole(entity, replies)
+
     def _store_whole(self, entity: Entity, answers: Sequence[BatchAnswer]) -> None:
         rows, error = read_whole(self.portal, entity, answers)
-        if error is not None:
-            self._fail(entity, error)
+        if rows is None:
+            if error is not None:
+                self.fail(entity, error)
             return
         with self.store.transaction():
             changed = self.store.replace(entity.name, to_arrow(rows, entity.key))
             progress = self.store.progress(entity.name)
-            progress.watermark = self._since()
-            self._note(entity, len(rows), changed)
-            self._finish(entity, progress)
+            progress.watermark = self.since()
+            self.note(entity, len(rows), changed)
+            if error is None:
+                self.finish(entity, progress)
+                return
+            before = (progress.status, progress.missing)
+            progress.status, progress.missing = "partial", missing_right(entity, error)
+            progress.last_sync = datetime.now(UTC)
+            if before != (progress.status, progress.missing):
+                self.touch()
+            self.store.save(entity.name, progress)
 
     # Full loads
 
@@ -198,7 +164,7 @@ class Loading:
             progress = self.store.progress(entity.name)
             if progress.frontier is None:  # not an interrupted one: begin
                 progress.frontier = 0
-                progress.watermark = self._since()
+                progress.watermark = self.since()
                 self.store.save(entity.name, progress)
             self.loaded.full.append(entity.name)
             # (first - 1) is skipped ground, but what we hold there is gone at the portal
@@ -213,8 +179,8 @@ class Loading:
                 progress = self.store.progress(entity.name)
                 progress.frontier = None
                 progress.compared_on = self.loaded.as_of.date()
-                self._note(entity, 0, 0)
-                self._finish(entity, progress)
+                self.note(entity, 0, 0)
+                self.finish(entity, progress)
 
     def _ends(self, entities: Sequence[Entity]) -> dict[str, tuple[int, int]]:
         """Return (first id, last id) of each entity that the portal lets us read."""
@@ -228,7 +194,7 @@ class Loading:
             first, last = answers[2 * number : 2 * number + 2]
             error = first.error or last.error
             if error is not None:
-                self._fail(entity, error)
+                self.fail(entity, error)
                 continue
             ids = [
                 known
@@ -242,13 +208,13 @@ class Loading:
         """Delete what is stored where the portal has nothing."""
         if low < high:
             with self.store.transaction():
-                self._note(entity, 0, delete_missing(self.store, entity, no_ids(), low, high))
+                self.note(entity, 0, delete_missing(self.store, entity, no_ids(), low, high))
 
     def _store_chunk(self, chunk: Chunk, *, frontier: bool) -> None:
         """Commit a chunk; of a full load with its progress, vanished rows deleted."""
         entity = chunk.entity
         if chunk.error is not None:
-            self._fail(entity, chunk.error)
+            self.fail(entity, chunk.error)
             return
         table = to_arrow(chunk.rows, entity.key)
         with self.store.transaction():
@@ -264,20 +230,21 @@ class Loading:
                 progress = self.store.progress(entity.name)
                 progress.frontier = chunk.high
                 self.store.save(entity.name, progress)
-            if entity is DEALS and chunk.rows:
-                self.store.add_pending(DEAL_PRODUCTS.name, table.column("_id").to_pylist())
-            self._note(entity, len(chunk.rows), changed)
+            for child in self._children.get(entity.name, ()) if chunk.rows else ():
+                self.store.add_pending(child.name, table.column("_id").to_pylist())
+            self.note(entity, len(chunk.rows), changed)
 
     # Changes
 
     def _where(self, entity: Entity, progress: Progress) -> dict[str, str]:
-        return {f">={entity.changed}": progress.watermark or ""} if entity.changed else {}
+        asked = entity.filter_changed
+        return {f">={asked}": progress.watermark or ""} if asked else {}
 
     def _load_changes(self, entities: Sequence[Entity]) -> None:
         """Read what has changed since the watermarks, and what was appended since the last id."""
         calls, starts = [], {}
         self.loaded.as_of = self.portal.now()
-        until = self._since()
+        until = self.since()
         for entity in entities:
             progress = self.store.progress(entity.name)
             appended = entity.paging == "appended"
@@ -302,7 +269,7 @@ class Loading:
             if entity.name not in self.loaded.problems:
                 progress = self.store.progress(entity.name)
                 progress.watermark = until
-                self._finish(entity, progress)
+                self.finish(entity, progress)
 
     def _read_on(self, entities: Sequence[tuple[Entity, int]]) -> None:
         """Read the changes behind a full first page."""
@@ -322,7 +289,7 @@ class Loading:
         readers: list[Reader] = []
         for (entity, reached), answer in zip(entities, answers, strict=True):
             if answer.error is not None:
-                self._fail(entity, answer.error)
+                self.fail(entity, answer.error)
                 continue
             last = last_id(entity.unwrap(answer.result), entity.key, reached)
             width = (last - reached) // 50 + 1
@@ -372,30 +339,45 @@ class Loading:
     def _store_ids(self, chunk: Chunk) -> list[int]:
         """Delete what the portal no longer has in the chunk; returns ids that we lack."""
         if chunk.error is not None:
-            self._fail(chunk.entity, chunk.error)
+            self.fail(chunk.entity, chunk.error)
             return []
         entity = chunk.entity
         ids = [known for row in chunk.rows if (known := record_id(row, entity.key)) is not None]
         with self.store.transaction():
             kept = pa.chunked_array([ids], pa.int64())
-            self._note(entity, 0, delete_missing(self.store, entity, kept, chunk.low, chunk.high))
+            self.note(entity, 0, delete_missing(self.store, entity, kept, chunk.low, chunk.high))
         return self.store.unknown(entity.name, ids)
 
     # Children
 
+    def _begin_children(self, entity: Entity) -> None:
+        """Note all owners of children that were never read, as after an upgrade."""
+        self._children.setdefault(entity.owner, []).append(entity)
+        progress = self.store.progress(entity.name)
+        if progress.watermark is None:
+            with self.store.transaction():
+                self.store.add_all_pending(entity)
+                progress.watermark = self.since()
+                self.store.save(entity.name, progress)
+
     def _load_children(self, entity: Entity) -> None:
-        """Read the product rows of new and changed deals: they have no change date themselves."""
-        owners = self.store.pending(entity.name)
+        """Read what new and changed records have: product rows and links have no change date."""
+        if entity.owner in self.loaded.problems:
+            self.fail(entity, self.loaded.problems[entity.owner])
+            return
+        owners = self.store.pending(entity)
         for chunk in stream(self.portal, [ChildReader(entity, owners)] if owners else []):
             if chunk.error is not None:
-                self._fail(entity, chunk.error)
+                self.fail(entity, chunk.error)
                 return
             table = to_arrow(chunk.rows, entity.key)
             with self.store.transaction():
                 changed = self.store.merge(entity.name, table)
-                changed += self.store.delete_children(entity.name, "ownerId", chunk.owners, table)
+                changed += self.store.delete_children(
+                    entity.name, entity.owner_field, chunk.owners, table
+                )
                 self.store.clear_pending(entity.name, chunk.owners)
-                self._note(entity, len(chunk.rows), changed)
+                self.note(entity, len(chunk.rows), changed)
         progress = self.store.progress(entity.name)
-        progress.watermark = self._since()
-        self._finish(entity, progress)
+        progress.watermark = self.since()
+        self.finish(entity, progress)

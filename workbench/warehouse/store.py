@@ -18,9 +18,12 @@ from typing import IO, Any
 import duckdb
 import pyarrow as pa
 
-from workbench.bitrix24.entities import ENTITIES
+from workbench.bitrix24.entities import ENTITIES, TYPES
+from workbench.bitrix24.entity import Entity
+from workbench.bitrix24.smart_processes import SmartProcess, smart_processes
 from workbench.errors import SyncRunning, WarehouseError
 from workbench.i18n import _
+from workbench.settings import private_folder
 
 MEMORY_LIMIT = "350MB"
 STATE = """
@@ -40,7 +43,7 @@ CREATE TABLE IF NOT EXISTS state.progress (
     missing VARCHAR,                -- the right or scope that is missing, or what went wrong
     PRIMARY KEY (source, entity)
 );
--- Deals whose product rows are still to be read (they have no change date of their own).
+-- Records whose product rows or links are still to be read (these have no change date).
 CREATE TABLE IF NOT EXISTS state.pending_owners (entity VARCHAR, owner BIGINT);
 CREATE TABLE IF NOT EXISTS state.observed_rates (
     currency VARCHAR, observed_on DATE, rate DECIMAL(24, 10) NOT NULL,
@@ -97,7 +100,7 @@ class Store:
         self._columns: dict[str, list[str]] = {}
         self.connection.execute("SET preserve_insertion_order = false")
         self.connection.execute(STATE)
-        for entity in ENTITIES:
+        for entity in self.entities():
             self.ensure(entity.name, entity.fields)
 
     @classmethod
@@ -106,7 +109,7 @@ class Store:
 
         Raises `SyncRunning` if another process has it.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         lock = (folder / "sync.lock").open("a+")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -146,6 +149,40 @@ class Store:
             self._columns.clear()  # columns added in the block are gone
             raise
         self.connection.execute("COMMIT")
+
+    # What is read from the portal
+
+    def smart_processes(self) -> tuple[SmartProcess, ...]:
+        """Return the smart processes that the portal is known to have."""
+        self.ensure(TYPES.name, TYPES.fields)
+        cursor = self.connection.execute(f"SELECT * FROM raw.{TYPES.name}")  # noqa: S608
+        names = [column[0] for column in cursor.description]
+        return smart_processes(dict(zip(names, row, strict=True)) for row in cursor.fetchall())
+
+    def entities(self) -> tuple[Entity, ...]:
+        """Return every kind of record, those of the portal's smart processes included."""
+        return ENTITIES + tuple(e for p in self.smart_processes() for e in p.entities())
+
+    def belonging_to(self, owner: str) -> list[Entity]:
+        """Return the kinds of record that go with a record of ``owner``."""
+        return [entity for entity in self.entities() if entity.owner == owner]
+
+    def take_smart_processes(self) -> None:
+        """Make tables for new smart processes; drop those of processes that are gone."""
+        current = {entity.name: entity for entity in self.entities()}
+        for entity in current.values():
+            self.ensure(entity.name, entity.fields)
+        tables = self.connection.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'raw'"
+            " AND regexp_matches(table_name, '^smart_[0-9]+')"
+            " AND database_name = current_database()"
+        ).fetchall()
+        for (name,) in tables:
+            if name not in current:
+                self.connection.execute(f"DROP TABLE raw.{quoted(name)} CASCADE")
+                self.connection.execute("DELETE FROM state.progress WHERE entity = ?", [name])
+                self.connection.execute("DELETE FROM state.pending_owners WHERE entity = ?", [name])
+                self._columns.pop(name, None)
 
     # Raw rows
 
@@ -268,12 +305,20 @@ class Store:
         )
         self.connection.unregister("owner_ids")
 
-    def pending(self, entity: str) -> list[int]:
+    def add_all_pending(self, entity: Entity) -> None:
+        """Note every stored owner of an entity that was never read."""
+        self.connection.execute(
+            f"INSERT INTO state.pending_owners SELECT ?, _id FROM raw.{quoted(entity.owner)}",  # noqa: S608
+            [entity.name],
+        )
+
+    def pending(self, entity: Entity) -> list[int]:
         """Return the noted owners that still exist, ascending."""
         rows = self.connection.execute(
-            "SELECT DISTINCT owner FROM state.pending_owners"
-            " WHERE entity = ? AND owner IN (SELECT _id FROM raw.deals) ORDER BY owner",
-            [entity],
+            "SELECT DISTINCT owner FROM state.pending_owners"  # noqa: S608
+            f" WHERE entity = ? AND owner IN (SELECT _id FROM raw.{quoted(entity.owner)})"
+            " ORDER BY owner",
+            [entity.name],
         ).fetchall()
         return [owner for (owner,) in rows]
 
@@ -299,8 +344,9 @@ class Store:
     def forget(self) -> None:
         """Empty everything that came from the portal, but for the observed rates."""
         with self.transaction():
-            for entity in ENTITIES:
+            for entity in self.entities():
                 self.connection.execute(f"DELETE FROM raw.{quoted(entity.name)}")  # noqa: S608
+            self.take_smart_processes()  # there is none now
             self.connection.execute("DELETE FROM state.progress WHERE source = 'bitrix24'")
             self.connection.execute("DELETE FROM state.pending_owners")
 

@@ -13,12 +13,14 @@ from pathlib import Path
 import duckdb
 
 from workbench.bitrix24.client import PATIENCE_OF_SYNC, Portal
+from workbench.bitrix24.entities import ENTITIES, title
 from workbench.errors import PortalError, SourceError, WarehouseError
 from workbench.i18n import _
 from workbench.settings import settings
 from workbench.sources.declared import SPEND, PortalSource, SpendSource, pick, read_sources
 from workbench.sources.spend import read_spend
-from workbench.warehouse.loading import Loaded, Loading, Report
+from workbench.warehouse.bookkeeping import Loaded, Report
+from workbench.warehouse.loading import Loading
 from workbench.warehouse.models import models, staging
 from workbench.warehouse.publish import mark_checked, publish, snapshot_files, sources_query
 from workbench.warehouse.store import Progress, Store
@@ -203,7 +205,20 @@ def _load_portal(
         result.rows, result.changed = loading.loaded.rows, loading.loaded.changed
         if portal is None:
             opened.close()
-    result.problems |= {name: str(error) for name, error in loaded.problems.items()}
+    for name, refusal in loaded.problems.items():
+        if name in loaded.left_out:
+            scope = {entity.name: entity.scope for entity in ENTITIES}[name]
+            sentence = _("{name}: not loaded, the webhook has no scope “{scope}”.")
+            result.remarks.append(sentence.format(name=title(name), scope=scope))
+        else:
+            result.problems[name] = str(refusal)
+    if loaded.hidden_from is not None:
+        result.remarks.append(
+            _(
+                "The webhook’s user {user} is no administrator: records that this user may not "
+                "see are missing without notice."
+            ).format(user=loaded.hidden_from)
+        )
     if opened.moved_to:
         result.remarks.append(
             _("The portal is now called {host}; run `workbench connect` to store this.").format(

@@ -1,0 +1,114 @@
+"""What a pass over a portal notes down: rows read and changed, progress, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from workbench.bitrix24.client import Portal
+from workbench.bitrix24.entity import Entity
+from workbench.errors import (
+    AccessDenied,
+    BadCredentials,
+    PortalError,
+    PortalUnreachable,
+    QueryLimitExceeded,
+)
+from workbench.warehouse.store import Progress, Store
+
+OVERLAP = timedelta(minutes=2)  # changes are read again from so long before the last sync
+
+Report = Callable[[str, int], None]
+
+
+@dataclass
+class Loaded:
+    """What a loading did: rows read and rows changed per entity, and when it was.
+
+    ``problems`` says what kept an entity from us; ``left_out`` names those of them that the
+    webhook was not given the scope for, and that nobody needs.
+    ``hidden_from`` is the id of the webhook's user if that is no administrator: what this user may
+    not see is missing without notice.
+    """
+
+    as_of: datetime
+    rows: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
+    full: list[str] = field(default_factory=list)
+    problems: dict[str, PortalError] = field(default_factory=dict)
+    left_out: dict[str, PortalError] = field(default_factory=dict)
+    hidden_from: int | None = None
+
+
+class Bookkeeping:
+    """The store's side of one pass. ``report`` is told each entity's rows as they come in."""
+
+    def __init__(
+        self, portal: Portal, store: Store, *, full: bool = False, report: Report | None = None
+    ) -> None:
+        self.portal, self.store, self.full = portal, store, full
+        self._report = report or (lambda _entity, _rows: None)
+        self.loaded = Loaded(datetime.now(UTC))
+
+    def know(self, key: str, value: str) -> None:
+        """Store a fact about the portal."""
+        if self.store.info(key) != value:
+            self.store.set_info(key, value)
+            self.touch()
+
+    def touch(self) -> None:
+        """Note that the next snapshot will differ from the last one."""
+        self.store.set_info("unpublished", "Y")
+
+    def note(self, entity: Entity, rows: int, changed: int) -> None:
+        """Note rows that came in, and how many of them were new or different."""
+        self.loaded.rows[entity.name] = self.loaded.rows.get(entity.name, 0) + rows
+        self.loaded.changed[entity.name] = self.loaded.changed.get(entity.name, 0) + changed
+        if changed:
+            self.touch()
+        self._report(entity.name, self.loaded.rows[entity.name])
+
+    def finish(self, entity: Entity, progress: Progress) -> None:
+        """Note that an entity is as the portal has it (as far as this user may see it)."""
+        before = (progress.status, progress.missing)
+        progress.status, progress.missing = "complete", None
+        if self.loaded.hidden_from is not None and entity.paging != "whole":
+            progress.missing = f"records hidden from user {self.loaded.hidden_from}"
+        if before != (progress.status, progress.missing):
+            self.touch()
+        progress.last_sync = datetime.now(UTC)
+        self.store.save(entity.name, progress)
+
+    def fail(self, entity: Entity, error: PortalError) -> None:
+        """Note what an entity was refused; the rest goes on."""
+        if isinstance(error, PortalUnreachable | QueryLimitExceeded | BadCredentials):
+            raise error
+        self.loaded.problems[entity.name] = error
+        if entity.optional and error.code == "INSUFFICIENT_SCOPE":
+            self.loaded.left_out[entity.name] = error
+        progress = self.store.progress(entity.name)
+        before = (progress.status, progress.missing)
+        if isinstance(error, AccessDenied):
+            progress.status = "denied"
+        elif progress.watermark and progress.frontier is None:
+            progress.status = "stale"
+        else:
+            progress.status = "partial" if self.store.count(entity.name) else "failed"
+        progress.missing = missing_right(entity, error)
+        self.store.save(entity.name, progress)
+        if before != (progress.status, progress.missing):
+            self.touch()
+
+    def since(self) -> str:
+        """Return the moment from which the next sync reads changes."""
+        return (self.loaded.as_of - OVERLAP).isoformat(timespec="seconds")
+
+
+def missing_right(entity: Entity, error: PortalError) -> str:
+    """Say what an entity lacks: ``scope x``, ``right x`` (of the webhook's user), or the error."""
+    if not isinstance(error, AccessDenied):
+        return error.message
+    if error.code == "INSUFFICIENT_SCOPE":
+        return f"scope {entity.scope}"
+    return f"right {entity.right or f'read {entity.name}'}"
