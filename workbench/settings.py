@@ -6,6 +6,7 @@ none reads ``os.environ`` for a setting.
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -105,6 +106,33 @@ class Settings(BaseSettings):
     def parameters_dir(self) -> Path:
         """What runs when: report files, sources, rules."""
         return self.project_dir / "parameters"
+
+
+def private_folder(folder: Path) -> Path:
+    """Create ``folder`` and what is missing above it for this user alone (700); return it.
+
+    For what holds the portal's data or secrets. One that others could read is closed to them,
+    but for the home itself, which its user may have made.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+    if folder != settings().home_dir and folder.stat().st_mode & 0o077:
+        folder.chmod(0o700)
+    return folder
+
+
+def private_file(file: Path) -> Path:
+    """Create ``file`` empty, unless it is there, and let this user alone read it (600); return it.
+
+    For what may stand in a folder that others can read; folders that are missing are private.
+    """
+    if not file.parent.exists():
+        private_folder(file.parent)
+    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    if file.stat().st_mode & 0o077:
+        file.chmod(0o600)
+    return file
 
 
 def settings() -> Settings:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
@@ -22,7 +23,7 @@ from portal_application import webhook_call
 from sandbox_portal import SMALL_COMPANY, SandboxPortal, running_portal
 
 from workbench.automation.queue import job, jobs
-from workbench.bitrix24 import oauth
+from workbench.bitrix24 import activity, oauth
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -232,6 +233,39 @@ def test_a_verified_call_is_queued_once(handler, installed):
     assert given["event_token"] not in queued.id
 
 
+def queued_payload(given: dict[str, str]) -> dict:
+    return next(j.payload for j in jobs() if j.payload.get("workflow_id") == given["workflow_id"])
+
+
+@pytest.mark.parametrize(
+    "name", ["ts", "timeout_duration", "properties", "use_subscription", "auth[expires_in]"]
+)
+def test_an_empty_value_is_taken_as_absent(handler, installed, name):
+    given = call_of(installed, **{name: ""})
+    if name == "properties":
+        del given["properties[period]"]
+    assert handler.post("action", given).json() == {"status": "queued"}
+    payload = queued_payload(given)
+    assert (payload["waits"], type(payload["timeout_duration"])) == (True, int)
+    assert payload["properties"] == ({} if name == "properties" else {"period": "last_quarter"})
+
+
+@pytest.mark.parametrize("key", ["period", "unknown"])
+def test_a_setting_that_grows_when_it_is_written_down_is_queued_cut(handler, installed, key):
+    given = call_of(installed)
+    del given["properties[period]"]
+    body = urlencode(given) + f"&properties[{key}]=" + "\x01" * 60_000
+    answer = httpx.post(f"{handler.url}/bitrix24/action", content=body)
+    assert answer.json() == {"status": "queued"}
+    assert queued_payload(given)["properties"] == (
+        {"period": "\x01" * activity.MAX_TEXT} if key == "period" else {}
+    )
+
+
+def test_the_settings_that_are_queued_are_those_of_the_designer():
+    assert list(activity.properties({}, {}, ())) == list(activity.SETTINGS)
+
+
 FORGED = {
     "no token": {"auth[application_token]": ""},
     "another token": {"auth[application_token]": "0" * 32},
@@ -269,6 +303,7 @@ MALFORMED = {
     "a document of four": {"document_id[3]": "x"},
     "no event token": {"event_token": None},
     "an empty event token": {"event_token": ""},
+    "a long event token": {"event_token": "x" * 2_001},
     "no workflow": {"workflow_id": ""},
     "another action": {"code": "something_else"},
     "a number that is none": {"timeout_duration": "soon"},
@@ -301,6 +336,44 @@ def test_other_methods_and_addresses_do_nothing(handler):
     assert httpx.get(f"{handler.url}/bitrix24/action").status_code == 405
     assert httpx.get(f"{handler.url}/").status_code == 404
     assert httpx.get(f"{handler.url}/healthz").json() == {"status": "ok"}
+
+
+def spell_out(handler: Handler, text: bytes, pause: float) -> float:
+    """Send ``text`` byte by byte; return the seconds after which the connection was closed."""
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", int(handler.url.rsplit(":", 1)[1]))) as slow:
+        slow.settimeout(pause)
+        for byte in (text[n : n + 1] for n in range(len(text))):
+            try:
+                slow.send(byte)
+                if slow.recv(100) == b"":
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        else:
+            slow.settimeout(30)
+            slow.recv(100)
+        return time.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"POST /bitrix24/action HTTP/1.1\r\nHost: x\r\nX-Slow: " + b"x" * 100,
+        b"",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nX: " + b"x" * 150,
+    ],
+    ids=["a head", "nothing", "a second head"],
+)
+def test_who_spells_a_request_out_is_hung_up_on(handler, text):
+    with ThreadPoolExecutor() as pool:
+        took = pool.submit(spell_out, handler, text, 0.2)
+        time.sleep(1)
+        assert httpx.get(f"{handler.url}/healthz").json() == {"status": "ok"}
+        first_answer = 12 if text.startswith(b"GET") else 0
+        assert 9 < took.result() < 16 + first_answer
 
 
 @hypothesis_settings(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import os
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -31,6 +32,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from workbench.automation.connections import TimedHeads
 from workbench.automation.queue import enqueue
 from workbench.automation.registration import register
 from workbench.bitrix24 import activity, oauth
@@ -38,7 +40,7 @@ from workbench.bitrix24.client import Portal
 from workbench.bitrix24.form import MalformedForm, parse
 from workbench.errors import ConfigurationError, PortalError, WorkbenchError
 from workbench.i18n import _
-from workbench.settings import settings
+from workbench.settings import private_file, private_folder, settings
 
 MAX_BODY = 64 * 1024  # bytes; the portal's calls are a few kilobytes
 BODY_PATIENCE = 10.0  # seconds for a body to arrive
@@ -159,7 +161,7 @@ async def action(request: Request) -> Response:
         "event_token": call.event_token.get_secret_value(),
         "workflow_id": call.workflow_id,
         "document_id": call.document_id,
-        "properties": call.properties,
+        "properties": call.settings,
         "waits": call.waits,
         "timeout_duration": call.timeout_duration,
         "received": datetime.now(UTC).isoformat(),
@@ -287,8 +289,8 @@ def application() -> Starlette:
 
 def write_log() -> None:
     """Send the handler's log to ``handler.log`` of the installation's state."""
-    folder = settings().home_dir
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = private_folder(settings().home_dir)
+    private_file(folder / "handler.log")
     file = RotatingFileHandler(folder / "handler.log", maxBytes=5_000_000, backupCount=3)
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(file)
@@ -302,6 +304,7 @@ def serve(host: str, port: int, url_file: Path | None = None) -> None:
     are checked first.
     """
     portal_address()
+    os.umask(0o077)  # what this process writes, logs that follow the first included, is private
     write_log()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns Nagle's delay (40 ms an answer) off only where the protocol is named.
@@ -315,6 +318,7 @@ def serve(host: str, port: int, url_file: Path | None = None) -> None:
         url_file.write_text(address + "\n")
     config = uvicorn.Config(
         application(),
+        http=TimedHeads,
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from workbench.errors import DecisionError
 from workbench.i18n import _
+from workbench.settings import private_file
 
 Status = Literal["proposed", "approved", "applied", "undone", "rejected", "failed", "outdated"]
 
@@ -80,7 +81,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_file(path)
         with self._open() as db:
             db.executescript(SCHEMA)
 

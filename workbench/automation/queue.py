@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import sqlite3
 import threading
@@ -25,7 +24,7 @@ from dbos._error import DBOSWorkflowIDInUseError
 
 from workbench.errors import UsageError, WorkbenchError
 from workbench.i18n import _
-from workbench.settings import settings
+from workbench.settings import private_file, settings
 
 APPLICATION = "workbench"
 JOB = "job"  # the workflow that `enqueue` starts
@@ -187,9 +186,7 @@ def prepared(file: Path) -> str:
     Readable by this user alone, as payloads hold what the portal sent.
     """
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-        file.chmod(0o600)
+        private_file(file)
     except OSError as problem:
         raise WorkbenchError(
             _("The queue {file} cannot be written: {reason}").format(

@@ -39,7 +39,7 @@ from workbench.errors import UsageError, WorkbenchError
 from workbench.i18n import _
 from workbench.reports.report import NAME, load_report, report_names, reports_dir
 from workbench.reports.run import run_report
-from workbench.settings import settings
+from workbench.settings import private_folder, settings
 
 VERSION = "1"  # of what jobs look like in the queue: a job outlives an upgrade of the package
 POLLING = 0.1  # seconds between two looks at a queue
@@ -208,8 +208,7 @@ def _files() -> list[tuple[str, int]]:
 
 def _launch() -> None:
     """Open the queue in this process: no admin server, no port, nothing sent anywhere."""
-    logs = settings().home_dir / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
+    logs = private_folder(settings().home_dir / "logs")
     to_file = RotatingFileHandler(logs / "worker.log", maxBytes=2_000_000, backupCount=3)
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.setLevel(logging.INFO)
@@ -245,8 +244,7 @@ def is_running() -> bool:
 @contextmanager
 def _only_worker() -> Iterator[None]:
     """Hold this installation's worker lock; the system lets go of it at a kill."""
-    file = settings().home_dir / "worker.lock"
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file = private_folder(settings().home_dir) / "worker.lock"
     with file.open("a") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

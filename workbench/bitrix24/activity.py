@@ -35,6 +35,8 @@ PERIODS = (
     *("last_30_days", "last_90_days", "last_12_months", "all"),
 )
 
+SETTINGS = ("report", "metric", "period", "scope")  # see `properties`
+
 MAX_TEXT = 2_000  # characters of one property or result
 
 
@@ -50,6 +52,11 @@ def _text(value: object) -> str:
 Text = Annotated[str, BeforeValidator(_text)]
 
 
+def _absent(default: Any) -> BeforeValidator:
+    """Take an empty text as absent: a form cannot say it otherwise."""
+    return BeforeValidator(lambda value: default if value == "" else value)
+
+
 class Auth(BaseModel):
     """Who calls: checked against the stored installation before anything else is looked at."""
 
@@ -60,7 +67,7 @@ class Auth(BaseModel):
     application_token: SecretStr = SecretStr("")
     access_token: SecretStr = SecretStr("")
     refresh_token: SecretStr = SecretStr("")
-    expires_in: Annotated[float, Field(ge=0, le=86_400)] = 3600.0
+    expires_in: Annotated[float, Field(ge=0, le=86_400), _absent(3600.0)] = 3600.0
 
 
 class Call(BaseModel):
@@ -73,12 +80,25 @@ class Call(BaseModel):
     document_id: Annotated[list[Text], Field(min_length=3, max_length=3)]
     document_type: Annotated[list[Text], Field(min_length=3, max_length=3)]
     # An empty one would be the same run for every call that has none.
-    event_token: Annotated[SecretStr, Field(min_length=1)]
-    properties: dict[str, Any] = {}
-    use_subscription: Text = "Y"
-    timeout_duration: Annotated[int, Field(ge=0, le=31_536_000)] = 0
-    ts: Annotated[int, Field(ge=0)] = 0
+    event_token: Annotated[SecretStr, Field(min_length=1, max_length=MAX_TEXT)]
+    properties: Annotated[dict[str, Any], _absent({})] = {}
+    use_subscription: Annotated[Text, _absent("Y")] = "Y"
+    timeout_duration: Annotated[int, Field(ge=0, le=31_536_000), _absent(0)] = 0
+    ts: Annotated[int, Field(ge=0), _absent(0)] = 0
     auth: Auth
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The given ones of the action's settings; one that is no text is an empty list.
+
+        Each is cut to `MAX_TEXT`, which makes no wrong one right, so that whatever a form holds
+        fits the queue.
+        """
+        return {
+            name: value.strip()[:MAX_TEXT] if isinstance(value, str) else []
+            for name, value in self.properties.items()
+            if name in SETTINGS
+        }
 
     @property
     def waits(self) -> bool:

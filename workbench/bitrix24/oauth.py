@@ -34,7 +34,7 @@ from pydantic import (
 from workbench.bitrix24.client import PATIENCE, Portal
 from workbench.errors import BadCredentials, ConfigurationError, PortalError, PortalUnreachable
 from workbench.i18n import _
-from workbench.settings import settings
+from workbench.settings import private_folder, settings
 
 # httpx logs whole addresses, and this one carries the client's secret.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -125,8 +125,7 @@ def installations() -> list[Installation]:
 
 def save(installation: Installation) -> None:
     """Write an installation: whole or not at all, readable by its owner only."""
-    folder = apps_dir()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = private_folder(apps_dir())
     target = folder / f"{installation.member_id}.json"
     temporary = folder / f".{installation.member_id}.{os.getpid()}.{secrets.token_hex(4)}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -151,8 +150,7 @@ def forget(member_id: str) -> bool:
 @contextlib.contextmanager
 def locked(member_id: str) -> Iterator[None]:
     """Hold the installation's lock: one process and thread at a time."""
-    folder = apps_dir()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = private_folder(apps_dir())
     with (folder / f"{member_id}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -117,6 +117,7 @@ def _packages(subject: str) -> Iterator[Finding]:
 
 def _folders(subject: str) -> Iterator[Finding]:
     import os
+    import shlex
     import shutil
 
     from workbench.i18n import _, format_number
@@ -133,6 +134,13 @@ def _folders(subject: str) -> Iterator[Finding]:
                 "problem",
                 _("{folder} cannot be written.").format(folder=folder),
                 _("Set WORKBENCH_HOME and WORKBENCH_OUTPUTS to folders of your own."),
+            )
+        elif folder == current.home_dir == there and there.stat().st_mode & 0o077:
+            yield Finding(
+                subject,
+                "note",
+                _("{folder} can be read by other users of this machine.").format(folder=folder),
+                f"chmod 700 {shlex.quote(str(folder))}",
             )
         elif free < LITTLE_SPACE:
             yield Finding(subject, "note", f"{folder}: {space}", _("Make room before a sync."))

@@ -52,7 +52,9 @@ class Processes:
     def __init__(self, logs: Path) -> None:
         self.logs = logs
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-        logs.mkdir(parents=True, exist_ok=True)
+        from workbench.settings import private_folder
+
+        private_folder(logs)
 
     def start(self, name: str, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
         """Start ``python -m workbench ARGUMENTS``; its output goes to ``<logs>/<name>.log``."""

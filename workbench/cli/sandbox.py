@@ -166,7 +166,10 @@ def start(
 
     def announce(running: Portal) -> None:
         console.print(_("Portal: {address}").format(address=running.base_url))
-        console.print(_("Webhook: {address}").format(address=server.webhook_url(running)))
+        if url_file is None or console.is_terminal:
+            console.print(_("Webhook: {address}").format(address=server.webhook_url(running)))
+        else:  # the output goes to a log, which must not hold the code
+            console.print(_("Webhook: in {file}").format(file=url_file), soft_wrap=True)
         if trusted is not None:
             console.print(
                 _("Clients trust it with {variable}.").format(variable=f"SSL_CERT_FILE={trusted}"),
@@ -209,12 +212,12 @@ def _secured(records, ca_file: Path | None, names: list[str]):
     from workbench.bitrix24.sandbox import certificates
     from workbench.errors import UsageError
     from workbench.i18n import _
-    from workbench.settings import settings
+    from workbench.settings import private_folder, settings
 
     file = ca_file or settings().home_dir / "sandbox-ca.pem"
     try:
         if ca_file is None:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(file.parent)
         file.write_text(certificates.authority(records.settings))
     except OSError as error:
         raise UsageError(

@@ -51,7 +51,7 @@ from workbench.dashboards.kernels import VisitorKernels, kernel_environment
 from workbench.dashboards.published import Dashboard, published_dashboards
 from workbench.errors import ConfigurationError
 from workbench.i18n import _
-from workbench.settings import Settings, settings
+from workbench.settings import Settings, private_folder, settings
 
 KERNEL_ID = r"(?P<kernel_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 LOOPBACK = r"localhost|127(?:\.\d{1,3}){3}|\[::1\]"
@@ -275,7 +275,7 @@ def _signal(process: psutil.Process, how: str) -> None:
 
 def log_to_file(file: Path) -> None:
     """Write this process's log to ``file`` (2 MB, three of them), warnings also to the terminal."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(file.parent)
     handler = logging.handlers.RotatingFileHandler(file, maxBytes=2_000_000, backupCount=2)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     for name in ("workbench.dashboards", "tornado", "asyncio", "traitlets", "Voila"):

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 
-from workbench.settings import settings
+from workbench.settings import private_folder, settings
 
 
 def wait_for_visitor() -> None:
@@ -30,8 +30,7 @@ def log_to_file() -> None:
     logger = logging.getLogger("workbench.views")
     if any(isinstance(handler, logging.FileHandler) for handler in logger.handlers):
         return
-    folder = settings().home_dir / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = private_folder(settings().home_dir / "logs")
     handler = logging.FileHandler(folder / "pages.log", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
     logger.addHandler(handler)

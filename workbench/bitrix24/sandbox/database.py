@@ -13,6 +13,7 @@ import orjson
 from workbench.bitrix24.sandbox.fields import Entity
 from workbench.errors import UsageError
 from workbench.i18n import _
+from workbench.settings import private_file
 
 SERVING = (
     "journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-65536",
@@ -26,17 +27,21 @@ def connected(path: Path | None) -> sqlite3.Connection:
     """
     connection = None
     try:
+        if path is not None and path.parent.is_dir() and not path.exists():
+            private_file(path)  # and so what SQLite puts beside it
         connection = sqlite3.connect(
             path or ":memory:", isolation_level=None, check_same_thread=False, cached_statements=512
         )
         for pragma in SERVING:
             connection.execute(f"PRAGMA {pragma}")
-    except sqlite3.DatabaseError as error:
+        if path is not None:
+            private_file(path)  # one of an earlier version
+    except (sqlite3.DatabaseError, OSError) as error:
         if connection is not None:
             connection.close()
         raise UsageError(
             _("The portal's file {file} cannot be opened: {reason}").format(
-                file=path, reason=error
+                file=path, reason=getattr(error, "strerror", None) or error
             ),
             hint=_("Choose a file that this command made, or a new one in a folder that exists."),
         ) from None
