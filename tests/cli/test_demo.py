@@ -90,7 +90,9 @@ def test_a_scheduled_run_survives_the_kill_of_its_worker(demo: Demo):
 
 
 def test_a_process_of_the_portal_gets_its_answer_and_moves_the_deals(demo: Demo):
-    moved = re.findall(r"^ #\d+ .* ok .*en croissance +NEW → PREPAYMENT", demo.output, re.M)
+    moved = re.findall(
+        r"^ #\d+ .* ok .*en croissance +Nouveau besoin → Devis envoyé", demo.output, re.M
+    )
     assert len(moved) == 3
     assert "20 relances" in demo.output and "aucune envoyée" in demo.output
 

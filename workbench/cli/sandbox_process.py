@@ -16,7 +16,10 @@ UNDER_WAY = ("ready", "waiting")
 
 @dataclass(frozen=True)
 class ProcessRun:
-    """One process on one deal: how it ended, what the action returned, what it changed."""
+    """One process on one deal: how it ended, what the action returned, what it changed.
+
+    ``stage_before`` and ``stage_after`` are the stages' names on the portal.
+    """
 
     deal: int
     title: str
@@ -85,6 +88,11 @@ def run_on_deals(
             _("The portal has no process {name}.").format(name=process),
             hint=", ".join(sorted(filter(None, ids))),
         )
+    stages = {
+        row["STATUS_ID"]: row["NAME"]
+        for row in portal.call("crm.status.list")
+        if row["ENTITY_ID"].startswith("DEAL_STAGE")
+    }
     before = {deal: portal.call("crm.deal.get", {"id": deal}) for deal in deals}
     started = {
         deal: portal.call(
@@ -105,13 +113,17 @@ def run_on_deals(
             break
         time.sleep(POLL)
     return [
-        _run(deal, found[deal], before[deal], portal.call("crm.deal.get", {"id": deal}))
+        _run(deal, found[deal], before[deal], portal.call("crm.deal.get", {"id": deal}), stages)
         for deal in deals
     ]
 
 
 def _run(
-    deal: int, workflow: dict[str, Any], before: dict[str, Any], after: dict[str, Any]
+    deal: int,
+    workflow: dict[str, Any],
+    before: dict[str, Any],
+    after: dict[str, Any],
+    stages: dict[str, str],
 ) -> ProcessRun:
     from workbench.i18n import language
 
@@ -130,8 +142,8 @@ def _run(
         value=str(returned.get("value", "")),
         change_percent=str(returned.get("change_percent", "")),
         branch=branches[-1] if branches else "",
-        stage_before=before["STAGE_ID"],
-        stage_after=after["STAGE_ID"],
+        stage_before=stages.get(before["STAGE_ID"], before["STAGE_ID"]),
+        stage_after=stages.get(after["STAGE_ID"], after["STAGE_ID"]),
         log=[_flat(entry) for entry in workflow["LOG"]],
     )
 
@@ -169,6 +181,6 @@ def table(runs: list[ProcessRun]) -> Any:
             _number(run.value, 0),
             _number(run.change_percent, 1),
             run.branch,
-            f"{run.stage_before} → {run.stage_after}",
+            escape(f"{run.stage_before} → {run.stage_after}"),
         )
     return shown
