@@ -172,6 +172,58 @@ def test_everything_survives_a_restart(tmp_path):
     assert second.add("deals", {"TITLE": "next"}) > last  # no id is used twice
 
 
+def test_a_file_of_an_earlier_version_gets_the_indexes_of_this_one(tmp_path):
+    first = State(tmp_path / "portal.sqlite")
+    declared = indexes(first)
+    first.connection.execute("CREATE INDEX deals_of_old ON deals (TITLE)")
+    first.connection.execute("DROP INDEX deals_stage_id")
+    first.close()
+    second = State(tmp_path / "portal.sqlite")
+    assert indexes(second) == declared
+    assert "deals_stage_id" in declared
+
+
+def plan(state, name, filter):
+    """How SQLite goes about a page in order of id."""
+    seen = []
+    state.connection.set_trace_callback(seen.append)
+    state.find(name, filter, limit=50)
+    state.connection.set_trace_callback(None)
+    return [row[3] for row in state.connection.execute(f"EXPLAIN QUERY PLAN {seen[-1]}")]
+
+
+@pytest.mark.parametrize(
+    ("name", "filter"),
+    [
+        ("stage_history", {"ENTITY_TYPE_ID": 2, ">ID": 100}),
+        ("activities", {"OWNER_TYPE_ID": 2, ">ID": 100}),
+        ("product_rows", {"OWNER_TYPE": "D", ">ID": 100}),
+        ("deals", {"@STAGE_ID": ["WON", "LOSE"], ">ID": 100}),
+        ("deals", {"STAGE_ID": "WON", ">ID": 100}),
+        ("deals", {">ID": 100, "%TITLE": "LED"}),
+    ],
+)
+def test_keyset_pages_are_read_in_order_and_never_sorted(name, filter):
+    state = State()
+    seed_company(state, "small", today=TODAY)
+    assert not [step for step in plan(state, name, filter) if "TEMP B-TREE" in step]
+
+
+@pytest.mark.parametrize(
+    ("name", "filter"),
+    [
+        ("stage_history", {"ENTITY_TYPE_ID": 2, "OWNER_ID": 5}),
+        ("activities", {"OWNER_TYPE_ID": 2, "@OWNER_ID": [5, 6]}),
+        ("product_rows", {"OWNER_TYPE": "D", "OWNER_ID": 5}),
+        ("deals", {"COMPANY_ID": 5}),
+    ],
+)
+def test_what_hangs_on_one_record_is_found_by_an_index(name, filter):
+    state = State()
+    seed_company(state, "small", today=TODAY)
+    assert [step for step in plan(state, name, filter) if "USING INDEX" in step]
+
+
 def test_a_smart_process_survives_a_restart_with_its_items(start_portal, tmp_path):
     file = str(tmp_path / "portal.sqlite")
     first = start_portal("--state", file)

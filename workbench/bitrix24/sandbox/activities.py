@@ -65,7 +65,7 @@ ACTIVITIES = Entity(
     modified="LAST_UPDATED",
     created_by="AUTHOR_ID",
     modified_by="EDITOR_ID",
-    indexes=(("OWNER_TYPE_ID", "OWNER_ID"),),
+    indexes=(("OWNER_ID", "OWNER_TYPE_ID"),),
 )
 
 old_methods(ACTIVITIES, "crm.activity")

@@ -12,5 +12,5 @@ BINDINGS = Entity(
         Field("OWNER_TYPE_ID", "integer"),
         Field("OWNER_ID", "integer"),
     ),
-    indexes=(("OWNER_TYPE_ID", "OWNER_ID"),),
+    indexes=(("OWNER_ID", "OWNER_TYPE_ID"),),
 )

@@ -76,8 +76,18 @@ def _indexes(entity: Entity) -> list[tuple[str, str]]:
 
 
 def create_indexes(connection: sqlite3.Connection, entity: Entity) -> None:
-    """Give an entity's table its indexes, unless it has them."""
-    for name, columns in _indexes(entity):
+    """Give an entity's table its indexes, unless it has them, and take others from it.
+
+    A file of an earlier version has others, and SQLite would choose by them.
+    """
+    declared = _indexes(entity)
+    present = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL",
+        (entity.name,),
+    ).fetchall()
+    for name in {name for (name,) in present} - {name for name, _columns in declared}:
+        connection.execute(f'DROP INDEX "{name}"')
+    for name, columns in declared:
         connection.execute(f'CREATE INDEX IF NOT EXISTS "{name}" ON "{entity.name}" ({columns})')
 
 

@@ -383,6 +383,8 @@ def _history_conditions(
     values = [entity.type_id, *values]
     limit, more = rights.readable(call.state, call.caller.user_id, entity)
     if limit:
-        parts.append(f'"OWNER_ID" IN (SELECT "ID" FROM "{entity.name}" WHERE {limit})')  # noqa: S608
+        table = f'"{entity.name}"'
+        owner = f'{table}."ID" = "stage_history"."OWNER_ID"'
+        parts.append(f"EXISTS (SELECT 1 FROM {table} WHERE {owner} AND {limit})")  # noqa: S608
         values += more
     return " AND ".join(part for part in parts if part), values

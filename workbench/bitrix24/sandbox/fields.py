@@ -120,7 +120,8 @@ class Entity:
 
     ``type_id`` is the entityTypeId, ``short`` the code in links (``D_1``), ``uf_entity`` the owner
     of its user fields. ``stage``/``semantics``/``created``/… name the fields that play these parts,
-    empty where the entity has none.
+    empty where the entity has none. ``indexes`` are of several columns each, the one of most values
+    first: the kind of a record alone must not draw a page in order of id into an index.
     """
 
     name: str

@@ -172,7 +172,9 @@ def _among(
     bound = [_value(field, v, zone) for v in values if v is not None and v != ""]
     parts = []
     if bound:
-        parts.append(f"{column} IN ({','.join('?' * len(bound))})")
+        # Statuses are few: several of them are most of the table, in an order that is not the id's.
+        walked = "+" if field.type == "crm_status" and len(bound) > 1 and not field.in_body else ""
+        parts.append(f"{walked}{column} IN ({','.join('?' * len(bound))})")
     if len(bound) < len(values):
         parts.append(_empty(field, column))
     sql = f"({' OR '.join(parts)})" if parts else "1 = 0"

@@ -98,5 +98,5 @@ PRODUCT_ROWS = Entity(
         Field("TYPE", "integer", readonly=True, default=1),
         Field("STORE_ID", "integer", readonly=True),
     ),
-    indexes=(("OWNER_TYPE", "OWNER_ID"),),
+    indexes=(("OWNER_ID", "OWNER_TYPE"),),
 )

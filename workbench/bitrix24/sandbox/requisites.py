@@ -65,7 +65,7 @@ REQUISITES = Entity(
     ),
     uf_entity="CRM_REQUISITE",
     event="REQUISITE",
-    indexes=(("ENTITY_TYPE_ID", "ENTITY_ID"),),
+    indexes=(("ENTITY_ID", "ENTITY_TYPE_ID"),),
 )
 
 BANK_DETAILS = Entity(
@@ -112,7 +112,7 @@ LINKS = Entity(
         ),
     ),
     key="RECORD",
-    indexes=(("ENTITY_TYPE_ID", "ENTITY_ID"),),
+    indexes=(("ENTITY_ID", "ENTITY_TYPE_ID"),),
 )
 
 ADDRESSES = Entity(
@@ -135,7 +135,7 @@ ADDRESSES = Entity(
         Field("ANCHOR_ID", "integer", readonly=True),
     ),
     key="RECORD",
-    indexes=(("ENTITY_TYPE_ID", "ENTITY_ID"),),
+    indexes=(("ENTITY_ID", "ENTITY_TYPE_ID"),),
 )  # fmt: skip
 
 TABLES = (REQUISITES, BANK_DETAILS, PRESETS, LINKS, ADDRESSES)

@@ -54,7 +54,7 @@ STAGE_HISTORY = Entity(
         Field("STAGE_SEMANTIC_ID"),
         Field("STAGE_ID"),
     ),
-    indexes=(("ENTITY_TYPE_ID", "OWNER_ID"),),
+    indexes=(("OWNER_ID", "ENTITY_TYPE_ID"),),
 )
 
 

@@ -20,5 +20,5 @@ COMMENTS = Entity(
     modified="",
     created_by="AUTHOR_ID",
     modified_by="",
-    indexes=(("ENTITY_TYPE", "ENTITY_ID"),),
+    indexes=(("ENTITY_ID", "ENTITY_TYPE"),),
 )
