@@ -276,11 +276,14 @@ def made_spend() -> list[tuple[date, str, str, Decimal, str, int, int]]:
 
 def fill(store: Store, rows: Rows, *, spend: bool = True) -> None:
     """Put raw rows into a store, as a sync of a portal in Paris would have left it."""
-    keys = {entity.name: entity.key for entity in ENTITIES}
     store.set_info("portal", "atelier-lumen.example")
     store.set_info("portal_url", "https://atelier-lumen.example")
     store.set_info("timezone", "Europe/Paris")
     with store.transaction():
+        if rows.get("types"):
+            store.merge("types", to_arrow(rows["types"], "id"))
+            store.take_smart_processes()
+        keys = {entity.name: entity.key for entity in store.entities()}
         for name, given in rows.items():
             if given:
                 store.merge(name, to_arrow(given, keys[name]))

@@ -292,10 +292,8 @@ class Loading(Bookkeeping):
                 self.fail(entity, answer.error)
                 continue
             last = last_id(entity.unwrap(answer.result), entity.key, reached)
-            width = (last - reached) // 50 + 1
-            readers.append(
-                WindowReader(entity, reached, last, where=conditions[entity.name], width=width)
-            )
+            where = conditions[entity.name]
+            readers.append(WindowReader(entity, reached, last, where=where, width=last - reached))
         for chunk in stream(self.portal, readers):
             self._store_chunk(chunk, frontier=False)
 
@@ -365,19 +363,21 @@ class Loading(Bookkeeping):
         if entity.owner in self.loaded.problems:
             self.fail(entity, self.loaded.problems[entity.owner])
             return
-        owners = self.store.pending(entity)
-        for chunk in stream(self.portal, [ChildReader(entity, owners)] if owners else []):
-            if chunk.error is not None:
-                self.fail(entity, chunk.error)
-                return
-            table = to_arrow(chunk.rows, entity.key)
-            with self.store.transaction():
-                changed = self.store.merge(entity.name, table)
-                changed += self.store.delete_children(
-                    entity.name, entity.owner_field, chunk.owners, table
-                )
-                self.store.clear_pending(entity.name, chunk.owners)
-                self.note(entity, len(chunk.rows), changed)
+        for known in (False, True):
+            owners = self.store.pending(entity, known=known)
+            for chunk in stream(self.portal, [ChildReader(entity, owners)] if owners else []):
+                if chunk.error is not None:
+                    self.fail(entity, chunk.error)
+                    return
+                table = to_arrow(chunk.rows, entity.key)
+                with self.store.transaction():
+                    changed = self.store.merge(entity.name, table)
+                    if known:
+                        changed += self.store.delete_children(
+                            entity.name, entity.owner_field, chunk.owners, table
+                        )
+                    self.store.clear_pending(entity.name, chunk.owners)
+                    self.note(entity, len(chunk.rows), changed)
         progress = self.store.progress(entity.name)
         progress.watermark = self.since()
         self.finish(entity, progress)

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from workbench.bitrix24.entities import ENTITIES
+from workbench.bitrix24.entity import Entity
+from workbench.warehouse.generated import field_tables, raw_views
 from workbench.warehouse.models import models, staging, unparsed_query
-from workbench.warehouse.store import Store
+from workbench.warehouse.store import Store, quoted
 
 KEPT = 5
 BUILDING = ".building"
@@ -52,6 +55,8 @@ def prepare_staging(store: Store, as_of: datetime) -> None:
     connection.execute("SET VARIABLE timezone = ?", [timezone])
     connection.execute("SET VARIABLE base_currency = ?", [store.base_currency()])
     connection.execute("SET VARIABLE as_of = ?", [as_of])
+    for name, sql in raw_views(store).items():
+        connection.execute(f"CREATE OR REPLACE VIEW raw.{name} AS {sql}")
     for name, sql in staging().items():
         if name == "macros":
             connection.execute(sql)
@@ -59,11 +64,16 @@ def prepare_staging(store: Store, as_of: datetime) -> None:
             connection.execute(f"CREATE OR REPLACE VIEW staging.{name} AS {sql}")
 
 
-def sources_query() -> str:
-    """Return the query for the snapshot's ``sources`` table (one row per source and entity)."""
+def sources_query(entities: Sequence[Entity] = ENTITIES) -> str:
+    """Return the query for the snapshot's ``sources`` table (one row per source and entity).
+
+    ``label`` is the portal's own name of what it made itself, else NULL.
+    """
 
     loaded = [
-        f"SELECT 'bitrix24' AS source, '{entity.name}' AS entity, count(*) AS rows, "  # noqa: S608
+        f"SELECT 'bitrix24' AS source, '{entity.name}' AS entity, "  # noqa: S608
+        + ("'" + entity.label.replace("'", "''") + "'" if entity.label else "NULL::VARCHAR")
+        + " AS label, count(*) AS rows, "
         + (
             f'local_day(min(as_time("{entity.created}"))) AS loaded_from,'
             f' local_day(max(as_time("{entity.created}"))) AS loaded_to'
@@ -71,16 +81,16 @@ def sources_query() -> str:
             else "NULL::DATE AS loaded_from, NULL::DATE AS loaded_to"
         )
         + f" FROM raw.{entity.name}"
-        for entity in ENTITIES
+        for entity in entities
     ]
     loaded.append(
-        "SELECT 'marketing_spend', 'marketing_spend', count(*), min(month),"
+        "SELECT 'marketing_spend', 'marketing_spend', NULL, count(*), min(month),"
         " last_day(max(month)) FROM external.marketing_spend"
     )
     return (
         "SELECT loaded.source, loaded.entity, coalesce(progress.status, 'not loaded') AS status,"  # noqa: S608
         " loaded.rows, loaded.loaded_from, loaded.loaded_to, progress.last_sync,"
-        " progress.missing FROM (" + " UNION ALL ".join(loaded) + ") AS loaded"
+        " progress.missing, loaded.label FROM (" + " UNION ALL ".join(loaded) + ") AS loaded"
         " LEFT JOIN state.progress AS progress USING (source, entity)"
     )
 
@@ -117,8 +127,18 @@ def publish(store: Store, as_of: datetime, *, version: str = "1") -> str:
         connection.execute("BEGIN")
         for model in models():
             connection.execute(f"CREATE TABLE snapshot.{model.name} AS {model.sql}")
-        connection.execute(f"CREATE TABLE snapshot.unparsed AS {unparsed_query()}")
-        connection.execute(f"CREATE TABLE snapshot.sources AS {sources_query()}")
+        unparsed = unparsed_query()
+        for table in field_tables(store):
+            connection.execute(f"CREATE TABLE snapshot.{table.name} AS {table.sql}")
+            for column, label in table.labels.items():
+                comment = "'" + label.replace("'", "''").replace("\0", "") + "'"
+                connection.execute(
+                    f"COMMENT ON COLUMN snapshot.{table.name}.{quoted(column)} IS {comment}"
+                )
+            unparsed = "\nUNION ALL\n".join([unparsed, *table.unparsed])
+        connection.execute(f"CREATE TABLE snapshot.unparsed AS {unparsed}")
+        sources = sources_query(store.entities())
+        connection.execute(f"CREATE TABLE snapshot.sources AS {sources}")
         connection.execute("CREATE TABLE snapshot.info (key VARCHAR, value VARCHAR)")
         facts = {
             "snapshot": snapshot_id,

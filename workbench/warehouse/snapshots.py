@@ -125,7 +125,7 @@ class Snapshot:
 
         Columns: source, entity, status (complete, partial, stale, denied, failed, not loaded),
         rows, loaded_from, loaded_to (days of creation), last_sync, missing (the right, scope or
-        file that is missing).
+        file that is missing), label (the portal's own name of a smart process).
         """
         return self.query("SELECT * FROM sources ORDER BY source, entity")
 

@@ -19,6 +19,7 @@ from workbench.i18n import _
 from workbench.settings import settings
 from workbench.sources.declared import SPEND, PortalSource, SpendSource, pick, read_sources
 from workbench.sources.spend import read_spend
+from workbench.warehouse import generated
 from workbench.warehouse.bookkeeping import Loaded, Report
 from workbench.warehouse.loading import Loading
 from workbench.warehouse.models import models, staging
@@ -52,7 +53,9 @@ class SyncResult:
 
 def models_version() -> str:
     """Return a fingerprint of the SQL that builds a snapshot."""
-    text = "".join([*staging().values(), *(model.sql for model in models()), sources_query()])
+    shaped = Path(generated.__file__).read_text("utf-8")
+    parts = [*staging().values(), *(model.sql for model in models()), sources_query(), shaped]
+    text = "".join(parts)
     return sha256(text.encode()).hexdigest()[:12]
 
 

@@ -1,6 +1,7 @@
 -- title: Customers (companies of the CRM)
 -- grain: one row per company, the portal owner's own companies left out
--- columns: won_amount_base in the portal's base currency; first/last_won_on days of winning
+-- columns: won_amount_base in the portal's base currency; first/last_won_on days of winning;
+--   phones and emails = how many the portal has, not which
 -- tests:
 --   unique: [company_id]
 --   not_null: [company_id, won_deals]
@@ -20,6 +21,8 @@ SELECT
     companies.customer,
     coalesce(types.status, companies.company_type_id) AS company_type,
     coalesce(industries.status, companies.industry_id) AS industry,
+    companies.phones,
+    companies.emails,
     companies.created_at,
     local_day(companies.created_at) AS created_on,
     won.first_won_on,

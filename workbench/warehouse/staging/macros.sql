@@ -21,3 +21,24 @@ CREATE OR REPLACE MACRO local_days(a, b) AS
         a AT TIME ZONE getvariable('timezone'),
         b AT TIME ZONE getvariable('timezone')
     ) / 86400.0;
+-- A list comes as JSON text; a value that is no list is a list of itself.
+CREATE OR REPLACE MACRO as_texts(x) AS
+    CASE
+        WHEN x IS NULL THEN []::VARCHAR[]
+        ELSE coalesce(TRY(from_json(x, '["VARCHAR"]')), [x])
+    END;
+CREATE OR REPLACE MACRO how_many(x) AS coalesce(len(as_texts(x)), 0);
+-- A label by language, as JSON, or the label itself.
+CREATE OR REPLACE MACRO first_text(x) AS
+    CASE
+        WHEN x NOT LIKE '{%' THEN x
+        ELSE coalesce(
+            TRY(json_extract_string(x, '$.fr')), TRY(json_extract_string(x, '$.*')[1]), x
+        )
+    END;
+-- The options of an enumeration: a JSON list of objects, in upper or lower case.
+CREATE OR REPLACE MACRO option_texts(x) AS
+    list_transform(
+        TRY(from_json(x, '["JSON"]')),
+        lambda option: coalesce(option ->> 'VALUE', option ->> 'value')
+    );

@@ -1,0 +1,10 @@
+-- Entries of smart processes' items into stages.
+SELECT
+    as_int("entityTypeId") AS entity_type_id,
+    _id AS history_id,
+    as_int(OWNER_ID) AS item_id,
+    as_time(CREATED_TIME) AS entered_at,
+    coalesce(as_link(CATEGORY_ID), 0) AS pipeline_id,
+    STAGE_ID AS stage_id,
+    STAGE_SEMANTIC_ID AS semantics
+FROM raw.smart_history
