@@ -20,6 +20,14 @@ DATA = Path(__file__).parents[4] / "shared" / "data"
 EXAMPLES = DATA / "bitrix24_doc_examples" / "doc_response_examples.json"
 
 
+# Examples on a page that tells of several methods.
+OVERVIEWS = {
+    281: "crm.userfield.types",
+    282: "crm.userfield.fields",
+    283: "crm.userfield.settings.fields",
+}
+
+
 def letters(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
@@ -41,7 +49,8 @@ def examples() -> list:
     known = known_methods()
     found = []
     for place, example in enumerate(json.loads(EXAMPLES.read_text("utf-8"))):
-        method = known.get(letters(example["page"].rsplit("/", 1)[-1].removesuffix(".md")))
+        page = example["page"].rsplit("/", 1)[-1].removesuffix(".md")
+        method = OVERVIEWS.get(place) or known.get(letters(page))
         if method:
             found.append(pytest.param(method, place, example["response"], id=f"{method}-{place}"))
     return found
