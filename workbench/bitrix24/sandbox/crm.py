@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from workbench.bitrix24.sandbox import links, product_prices, requisites, stages
+from workbench.bitrix24.sandbox import links, product_prices, requisites, stages, user_values
 from workbench.bitrix24.sandbox.changes import Change
 from workbench.bitrix24.sandbox.fields import Entity, Row
 from workbench.bitrix24.sandbox.links import Link
@@ -49,7 +49,9 @@ def add(
     ):
         if part and entity.has(part):
             row[part] = actor
-    row.update({key: value for key, value in values.items() if value is not None})
+    row.update(
+        {key: value for key, value in _kept(state, name, values).items() if value is not None}
+    )
     link = links.link_of(entity)
     bound = _bound(entity, link, row, [])
     _open_stage(state, entity, row)
@@ -101,7 +103,7 @@ def update(
     before = state.get(name, record)
     if before is None:
         raise LookupError(f"{name} {record}")
-    changes = product_prices.followed(state, entity, before, values)
+    changes = product_prices.followed(state, entity, before, _kept(state, name, values))
     link = links.link_of(entity)
     present = links.linked(state, link, before) if link and link.ids in changes else []
     bound = _bound(entity, link, changes, present)
@@ -165,6 +167,12 @@ def delete(
         delete(state, below, number, actor=actor, robot=robot, connector=connector)
     _announce(state, name, record, "delete", actor, robot, connector, before)
     return True
+
+
+def _kept(state: State, name: str, values: Mapping[str, Any]) -> Row:
+    """The values of a write, those of user fields in the form that records hold."""
+    own = {f.name: f for f in state.fields(name) if f.dynamic}
+    return {k: user_values.kept(own[k], v) if k in own else v for k, v in values.items()}
 
 
 def _unbound(state: State, entity: Entity, record: int) -> list[int]:

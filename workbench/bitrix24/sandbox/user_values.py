@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.bitrix24.sandbox.fields import INTEGERS, Clock, Convert, Field, day
+from workbench.bitrix24.sandbox.fields import INTEGERS, Clock, Convert, Field, day, integer, number
 
 
 def old_value(field: Field, clock: Clock) -> Convert | None:
@@ -52,6 +52,34 @@ def _universal_one(field: Field, clock: Clock) -> Convert:
     if field.type == "double":
         return _decimal
     return lambda v: v
+
+
+def kept(field: Field, value: Any) -> Any:
+    """A user field's value as records hold it, by type: 1 or 0, a whole number, a day, …
+
+    Raises ValueError for one that does not fit.
+    """
+    if field.multiple:
+        values = value if isinstance(value, list) else [value]
+        return [_kept_one(field, v) for v in values if v not in (None, "")]
+    return _kept_one(field, value)
+
+
+def _kept_one(field: Field, value: Any) -> Any:
+    if value is None or value == "":
+        return value
+    try:
+        if field.type == "boolean":
+            return 1 if yes(value) else 0
+        if field.type in ("integer", "enumeration", "employee"):
+            return integer(value)
+        if field.type == "double":
+            return number(value)
+        if field.type == "date":
+            return day(value)
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError(field.name) from None
+    return value
 
 
 def yes(value: Any) -> bool:

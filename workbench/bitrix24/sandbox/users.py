@@ -275,9 +275,15 @@ def _department(row: Row) -> Row:
 
 @method("department.get", scope="department")
 def list_departments(call: Call) -> Page:
-    """Departments; filters are top-level: ``ID``, ``NAME``, ``SORT``, ``PARENT``, ``UF_HEAD``."""
+    """Departments; filters are top-level: ``ID``, ``NAME``, ``SORT``, ``PARENT``, ``UF_HEAD``.
+
+    [?] ``SORT`` is documented as a filter and as the field to sort by: a number filters.
+    """
     names = {f.name: f for f in DEPARTMENTS.fields}
     filter = {k.upper(): v for k, v in call.raw.items() if k.upper() in names}
+    # ``sort`` names the field to sort by; only a number means the field of that name.
+    if not str(filter.get("SORT", "")).strip().isdigit():
+        filter.pop("SORT", None)
     order = call.get("order")
     sort = str(call.get("sort") or "ID").upper()
     if isinstance(order, dict) and order:

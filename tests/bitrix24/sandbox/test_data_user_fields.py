@@ -1,0 +1,206 @@
+"""User fields: their definitions in both forms, their values, filters and enumerations."""
+
+import itertools
+
+import pytest
+
+KINDS = {"lead": 1, "deal": 2, "contact": 3, "company": 4, "quote": 7}
+TITLE = {"contact": "NAME"}
+_numbers = itertools.count(1)
+
+
+def define(client, kind="deal", type_id="string", **more):
+    """A new definition; its id and full name."""
+    fields = {"FIELD_NAME": f"DATA_{next(_numbers)}", "USER_TYPE_ID": type_id, **more}
+    number = client.result(f"crm.{kind}.userfield.add", {"fields": fields})
+    return number, client.result(f"crm.{kind}.userfield.get", {"id": number})["FIELD_NAME"]
+
+
+def record(client, kind="deal", **fields):
+    return client.result(f"crm.{kind}.add", {"fields": {TITLE.get(kind, "TITLE"): "x", **fields}})
+
+
+def found(client, kind="deal", **filter):
+    asked = {"filter": filter, "select": ["ID"], "order": {"ID": "ASC"}}
+    return [int(row["ID"]) for row in client.result(f"crm.{kind}.list", asked)]
+
+
+def items(client, kind="deal", **filter):
+    asked = {"entityTypeId": KINDS[kind], "filter": filter, "select": ["id"]}
+    return [row["id"] for row in client.result("crm.item.list", asked)["items"]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_definition_is_added_listed_changed_and_deleted(empty, kind, refused):
+    labels = {"fr": "Chantier", "en": "Site"}
+    number, name = define(empty, kind, EDIT_FORM_LABEL=labels, SORT=50)
+    assert name.startswith("UF_CRM_DATA_")
+    row = empty.result(f"crm.{kind}.userfield.get", {"id": number})
+    assert (row["ID"], row["USER_TYPE_ID"], row["MULTIPLE"]) == (str(number), "string", "N")
+    assert row["EDIT_FORM_LABEL"] == labels
+    listed = {"filter": {"FIELD_NAME": name}}
+    (bare,) = empty.result(f"crm.{kind}.userfield.list", listed)
+    assert "EDIT_FORM_LABEL" not in bare
+    (french,) = empty.result(
+        f"crm.{kind}.userfield.list", {"filter": {"FIELD_NAME": name, "LANG": "fr"}}
+    )
+    assert french["EDIT_FORM_LABEL"] == "Chantier"
+    change = {"id": number, "fields": {"MANDATORY": "Y", "SORT": 70}}
+    assert empty.result(f"crm.{kind}.userfield.update", change) is True
+    assert empty.result(f"crm.{kind}.userfield.get", {"id": number})["MANDATORY"] == "Y"
+    assert empty.result(f"crm.{kind}.fields")[name]["isRequired"]
+    assert empty.result(f"crm.{kind}.userfield.delete", {"id": number}) is True
+    answer = empty.call(f"crm.{kind}.userfield.get", {"id": number})
+    assert refused(answer) == (400, "ERROR_NOT_FOUND")
+    assert name not in empty.result(f"crm.{kind}.fields")
+
+
+@pytest.mark.parametrize(
+    ("type_id", "sent", "old", "new"),
+    [
+        ("string", "text", "text", "text"),
+        ("integer", "7", "7", 7),
+        ("double", 1.5, "1.5", 1.5),
+        ("boolean", "Y", "1", "Y"),
+        ("boolean", 0, "0", "N"),
+        ("url", "https://example.org", "https://example.org", "https://example.org"),
+        ("money", "10|EUR", "10|EUR", "10|EUR"),
+        ("employee", 1, "1", 1),
+    ],
+)
+def test_values_have_an_old_and_a_universal_form(empty, type_id, sent, old, new):
+    _number, name = define(empty, "deal", type_id)
+    number = record(empty, **{name: sent})
+    assert empty.result("crm.deal.get", {"id": number})[name] == old
+    item = empty.result("crm.item.get", {"entityTypeId": 2, "id": number})["item"]
+    camel = next(key for key in item if key.startswith("ufCrm") and item[key] == new)
+    raw = {"entityTypeId": 2, "id": number, "useOriginalUfNames": "Y"}
+    assert empty.result("crm.item.get", raw)["item"][name] == new
+    fields = empty.result("crm.item.fields", {"entityTypeId": 2})["fields"]
+    assert name in [field["upperName"] for field in fields.values()]
+    assert camel in fields
+
+
+def test_dates_come_as_midnight_and_filter_by_day(empty):
+    _number, name = define(empty, "deal", "date")
+    early = record(empty, **{name: "2026-03-01"})
+    late = record(empty, **{name: "2026-04-01"})
+    assert empty.result("crm.deal.get", {"id": early})[name].startswith("2026-03-01T")
+    assert found(empty, **{f">={name}": "2026-03-15"}) == [late]
+    assert found(empty, **{f"<{name}": "2026-03-15"}) == [early]
+
+
+def test_an_enumeration_holds_ids_of_its_list(empty):
+    """[?] That records hold the ids of LIST is not stated; every client reads it so."""
+    options = [{"VALUE": "Small", "SORT": 10}, {"VALUE": "Large", "SORT": 20, "DEF": "Y"}]
+    number, name = define(empty, "deal", "enumeration", LIST=options)
+    shown = empty.result("crm.deal.userfield.get", {"id": number})["LIST"]
+    assert [(o["VALUE"], o["DEF"]) for o in shown] == [("Small", "N"), ("Large", "Y")]
+    assert all(isinstance(option["ID"], str) for option in shown)
+    small, large = (int(option["ID"]) for option in shown)
+    one, two = record(empty, **{name: small}), record(empty, **{name: str(large)})
+    assert empty.result("crm.deal.get", {"id": one})[name] == str(small)
+    assert found(empty, **{name: large}) == [two]
+    assert found(empty, **{f"@{name}": [small, large]}) == [one, two]
+    described = empty.result("crm.deal.fields")[name]
+    assert [entry["VALUE"] for entry in described["items"]] == ["Small", "Large"]
+
+
+def test_the_list_of_an_enumeration_is_changed_by_ids(empty):
+    options = [{"VALUE": "One"}, {"VALUE": "Two"}]
+    number, _name = define(empty, "lead", "enumeration", LIST=options)
+    one, two = (o["ID"] for o in empty.result("crm.lead.userfield.get", {"id": number})["LIST"])
+    write = [{"ID": one, "VALUE": "First"}, {"ID": two, "DEL": "Y"}, {"VALUE": "Third"}]
+    empty.result("crm.lead.userfield.update", {"id": number, "fields": {"LIST": write}})
+    after = empty.result("crm.lead.userfield.get", {"id": number})["LIST"]
+    assert [o["VALUE"] for o in after] == ["First", "Third"]
+    assert after[0]["ID"] == one
+
+
+def test_multiple_fields_hold_lists(empty, refused):
+    _number, name = define(empty, "deal", "string", MULTIPLE="Y")
+    number = record(empty, **{name: ["a", "b"]})
+    assert empty.result("crm.deal.get", {"id": number})[name] == ["a", "b"]
+    assert found(empty, **{name: "b"}) == [number]
+    raw = {"entityTypeId": 2, "id": number, "useOriginalUfNames": "Y"}
+    assert empty.result("crm.item.get", raw)["item"][name] == ["a", "b"]
+    scalar = {**raw, "fields": {name: "a"}}
+    assert refused(empty.call("crm.item.update", scalar)) == (400, "100")
+
+
+def test_universal_filters_take_1_and_0_for_a_boolean(empty):
+    _number, name = define(empty, "deal", "boolean")
+    yes, no = record(empty, **{name: "Y"}), record(empty, **{name: "N"})
+    ids = {"@id": [yes, no]}
+    raw = {"entityTypeId": 2, "useOriginalUfNames": "Y", "select": ["id"]}
+    for value, expected in ((1, yes), (0, no)):
+        asked = {**raw, "filter": {**ids, name: value}}
+        rows = empty.result("crm.item.list", asked)["items"]
+        assert [row["id"] for row in rows] == [expected]
+
+
+def test_a_required_field_is_asked_for_by_universal_methods(empty, refused):
+    number, name = define(empty, "quote", "string", MANDATORY="Y")
+    params = {"entityTypeId": 7, "fields": {"title": "x"}}
+    assert refused(empty.call("crm.item.add", params)) == (400, "CRM_FIELD_ERROR_REQUIRED")
+    assert isinstance(record(empty, "quote"), int)
+    empty.result("crm.quote.userfield.delete", {"id": number})
+    assert empty.call("crm.item.add", params).status_code == 200
+    assert name not in empty.result("crm.quote.fields")
+
+
+def test_both_families_of_definitions_are_the_same(empty):
+    number, name = define(empty, "deal", "enumeration", LIST=[{"VALUE": "A"}])
+    module = {"moduleId": "crm"}
+    field = empty.result("userfieldconfig.get", {**module, "id": number})["field"]
+    assert (field["id"], field["entityId"], field["fieldName"]) == (str(number), "CRM_DEAL", name)
+    assert [option["value"] for option in field["enum"]] == ["A"]
+    listed = {**module, "filter": {"entityId": "CRM_DEAL", "fieldName": name}}
+    answer = empty.call("userfieldconfig.list", listed).json()
+    assert [f["fieldName"] for f in answer["result"]["fields"]] == [name]
+    assert answer["total"] == 1
+    change = {**module, "id": number, "field": {"mandatory": "Y"}}
+    assert empty.result("userfieldconfig.update", change)["field"]["mandatory"] == "Y"
+    assert empty.result("userfieldconfig.delete", {**module, "id": number}) is None
+    assert empty.call("crm.deal.userfield.get", {"id": number}).status_code == 400
+
+
+def test_fields_of_a_smart_process_belong_to_the_id_of_its_type(empty, refused):
+    kind = empty.result("crm.type.add", {"fields": {"title": "Extended"}})["type"]
+    name = f"UF_CRM_{kind['id']}_SITE"
+    field = {"entityId": f"CRM_{kind['id']}", "fieldName": name, "userTypeId": "string"}
+    made = empty.result("userfieldconfig.add", {"moduleId": "crm", "field": field})["field"]
+    assert made["fieldName"] == name
+    params = {"entityTypeId": kind["entityTypeId"], "fields": {f"ufCrm{kind['id']}Site": "Lyon"}}
+    item = empty.result("crm.item.add", params)["item"]
+    assert item[f"ufCrm{kind['id']}Site"] == "Lyon"
+    wrong = {"moduleId": "crm", "field": {**field, "entityId": "CRM_NOTHING"}}
+    answer = empty.call("userfieldconfig.add", wrong)
+    assert refused(answer)[0] == 400
+
+
+def test_definitions_need_the_scope_and_an_administrator(empty, colleague, refused):
+    narrow = empty.webhook(1, ["crm"])
+    answer = narrow.call("userfieldconfig.list", {"moduleId": "crm"})
+    assert refused(answer) == (403, "insufficient_scope")
+    alone = empty.webhook(1, ["userfieldconfig"])
+    answer = alone.call("userfieldconfig.list", {"moduleId": "crm"})
+    assert refused(answer) == (403, "insufficient_scope")
+    fields = {"FIELD_NAME": "NOPE", "USER_TYPE_ID": "string"}
+    answer = colleague.call("crm.deal.userfield.add", {"fields": fields})
+    assert refused(answer) == (403, "")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"FIELD_NAME": "BAD", "USER_TYPE_ID": "nothing"},
+        {"FIELD_NAME": "BAD NAME", "USER_TYPE_ID": "string"},
+        {"FIELD_NAME": "TWICE", "USER_TYPE_ID": "string"},
+    ],
+)
+def test_definitions_that_cannot_be(empty, refused, fields):
+    if fields["FIELD_NAME"] == "TWICE":
+        empty.result("crm.company.userfield.add", {"fields": fields})
+    answer = empty.call("crm.company.userfield.add", {"fields": fields})
+    assert refused(answer) == (400, "ERROR_CORE")
