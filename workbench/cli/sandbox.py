@@ -131,6 +131,7 @@ def start(
     if limit is not None and not 0 < limit < float("inf"):
         raise UsageError(_("--operating is a number of seconds, or off."))
     _rules(fault, rule)  # before the work of filling a portal
+    console = Console()
     records = State(state)
     if today is not None:
         records.set_today(today.date())
@@ -138,6 +139,7 @@ def start(
         from workbench.bitrix24.sandbox.seed import seed_company
 
         size: Literal["demo", "small"] = "demo" if company == "demo" else "small"
+        console.print(_("The company is being made…"))
         seed_company(records, size, seed=seed, today=today.date() if today else None, deals=deals)
     elif load is not None and mapping is not None and not records.count("users"):
         from workbench.bitrix24.sandbox.load import load_directory
@@ -147,7 +149,6 @@ def start(
         furnish(records)
     if not records.webhooks():
         records.add_webhook(1, scopes=SCOPES, title="workbench")
-    console = Console()
     if not server.is_loopback(host):
         console.print(
             _("This portal answers anybody who reaches {host}.").format(host=host), style="yellow"

@@ -224,6 +224,28 @@ def test_what_hangs_on_one_record_is_found_by_an_index(name, filter):
     assert [step for step in plan(state, name, filter) if "USING INDEX" in step]
 
 
+def test_a_company_has_as_many_deals_as_asked(start_portal):
+    portal = start_portal("--company", "small", "--deals", "30")
+    assert portal.call("crm.deal.list", {"filter": {"IS_RECURRING": "N"}}).json()["total"] == 30
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--deals", "30"], "--company"),
+        (["--company", "small", "--deals", "0"], "--deals"),
+        (["--company", "small", "--deals", "many"], "--deals"),
+        (["--company", "small", "--request-limit", "0"], "--request-limit"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options, said):
+    command = [sys.executable, "-m", "workbench", "sandbox", "start", *options]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert answer.returncode != 0
+    assert said in answer.stderr + answer.stdout
+    assert "Traceback" not in answer.stderr
+
+
 def test_a_smart_process_survives_a_restart_with_its_items(start_portal, tmp_path):
     file = str(tmp_path / "portal.sqlite")
     first = start_portal("--state", file)

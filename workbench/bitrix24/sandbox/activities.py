@@ -26,7 +26,7 @@ ACTIVITIES = Entity(
         Field("PROVIDER_GROUP_ID"),
         Field("ASSOCIATED_ENTITY_ID", "integer", default=0),
         Field("SUBJECT"),
-        Field("CREATED", "datetime", readonly=True, index=True),
+        Field("CREATED", "datetime", readonly=True),
         Field("LAST_UPDATED", "datetime", readonly=True, index=True),
         Field("START_TIME", "datetime", index=True),
         Field("END_TIME", "datetime"),

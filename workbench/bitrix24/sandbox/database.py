@@ -32,6 +32,9 @@ def connected(path: Path | None) -> sqlite3.Connection:
         connection = sqlite3.connect(
             path or ":memory:", isolation_level=None, check_same_thread=False, cached_statements=512
         )
+        # A new portal's: each page in memory has a tenth of 4,096 bytes on top, and a file is the
+        # quicker to write the smaller they are.
+        connection.execute(f"PRAGMA page_size={8_192 if path else 16_384}")
         for pragma in SERVING:
             connection.execute(f"PRAGMA {pragma}")
         if path is not None:
