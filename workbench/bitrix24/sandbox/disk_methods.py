@@ -1,4 +1,4 @@
-"""Methods over the disk: disk.storage.*, disk.folder.*, disk.file.*.
+"""Methods over folders and files of the disk: disk.folder.*, disk.file.*.
 
 A folder or file read back is all text; the answer to the call that made it has numbers in ``ID``,
 ``DELETED_TYPE`` and ``FILE_ID``, as the documentation's samples show. Source: api-reference/disk.
@@ -74,51 +74,32 @@ def _sent(call: Call, number: int, *, fresh: bool = False) -> Row:
     return sent(call.portal, call.caller.user_id, row, fresh=fresh)
 
 
-def _storage(row: Row) -> Row:
-    names = ("ID", "NAME", "CODE", "MODULE_ID", "ENTITY_TYPE", "ENTITY_ID", "ROOT_OBJECT_ID")
-    return {n: None if row[n] is None else str(row[n]) for n in names}
-
-
 # -- what is meant ------------------------------------------------------------------------
 
 
-def _id(call: Call, name: str = "id", place: int = 0) -> int:
+def identity(call: Call, name: str = "id", place: int = 0) -> int:
+    """The number that a parameter names. Refuses one that is missing or none."""
     number = call.number(name)
     if number is None:
         raise Refusal("ERROR_ARGUMENT", f"Invalid value of parameter {{Parameter #{place}}}")
     return number
 
 
-def _missing(number: int) -> Refusal:
+def missing(number: int) -> Refusal:
+    """The answer to an id that nothing has."""
     return Refusal("ERROR_NOT_FOUND", f"Could not find entity with id `{number}`")
 
 
-def existing_storage(call: Call) -> Row:
-    """The storage that ``id`` names. Refuses one that is not there or not the caller's."""
-    number = _id(call)
-    row = disk.storage(call.state, number)
-    if row is None:
-        raise _missing(number)
-    if not disk.may(call.state, call.caller.user_id, row):
-        raise Refusal("ACCESS_DENIED", "Access denied")
-    return row
-
-
 def existing(call: Call, kind: str, name: str = "id", *, trash: bool = False) -> Row:
-    """The folder or file that a parameter names. Refuses as `existing_storage` does."""
-    number = _id(call, name)
+    """The folder or file that a parameter names. Refuses one not there or not the caller's."""
+    number = identity(call, name)
     row = call.state.get("disk_objects", number)
     if row is None or row["TYPE"] != kind or bool(row["DELETED_TYPE"]) != trash:
-        raise _missing(number)
+        raise missing(number)
     storage = disk.storage(call.state, row["STORAGE_ID"])
     if storage is None or not disk.may(call.state, call.caller.user_id, storage):
         raise Refusal("ACCESS_DENIED", "Access denied")
     return row
-
-
-def _root(call: Call) -> Row:
-    number = existing_storage(call)["ROOT_OBJECT_ID"]
-    return call.state.get("disk_objects", number) or {}
 
 
 def _name(call: Call) -> str:
@@ -137,64 +118,8 @@ def _taken(kind: str) -> Refusal:
     return Refusal("DISK_OBJ_22000", f"A {kind} with this name already exists")
 
 
-# -- storages -----------------------------------------------------------------------------
-
-
-@method("disk.storage.getList", scope="disk")
-def list_storages(call: Call) -> Page:
-    """The storages that the caller may read."""
-    mine = [row["ID"] for row in disk.storages(call.state, call.caller.user_id)]
-    names = {f.name: f for f in disk.STORAGES.fields}
-    sql, values = _conditions(call, disk.STORAGES)
-    sql = " AND ".join(part for part in (sql, f'"ID" IN ({",".join("?" * len(mine))})') if part)
-    order = ordering(call.get("order"), names)
-    return written_page(
-        call,
-        "disk_storages",
-        sql,
-        [*values, *mine],
-        order,
-        lambda rows: [_storage(r) for r in rows],
-    )
-
-
-@method("disk.storage.get", scope="disk")
-def get_storage(call: Call) -> Row:
-    """One storage."""
-    return _storage(existing_storage(call))
-
-
-@method("disk.storage.getTypes", scope="disk")
-def storage_types(_call: Call) -> list[str]:
-    """The types of storages."""
-    return list(disk.TYPES)
-
-
-@method("disk.storage.getFields", scope="disk")
-def storage_fields(_call: Call) -> Row:
-    """The fields of a storage."""
-    return _described(f.name for f in disk.STORAGES.fields)
-
-
-@method("disk.storage.getChildren", scope="disk")
-def storage_children(call: Call) -> Page:
-    """What the root of a storage holds."""
-    return _children(call, existing_storage(call)["ROOT_OBJECT_ID"])
-
-
-@method("disk.storage.addFolder", scope="disk")
-def add_to_storage(call: Call) -> Row:
-    """A new folder in the root of a storage."""
-    return _add_folder(call, _root(call))
-
-
-@method("disk.storage.uploadFile", scope="disk", batch=False)
-def upload_to_storage(call: Call) -> Row:
-    """A new file in the root of a storage."""
-    return _upload(call, _root(call))
-
-
-def _conditions(call: Call, entity: Entity) -> tuple[str, list[Any]]:
+def conditions(call: Call, entity: Entity) -> tuple[str, list[Any]]:
+    """The call's ``filter`` as SQL condition and parameters."""
     names = {f.name: f for f in entity.fields}
     try:
         return where(call.mapping("filter"), names, call.state.zone)
@@ -202,7 +127,8 @@ def _conditions(call: Call, entity: Entity) -> tuple[str, list[Any]]:
         raise Refusal("ERROR_ARGUMENT", f"Invalid value of '{error.field}'") from None
 
 
-def _described(names: Any) -> Row:
+def described(names: Any) -> Row:
+    """These fields as the ``getFields`` methods describe them."""
     kinds = {f.name: f for f in (*disk.STORAGES.fields, *disk.DISK_OBJECTS.fields)}
     result = {}
     for name in names:
@@ -217,8 +143,9 @@ def _described(names: Any) -> Row:
 # -- folders ------------------------------------------------------------------------------
 
 
-def _children(call: Call, folder: int) -> Page:
-    sql, values = _conditions(call, disk.DISK_OBJECTS)
+def children(call: Call, folder: int) -> Page:
+    """One page of what a folder holds."""
+    sql, values = conditions(call, disk.DISK_OBJECTS)
     sql = " AND ".join(p for p in (sql, '"PARENT_ID" = ? AND "DELETED_TYPE" = 0') if p)
     names = {f.name: f for f in disk.DISK_OBJECTS.fields if not f.hidden}
 
@@ -232,7 +159,7 @@ def _children(call: Call, folder: int) -> Page:
 @method("disk.folder.getChildren", scope="disk")
 def folder_children(call: Call) -> Page:
     """What a folder holds."""
-    return _children(call, existing(call, "folder")["ID"])
+    return children(call, existing(call, "folder")["ID"])
 
 
 @method("disk.folder.get", scope="disk")
@@ -244,16 +171,17 @@ def get_folder(call: Call) -> Row:
 @method("disk.folder.getFields", scope="disk")
 def folder_fields(_call: Call) -> Row:
     """The fields of a folder."""
-    return _described(FOLDER_FIELDS)
+    return described(FOLDER_FIELDS)
 
 
 @method("disk.folder.addSubFolder", scope="disk")
 def add_to_folder(call: Call) -> Row:
     """A new folder in a folder."""
-    return _add_folder(call, existing(call, "folder"))
+    return add_folder(call, existing(call, "folder"))
 
 
-def _add_folder(call: Call, parent: Row) -> Row:
+def add_folder(call: Call, parent: Row) -> Row:
+    """Add the folder that ``data`` names; the answer to the call."""
     name = _checked(_name(call))
     try:
         number = disk.add_folder(call.state, parent, name, actor=call.caller.user_id)
@@ -265,7 +193,7 @@ def _add_folder(call: Call, parent: Row) -> Row:
 @method("disk.folder.uploadFile", scope="disk", batch=False)
 def upload_to_folder(call: Call) -> Row:
     """A new file in a folder; without ``fileContent`` the address to upload it to."""
-    return _upload(call, existing(call, "folder"))
+    return upload(call, existing(call, "folder"))
 
 
 @method("disk.folder.deleteTree", scope="disk")
@@ -290,7 +218,7 @@ def get_file(call: Call) -> Row:
 @method("disk.file.getFields", scope="disk")
 def file_fields(_call: Call) -> Row:
     """The fields of a file."""
-    return _described(FILE_FIELDS)
+    return described(FILE_FIELDS)
 
 
 @method("disk.file.delete", scope="disk")
@@ -361,7 +289,8 @@ def _unique(call: Call) -> bool:
     return str(call.get("generateUniqueName") or "").upper() in ("1", "Y", "TRUE")
 
 
-def _upload(call: Call, folder: Row) -> Row:
+def upload(call: Call, folder: Row) -> Row:
+    """Save ``fileContent``, or give the address to upload to."""
     if call.get("fileContent") in (None, "", []):
         user, unique = call.caller.user_id, _unique(call)
         url = disk_links.url(call.portal, "upload", user, folder["ID"], unique=unique)

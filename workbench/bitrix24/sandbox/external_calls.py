@@ -1,4 +1,4 @@
-"""Calls of a telephone exchange outside: telephony.externalCall.*, telephony.externalLine.*.
+"""Calls of a telephone exchange outside: telephony.externalCall.*.
 
 A call is registered, which finds (or makes) whom it is about, and finished, which writes the
 statistics and an activity of type call. Only applications may do that; records can be attached
@@ -26,7 +26,8 @@ DONE = "200"
 TELEPHONE_CALL = 2  # TYPE_ID of an activity
 
 
-def _core(text: str) -> Refusal:
+def core(text: str) -> Refusal:
+    """The error of these methods."""
     return Refusal("ERROR_CORE", text)
 
 
@@ -43,12 +44,12 @@ def _user(call: Call) -> int:
     """The user whom ``USER_ID`` or the inner number names."""
     number, inner = call.number("USER_ID"), str(call.get("USER_PHONE_INNER") or "")
     if not number and not inner:
-        raise _core("USER_ID or USER_PHONE_INNER should be set")
+        raise core("USER_ID or USER_PHONE_INNER should be set")
     if not number:
         found = call.state.find("users", {"UF_PHONE_INNER": inner}, limit=1)
         number = found[0]["ID"] if found else 0
     if not rights.is_active(call.state, number):
-        raise _core("User is not found or is not active")
+        raise core("User is not found or is not active")
     return number
 
 
@@ -106,7 +107,7 @@ def search_clients(call: Call) -> list[Row]:
     """The contacts, companies and leads behind a number, with who is responsible for them."""
     number = str(call.get("PHONE_NUMBER") or "")
     if not number:
-        raise _core("PHONE_NUMBER is empty")
+        raise core("PHONE_NUMBER is empty")
     result = []
     for kind, row in clients(call, number):
         if not rights.may(call.state, call.caller.user_id, call.state.entities[CLIENTS[kind]], row):
@@ -141,15 +142,15 @@ def register(call: Call) -> Row:
     user = _user(call)
     kind = call.number("TYPE")
     if kind not in TYPES:
-        raise _core("Unknown TYPE")
+        raise core("Unknown TYPE")
     number = str(call.get("PHONE_NUMBER") or "").strip()
     if len(_digits(number)) < 2:
-        raise _core("Unsupported phone number format")
+        raise core("Unsupported phone number format")
     started = call.get("CALL_START_DATE")
     try:
         when = moment(started, call.state.zone) if started else call.state.timestamp()
     except ValueError:
-        raise _core("CALL_START_DATE should be in the ISO-8601 format") from None
+        raise core("CALL_START_DATE should be in the ISO-8601 format") from None
     client_type, client, created = _client(call, number)
     name = f"externalCall.{secrets.token_hex(16)}.{call.state.timestamp()}"
     call.state.add(
@@ -189,7 +190,7 @@ def finish(call: Call) -> Row:
     name = _name(call)
     found = call.state.find("registered_calls", {"CALL_ID": name}, limit=1)
     if not found:
-        raise _core("Call is not found (call should be registered prior to finishing)")
+        raise core("Call is not found (call should be registered prior to finishing)")
     registered = found[0]
     user = _user(call)
     code = str(call.get("STATUS_CODE") or DONE)
@@ -219,7 +220,7 @@ def finish(call: Call) -> Row:
     try:
         number = call.state.add("calls", values)
     except ValueError:
-        raise _core("Unexpected database error") from None
+        raise core("Unexpected database error") from None
     call.state.delete("registered_calls", registered["ID"])
     names = (
         "CALL_ID", "EXTERNAL_CALL_ID", "PORTAL_USER_ID", "PHONE_NUMBER", "PORTAL_NUMBER",
@@ -304,7 +305,7 @@ def attach_record(call: Call) -> Row:
     """Attach the recording of a finished call, which goes to the common storage of the disk."""
     found = call.state.find("calls", {"CALL_ID": str(call.get("CALL_ID") or "")}, limit=1)
     if not found:
-        raise _core(
+        raise core(
             "Call is not found in the statistic table. It looks like it is not finished yet."
         )
     name, content, url = (call.get(part) for part in ("FILENAME", "FILE_CONTENT", "RECORD_URL"))
@@ -313,18 +314,18 @@ def attach_record(call: Call) -> Row:
         call.state.update("calls", found[0]["ID"], {"CALL_RECORD_URL": str(url)})
         return {"FILE_ID": 0}
     if not name:
-        raise _core(
+        raise core(
             "Required parameters are not set. Request should contain either URL or FILENAME "
             "parameter"
         )
     if not str(name).lower().endswith((".wav", ".mp3")):
-        raise _core("Wrong file extension. Only wav and mp3 are allowed")
+        raise core("Wrong file extension. Only wav and mp3 are allowed")
     try:
         data = base64.b64decode(str(content or ""), validate=True)
     except (binascii.Error, ValueError):
-        raise _core("File content is not properly encoded. Base64 encoding is expected.") from None
+        raise core("File content is not properly encoded. Base64 encoding is expected.") from None
     if not data:
-        raise _core("File content is empty.")
+        raise core("File content is empty.")
     storage = disk.storages(call.state, call.caller.user_id)[0]
     folder = call.state.get("disk_objects", storage["ROOT_OBJECT_ID"]) or {}
     file = disk.add_file(
@@ -332,70 +333,3 @@ def attach_record(call: Call) -> Row:
     )
     call.state.update("calls", found[0]["ID"], {"RECORD_FILE_ID": file})
     return {"FILE_ID": file}
-
-
-# -- lines --------------------------------------------------------------------------------
-
-
-def _line(call: Call, *, required: bool = True) -> tuple[str, Row | None]:
-    client = application_of(call).client_id
-    number = str(call.get("NUMBER") or "").strip()
-    if not number:
-        raise _core("NUMBER should not be empty")
-    found = call.state.find("telephone_lines", {"NUMBER": number, "CLIENT_ID": client}, limit=1)
-    if required and not found:
-        raise _core(f"Could not find line with number {number}")
-    return number, found[0] if found else None
-
-
-def _auto_create(call: Call) -> str:
-    return "N" if str(call.get("CRM_AUTO_CREATE") or "Y").upper() in ("N", "0") else "Y"
-
-
-@method("telephony.externalLine.add", scope="telephony")
-def add_line(call: Call) -> Row:
-    """A line of the calling application."""
-    number, present = _line(call, required=False)
-    if present is not None:
-        raise _core("Line already exists")
-    values = {
-        "NUMBER": number,
-        "NAME": str(call.get("NAME") or ""),
-        "CRM_AUTO_CREATE": _auto_create(call),
-        "CLIENT_ID": call.caller.client_id,
-    }
-    return {"ID": call.state.add("telephone_lines", values)}
-
-
-@method("telephony.externalLine.get", scope="telephony")
-def list_lines(call: Call) -> list[Row]:
-    """The lines of the calling application."""
-    client = application_of(call).client_id
-    return [
-        {name: row[name] for name in ("NUMBER", "NAME", "CRM_AUTO_CREATE")}
-        for row in call.state.find("telephone_lines", {"CLIENT_ID": client})
-    ]
-
-
-@method("telephony.externalLine.update", scope="telephony")
-def update_line(call: Call) -> Row:
-    """Change a line's name or whether its calls make leads."""
-    _number, row = _line(call)
-    changes: Row = {}
-    if call.get("NAME") is not None:
-        changes["NAME"] = str(call.get("NAME"))
-    if call.get("CRM_AUTO_CREATE") is not None:
-        changes["CRM_AUTO_CREATE"] = _auto_create(call)
-    if not changes:
-        raise _core("There are no fields to update")
-    number = row["ID"] if row else 0
-    call.state.update("telephone_lines", number, changes)
-    return {"ID": str(number)}
-
-
-@method("telephony.externalLine.delete", scope="telephony")
-def delete_line(call: Call) -> list[Any]:
-    """Delete a line."""
-    _number, row = _line(call)
-    call.state.delete("telephone_lines", row["ID"] if row else 0)
-    return []

@@ -23,7 +23,6 @@ from workbench.bitrix24.sandbox.user_values import universal_value
 if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.state import State
 
-MOST_IMPORTED = 20
 IMPORTABLE = ("created", "modified", "created_by", "modified_by", "moved_by")
 
 # Fields that the portal names and always leaves empty.
@@ -347,40 +346,11 @@ def _required(entity: Entity, fields: Sequence[Field], row: Mapping[str, Any]) -
 @method("crm.item.add", scope="crm")
 def add_item(call: Call) -> Row:
     """Create an item; the answer holds it."""
-    return _add(call, imported=False)
+    return save_new(call, imported=False)
 
 
-@method("crm.item.import", scope="crm")
-def import_item(call: Call) -> Row:
-    """Create an item with times and authors of its own; administrators only, no automation."""
-    if not rights.is_admin(call.state, call.caller.user_id):
-        raise Refusal("INVALID_CREDENTIALS", "Access denied", 403)
-    return _add(call, imported=True)
-
-
-@method("crm.item.batchImport", scope="crm")
-def import_items(call: Call) -> Row:
-    """Import up to 20 items; each answers with its id or with its own error."""
-    entity_of(call)
-    if not rights.is_admin(call.state, call.caller.user_id):
-        raise Refusal("INVALID_CREDENTIALS", "Access denied", 403)
-    given = call.get("data")
-    given = list(given.values()) if isinstance(given, dict) else given
-    if not isinstance(given, list):
-        raise Refusal("100", "Could not find value for parameter {data}")
-    if len(given) > MOST_IMPORTED:
-        raise Refusal("MAX_IMPORT_BATCH_SIZE_EXCEEDED", "Too many items")
-    answers: list[Row] = []
-    for fields in given:
-        call.params["fields"] = fields
-        try:
-            answers.append({"item": {"id": _add(call, imported=True)["item"]["id"]}})
-        except Refusal as refusal:
-            answers.append({"error": refusal.code, "error_description": refusal.text})
-    return {"items": answers}
-
-
-def _add(call: Call, *, imported: bool) -> Row:
+def save_new(call: Call, *, imported: bool) -> Row:
+    """Create the item of this call; an import sets times and authors, and starts no automation."""
     entity = entity_of(call)
     values = _values(call, entity, imported=imported)
     lacking = absent(call.state, entity)

@@ -42,12 +42,11 @@ from workbench.bitrix24.sandbox.state import State
 EXTENSIONS = ("applications", "events", "placements", "processes", "pages", "disk_transfer")
 # The catalogue of entities brings the others.
 SUBJECTS = (
-    "portal_methods", "items", "directories", "smart_types", "link_methods", "todos",
-    "descriptions",
-    "product_rows", "old_product_rows", "notifications", "comments", "disk_methods",
-    "external_calls", "chats", "requisite_methods", "requisite_presets", "requisite_links",
-    "addresses", "enumerations", "catalog_products", "task_actions", "task_items",
-    "deal_categories", "activity_bindings", "duplicates",
+    "portal_methods", "items", "item_imports", "directories", "deal_categories", "smart_types",
+    "descriptions", "enumerations", "link_methods", "duplicates", "comments", "activity_bindings",
+    "todos", "product_rows", "old_product_rows", "catalog_products", "requisite_methods",
+    "requisite_presets", "requisite_links", "addresses", "task_actions", "task_items",
+    "notifications", "chats", "external_calls", "telephone_lines", "disk_methods", "disk_storages",
 )  # fmt: skip
 
 
