@@ -11,7 +11,7 @@ from typing import Any
 from workbench.bitrix24.sandbox import crm, rights
 from workbench.bitrix24.sandbox.activities import ACTIVITIES
 from workbench.bitrix24.sandbox.activity_tables import BINDINGS
-from workbench.bitrix24.sandbox.fields import Row
+from workbench.bitrix24.sandbox.fields import Entity, Row
 from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method
 from workbench.bitrix24.sandbox.records import (
     choose,
@@ -76,12 +76,12 @@ def _activity(call: Call) -> Row:
     number = call.number("activityId")
     if number is None:
         raise Refusal("100", "Could not find value for parameter {activityId}")
-    row = call.state.get(ACTIVITIES.name, number)
-    if row is None:
-        raise Refusal("NOT_FOUND", "Element not found")
-    if not rights.may(call.state, call.caller.user_id, ACTIVITIES, row):
-        raise Refusal("ACCESS_DENIED", "Access denied")
-    return row
+    return _seen(call, ACTIVITIES, number, Refusal("NOT_FOUND", "Element not found"))
+
+
+def _seen(call: Call, entity: Entity | None, number: int | None, missing: Refusal) -> Row:
+    barred = Refusal("ACCESS_DENIED", "Access denied")
+    return rights.seen(call.state, call.caller.user_id, entity, number, missing, barred)
 
 
 def _record(call: Call, kind: str, number: str) -> Key:
@@ -90,12 +90,9 @@ def _record(call: Call, kind: str, number: str) -> Key:
         if call.number(name) is None:
             raise Refusal("100", f"Could not find value for parameter {{{name}}}")
     entity = call.state.by_type.get(call.number(kind) or 0)
-    row = call.state.get(entity.name, call.number(number) or 0) if entity else None
-    if entity is None or row is None:
-        raise Refusal("OWNER_NOT_FOUND", "Owner was not found")
-    if not rights.may(call.state, call.caller.user_id, entity, row):
-        raise Refusal("ACCESS_DENIED", "Access denied")
-    return entity.type_id, int(row["ID"])
+    missing = Refusal("OWNER_NOT_FOUND", "Owner was not found")
+    row = _seen(call, entity, call.number(number), missing)
+    return call.number(kind) or 0, int(row["ID"])
 
 
 def _rebind(call: Call, activity: Row, wanted: list[Key]) -> bool:

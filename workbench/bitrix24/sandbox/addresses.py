@@ -39,11 +39,9 @@ def _given(call: Call) -> tuple[Row, Row]:
         raise undefined("ENTITY_TYPE_ID")
     kind = key["ENTITY_TYPE_ID"]
     entity = REQUISITES if kind == TYPE_ID else call.state.by_type[kind]
-    row = call.state.get(entity.name, key["ENTITY_ID"])
-    if row is None:
-        raise undefined("ENTITY_ID")
-    if not rights.may(call.state, call.caller.user_id, entity, row):
-        raise Refusal("", "Access denied.")
+    missing, barred = undefined("ENTITY_ID"), Refusal("", "Access denied.")
+    user, number = call.caller.user_id, key["ENTITY_ID"]
+    row = rights.seen(call.state, user, entity, number, missing, barred)
     if kind == TYPE_ID:
         anchor = {"ANCHOR_TYPE_ID": row["ENTITY_TYPE_ID"], "ANCHOR_ID": row["ENTITY_ID"]}
     else:

@@ -109,12 +109,9 @@ def list_comments(call: Call) -> Page:
 @method("crm.timeline.comment.get", scope="crm")
 def get_comment(call: Call) -> Row:
     """One comment."""
-    row = call.state.get(COMMENTS.name, identity(call))
-    if row is None:
-        raise Refusal("", "Not found.")
-    if not rights.may(call.state, call.caller.user_id, COMMENTS, row):
-        raise Refusal("", "Access denied.")
-    return _sent(call, row)
+    missing, barred = Refusal("", "Not found."), Refusal("", "Access denied.")
+    user, number = call.caller.user_id, identity(call)
+    return _sent(call, rights.seen(call.state, user, COMMENTS, number, missing, barred))
 
 
 @method("crm.timeline.comment.fields", scope="crm")

@@ -199,12 +199,10 @@ def _existing(call: Call, entity: Entity) -> tuple[int, Row]:
     record = call.number("id")
     if record is None:
         raise Refusal("100", "Could not find value for parameter {id}")
-    row = call.state.get(entity.name, record)
-    if row is None:
-        raise Refusal("NOT_FOUND", "Element not found")
-    if not rights.may(call.state, call.caller.user_id, entity, row):
-        raise Refusal("ACCESS_DENIED", "Access denied")
-    return record, row
+    missing = Refusal("NOT_FOUND", "Element not found")
+    barred = Refusal("ACCESS_DENIED", "Access denied")
+    user = call.caller.user_id
+    return record, rights.seen(call.state, user, entity, record, missing, barred)
 
 
 def _order(call: Call, names: Mapping[str, Field]) -> dict[str, str]:

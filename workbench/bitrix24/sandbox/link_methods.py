@@ -25,12 +25,12 @@ def _owner(call: Call, entity: Entity) -> Row:
     number = call.number("id")
     if number is None or number <= 0:
         raise Refusal("", "The parameter 'ownerEntityID' is invalid or not defined.")
-    row = call.state.get(entity.name, number)
-    if row is None:
-        raise Refusal("", "Not found.")
-    if not rights.may(call.state, call.caller.user_id, entity, row):
-        raise Refusal("ACCESS_DENIED", "Access denied!", 403)
-    return row
+    return _seen(call, entity, number)
+
+
+def _seen(call: Call, entity: Entity, number: int) -> Row:
+    missing, barred = Refusal("", "Not found."), Refusal("ACCESS_DENIED", "Access denied!", 403)
+    return rights.seen(call.state, call.caller.user_id, entity, number, missing, barred)
 
 
 def _linked_id(call: Call, link: Link, item: Any) -> int:
@@ -45,12 +45,7 @@ def _linked_id(call: Call, link: Link, item: Any) -> int:
         number = 0
     if number <= 0:
         raise Refusal("", "The parameter 'fields' is not valid.")
-    other = call.state.entities[link.other]
-    row = call.state.get(link.other, number)
-    if row is None:
-        raise Refusal("", "Not found.")
-    if not rights.may(call.state, call.caller.user_id, other, row):
-        raise Refusal("ACCESS_DENIED", "Access denied!", 403)
+    _seen(call, call.state.entities[link.other], number)
     return number
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.bitrix24.sandbox import product_prices, rights
+from workbench.bitrix24.sandbox import product_prices
 from workbench.bitrix24.sandbox.deals import DEALS
 from workbench.bitrix24.sandbox.fields import Entity, Row
 from workbench.bitrix24.sandbox.leads import LEADS
@@ -12,7 +12,7 @@ from workbench.bitrix24.sandbox.methods import Call, Page, Refusal, method, page
 from workbench.bitrix24.sandbox.product_rows import furnished, owner_entity, replace
 from workbench.bitrix24.sandbox.products import PRODUCT_ROWS
 from workbench.bitrix24.sandbox.quotes import QUOTES
-from workbench.bitrix24.sandbox.records import describe_all, ordering
+from workbench.bitrix24.sandbox.records import describe_all, existing, ordering
 
 ABSENT = ("RESERVE_ID", "DATE_RESERVE_END", "RESERVE_QUANTITY")
 
@@ -45,12 +45,7 @@ def _owner(call: Call, entity: Entity) -> Row:
     number = call.number("id")
     if number is None or number <= 0:
         raise Refusal("", "The parameter id is invalid or not defined.")
-    row = call.state.get(entity.name, number)
-    if row is None:
-        raise Refusal("", "Not found")
-    if not rights.may(call.state, call.caller.user_id, entity, row):
-        raise Refusal("", "Access denied.")
-    return row
+    return existing(call, entity, number)
 
 
 def _discount(row: Row) -> None:

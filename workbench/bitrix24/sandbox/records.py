@@ -201,12 +201,9 @@ def identity(call: Call, name: str = "id") -> int:
 
 def existing(call: Call, entity: Entity, record: int) -> Row:
     """A record that the caller may see. Refuses as the old methods do."""
-    row = call.state.get(entity.name, record)
-    if row is None:
-        raise Refusal("", _MISSING.get(entity.name, "Not found").format(id=record))
-    if not rights.may(call.state, call.caller.user_id, entity, row):
-        raise Refusal("", "Access denied.")
-    return row
+    missing = Refusal("", _MISSING.get(entity.name, "Not found").format(id=record))
+    barred = Refusal("", "Access denied.")
+    return rights.seen(call.state, call.caller.user_id, entity, record, missing, barred)
 
 
 def full_row(state: State, entity: Entity, record: int) -> Row:

@@ -23,12 +23,9 @@ def _object(call: Call, kind: Any, number: Any, names: tuple[str, str]) -> tuple
         raise undefined(names[0])
     if not positive(number):
         raise undefined(names[1])
-    row = call.state.get(entity.name, positive(number))
-    if row is None:
-        raise Refusal("", "Entity is not found")
-    if not rights.may(call.state, call.caller.user_id, entity, row):
-        raise Refusal("", "Access denied.")
-    return entity, row
+    missing, barred = Refusal("", "Entity is not found"), Refusal("", "Access denied.")
+    user, found = call.caller.user_id, positive(number)
+    return entity, rights.seen(call.state, user, entity, found, missing, barred)
 
 
 def _asked(call: Call) -> tuple[Entity, Row]:

@@ -48,6 +48,11 @@ def positive(value: Any) -> int:
     return int(text) if text.isdecimal() else 0
 
 
+def _seen(call: Call, entity: Entity, number: int, missing: Refusal) -> Row:
+    barred = Refusal("", "Access denied.")
+    return rights.seen(call.state, call.caller.user_id, entity, number, missing, barred)
+
+
 def _new(call: Call, entity: Entity) -> Row:
     fields = call.mapping("fields", required=True)
     names = {f.name: f for f in call.state.fields(entity.name)}
@@ -82,11 +87,7 @@ def add_requisite(call: Call) -> int:
     if template is None:
         raise undefined("PRESET_ID")
     entity = call.state.by_type[kind]
-    row = call.state.get(entity.name, owner)
-    if row is None:
-        raise Refusal("", "Entity not found.")
-    if not rights.may(call.state, call.caller.user_id, entity, row):
-        raise Refusal("", "Access denied.")
+    _seen(call, entity, owner, Refusal("", "Entity not found."))
     return _save(call, REQUISITES, {"NAME": template["NAME"], **values})
 
 
@@ -94,11 +95,7 @@ def add_requisite(call: Call) -> int:
 def add_bank_detail(call: Call) -> int:
     """A bank account of a requisite."""
     values = _new(call, BANK_DETAILS)
-    row = call.state.get("requisites", positive(values.get("ENTITY_ID")))
-    if row is None:
-        raise undefined("ENTITY_ID")
-    if not rights.may(call.state, call.caller.user_id, REQUISITES, row):
-        raise Refusal("", "Access denied.")
+    row = _seen(call, REQUISITES, positive(values.get("ENTITY_ID")), undefined("ENTITY_ID"))
     template = call.state.get("requisite_presets", row["PRESET_ID"]) or {}
     country = template.get("COUNTRY_ID") or requisites.FRANCE
     return _save(call, BANK_DETAILS, {"COUNTRY_ID": country, **values})

@@ -153,6 +153,23 @@ def _readable_by_anchor(state: State, user: int, anchor: Anchor) -> tuple[str, l
     return f"({' OR '.join(parts)})", values
 
 
+def seen(
+    state: State,
+    user: int,
+    entity: Entity | None,
+    number: int | None,
+    missing: Exception,
+    barred: Exception,
+) -> Row:
+    """The record of this number. Raises ``missing`` if there is none, ``barred`` without rights."""
+    row = state.get(entity.name, number or 0) if entity is not None else None
+    if entity is None or row is None:
+        raise missing
+    if not may(state, user, entity, row):
+        raise barred
+    return row
+
+
 def may(state: State, user: int, entity: Entity, row: Row) -> bool:
     """Whether the user may see and change this record."""
     owner = owner_field(entity)

@@ -22,13 +22,11 @@ def _required(call: Call, *names: str) -> None:
 def _owner(call: Call) -> tuple[int, int]:
     """The record of a to-do: entityTypeId and id. Refuses one that is not the caller's."""
     entity = call.state.by_type.get(call.number("ownerTypeId") or 0)
-    owner = call.number("ownerId") or 0
-    row = call.state.get(entity.name, owner) if entity else None
-    if entity is None or row is None:
-        raise Refusal("OWNER_NOT_FOUND", "Owner was not found")
-    if not rights.may(call.state, call.caller.user_id, entity, row):
-        raise Refusal("ACCESS_DENIED", "Access denied", 403)
-    return entity.type_id, owner
+    missing = Refusal("OWNER_NOT_FOUND", "Owner was not found")
+    barred = Refusal("ACCESS_DENIED", "Access denied", 403)
+    user, owner = call.caller.user_id, call.number("ownerId") or 0
+    rights.seen(call.state, user, entity, owner, missing, barred)
+    return call.number("ownerTypeId") or 0, owner
 
 
 def _values(call: Call, *names: str) -> Row:
