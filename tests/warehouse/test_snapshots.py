@@ -1,13 +1,21 @@
 """Publishing and reading: immutable, whole, closed to everything else."""
 
+import json
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import duckdb
 import pytest
 from handmade import fill, made_rows, make_snapshot
 
+from workbench.dashboards.pages import data_stamp, snapshot_facts
 from workbench.errors import NoSnapshot, QueryError, WarehouseError
+from workbench.i18n import use_language
+from workbench.views.stamp import troubles_html
 from workbench.warehouse import newest_snapshot, open_snapshot
 from workbench.warehouse.publish import KEPT, new_id, publish, snapshot_files
 from workbench.warehouse.snapshots import Snapshot
@@ -134,9 +142,75 @@ def test_a_damaged_file_is_told(published):
     broken.write_bytes(b"not a database")
     try:
         with pytest.raises(WarehouseError, match="29990101"):
-            newest_snapshot()
+            open_snapshot(broken.stem)
     finally:
         broken.unlink()
+
+
+def without_facts(whole: bytes) -> bytes:
+    """A database that is whole and no snapshot."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "x.duckdb"
+        with duckdb.connect(str(file)) as database:
+            database.execute("CREATE TABLE info (key VARCHAR, value VARCHAR)")
+        return file.read_bytes()
+
+
+DAMAGES = {
+    "no database": lambda whole: b"not a database",
+    "empty": lambda whole: b"",
+    "cut short": lambda whole: whole[:-1],
+    "half": lambda whole: whole[: len(whole) // 2],
+    "overwritten": lambda whole: whole[:8_192] + b"\xff" * 300_000 + whole[308_192:],
+    "no facts": without_facts,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damaged_newest_snapshot_is_passed_over_and_told_and_the_next_sync_replaces_it(
+    home, monkeypatch, damage
+):
+    make_snapshot(home, made_rows(deals=20)).close()
+    with newest_snapshot() as whole:
+        good = whole.id
+        assert (whole.passed_over, whole.warning) == ((), "")
+    folder = home / "warehouse" / "snapshots"
+    broken = folder / "29990101T000000Z-aaaaaa.duckdb"
+    broken.write_bytes(damage((folder / f"{good}.duckdb").read_bytes()))
+    for pinned in ("", good):  # a run is pinned to what was read when it began
+        monkeypatch.setenv("WORKBENCH_SNAPSHOT", pinned)
+        with use_language("en"), newest_snapshot() as snapshot:
+            assert snapshot.id == good
+            assert snapshot.passed_over == (broken.stem,)
+            assert broken.stem in snapshot.warning
+            assert snapshot.query("SELECT count(*) AS n FROM deals").n[0] == 20
+            assert broken.stem in troubles_html(snapshot)
+    monkeypatch.setenv("WORKBENCH_SNAPSHOT", "")
+    assert broken.stem in data_stamp()["stamp"]
+    assert snapshot_facts() | {"as_of": ""} == {
+        "snapshot": good, "as_of": "", "damaged": [broken.stem],
+    }  # fmt: skip
+    shown = subprocess.run(
+        [sys.executable, "-m", "workbench", "sources", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert broken.stem in shown.stderr
+    assert {row["entity"] for row in json.loads(shown.stdout)} >= {"deals"}
+    with Store.open(home / "warehouse") as store:
+        made = publish_if_changed(store, AS_OF)  # nothing has changed, and yet
+        assert made and made > broken.stem
+    with newest_snapshot() as snapshot:
+        assert (snapshot.id, snapshot.passed_over) == (made, ())
+
+
+def test_only_damaged_snapshots_are_an_error(home):
+    make_snapshot(home, made_rows(deals=5)).close()
+    for file in snapshot_files(home / "warehouse" / "snapshots"):
+        file.write_bytes(b"not a database")
+    with pytest.raises(WarehouseError, match=r"2026\d+T"):
+        newest_snapshot()
 
 
 def test_the_newest_five_are_kept_and_readers_keep_theirs(tmp_path):

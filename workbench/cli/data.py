@@ -87,6 +87,7 @@ def run_sync(names: list[str], full: bool = False, *, quiet: bool = False) -> Sy
 
 def sources(as_json: AsJson = False) -> None:
     """Show what is loaded and how well: status, rows, range, last sync, what is missing."""
+    from rich.console import Console
     from rich.table import Table
 
     from workbench.bitrix24.entities import title
@@ -95,7 +96,9 @@ def sources(as_json: AsJson = False) -> None:
     from workbench.warehouse import newest_snapshot
 
     with newest_snapshot() as snapshot:
-        frame, zone = snapshot.sources(), snapshot.timezone
+        frame, zone, warning = snapshot.sources(), snapshot.timezone, snapshot.warning
+    if warning:
+        Console(stderr=True).print(warning, style="yellow", soft_wrap=True)
     if as_json:
         print(frame.to_json(orient="records", date_format="iso", force_ascii=False, indent=2))
         return

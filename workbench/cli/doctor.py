@@ -232,6 +232,8 @@ def _data(subject: str) -> Iterator[Finding]:
         yield Finding(subject, "note", text, "workbench sync")
     else:
         yield Finding(subject, "fine", text)
+    if snapshot.warning:
+        yield Finding(subject, "problem", snapshot.warning, "workbench sync")
     for source, entity, status, missing in rows:
         if status in ("failed", "denied", "partial"):
             yield Finding(

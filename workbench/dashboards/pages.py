@@ -202,13 +202,20 @@ class Health(Page):
         )
 
 
-def snapshot_facts() -> dict[str, str | None]:
-    """Return id and moment (ISO 8601, UTC) of the newest snapshot, or None for both."""
+def snapshot_facts() -> dict[str, Any]:
+    """Return id and moment (ISO 8601, UTC) of the snapshot that is read, or None for both.
+
+    ``damaged`` are the ids of newer ones that cannot be read.
+    """
     try:
         snapshot = newest_snapshot()
     except WorkbenchError:
-        return {"snapshot": None, "as_of": None}
-    return {"snapshot": snapshot.id, "as_of": snapshot.as_of.isoformat()}
+        return {"snapshot": None, "as_of": None, "damaged": []}
+    return {
+        "snapshot": snapshot.id,
+        "as_of": snapshot.as_of.isoformat(),
+        "damaged": list(snapshot.passed_over),
+    }
 
 
 def data_stamp() -> dict[str, str]:
@@ -218,7 +225,10 @@ def data_stamp() -> dict[str, str]:
     except WorkbenchError as error:
         return {"stamp": error.message, "portal": ""}
     moment = format_datetime(snapshot.as_of, snapshot.timezone)
-    return {"stamp": _("Data as of {moment}").format(moment=moment), "portal": snapshot.portal}
+    stamp = _("Data as of {moment}").format(moment=moment)
+    if snapshot.warning:
+        stamp = f"{stamp}. {snapshot.warning}"
+    return {"stamp": stamp, "portal": snapshot.portal}
 
 
 class DashboardPage(Page):

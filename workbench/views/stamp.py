@@ -42,11 +42,12 @@ def html(selection: Selection, count: str = "", *, name_filters: bool = True) ->
 
 
 def troubles_html(snapshot: Snapshot) -> str:
-    """Name the entities that are loaded in part, late or not at all (empty if none is)."""
+    """Tell of damaged data, and of entities that are loaded in part, late or not at all."""
+    damaged = panel.notice_html(Notice("stale", snapshot.warning)) if snapshot.warning else ""
     rows = snapshot.sources()
     rows = rows[rows["status"].isin(TROUBLES)]
     if rows.empty:
-        return ""
+        return damaged
     words = {
         "partial": _("loaded in part"),
         "stale": _("not up to date"),
@@ -58,4 +59,4 @@ def troubles_html(snapshot: Snapshot) -> str:
         for row in rows.itertuples()
     )
     text = _("Not everything is loaded as it should be: {list}.").format(list=listed)
-    return panel.notice_html(Notice("stale", text))
+    return damaged + panel.notice_html(Notice("stale", text))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MEMORY_LIMIT = "500MB"
+HEADERS = 3 * 4096  # bytes of a DuckDB file before its blocks
 TABLE_READ = re.compile(r'\b(?:from|join)\s+"?([a-z_]+)')
 _SETTINGS = threading.Lock()
 
@@ -32,8 +33,10 @@ class Snapshot:
 
     ``id``, ``path``; ``portal`` (host), ``portal_url`` (``https://host``, for links);
     ``base_currency`` (ISO code); ``timezone`` (IANA name); ``as_of`` (aware, UTC): the moment up
-    to which the portal's changes are in.
+    to which the portal's changes are in. ``passed_over``: ids of newer ones that are damaged.
     """
+
+    passed_over: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
         self.id = path.stem
@@ -49,16 +52,17 @@ class Snapshot:
                 },
             )
             facts = dict(self._connection.execute("SELECT key, value FROM info").fetchall())
-        except duckdb.Error as error:
+            self._check_size()
+            self.portal: str = facts["portal"]
+            self.portal_url: str = facts["portal_url"]
+            self.base_currency: str = facts["base_currency"]
+            self.timezone: str = facts["timezone"]
+            self.as_of = datetime.fromisoformat(facts["as_of"])
+        except (duckdb.Error, KeyError, ValueError, OSError) as error:
             raise WarehouseError(
                 _("Snapshot {id} cannot be opened: {reason}").format(id=self.id, reason=error),
                 hint=_("Choose another one, or run `workbench sync`."),
             ) from error
-        self.portal: str = facts["portal"]
-        self.portal_url: str = facts["portal_url"]
-        self.base_currency: str = facts["base_currency"]
-        self.timezone: str = facts["timezone"]
-        self.as_of = datetime.fromisoformat(facts["as_of"])
         # Connections of one process to one file share its settings, which the first one locks.
         with _SETTINGS:
             locked = "SELECT current_setting('lock_configuration')"
@@ -66,6 +70,24 @@ class Snapshot:
                 self._connection.execute(f"SET GLOBAL TimeZone = '{self.timezone}'")
                 self._connection.execute("SET lock_configuration = true")
         self._read: set[str] = set()  # tables that the statements named
+
+    def _check_size(self) -> None:
+        """Raise `ValueError` if the end is missing: queries would fail one by one otherwise."""
+        sizes = "SELECT block_size * total_blocks FROM pragma_database_size()"
+        row = self._connection.execute(sizes).fetchone()
+        size = self.path.stat().st_size
+        if row and size < (whole := HEADERS + row[0]):
+            raise ValueError(f"{size} of {whole} bytes")
+
+    @property
+    def warning(self) -> str:
+        """What is to be told beside every figure, in the reader's language; mostly empty."""
+        if not self.passed_over:
+            return ""
+        return _(
+            "The newest data (snapshot {id}) are damaged and cannot be read. "
+            "These are the last ones before them; the next sync puts it right."
+        ).format(id=self.passed_over[0])
 
     @property
     def checked_at(self) -> datetime:
@@ -148,27 +170,47 @@ def open_snapshot(snapshot_id: str) -> Snapshot:
             _("There is no snapshot {id}.").format(id=snapshot_id),
             hint=_("Kept are: {ids}.").format(ids=", ".join(known) or _("none")),
         )
-    return Snapshot(known[snapshot_id])
+    snapshot = Snapshot(known[snapshot_id])
+    # A run is pinned to what was the newest one that could be read.
+    newer = [file for name, file in known.items() if name > snapshot_id]
+    snapshot.passed_over = tuple(file.stem for file in reversed(newer) if is_damaged(file))
+    return snapshot
+
+
+def is_damaged(file: Path) -> bool:
+    """Tell whether a published snapshot is there and cannot be opened."""
+    try:
+        Snapshot(file).close()
+    except WarehouseError:
+        return file.exists()
+    return False
 
 
 def newest_snapshot() -> Snapshot:
-    """Open the newest snapshot, or the one that ``WORKBENCH_SNAPSHOT`` names.
+    """Open the newest snapshot that can be read, or the one that ``WORKBENCH_SNAPSHOT`` names.
 
-    Raises `NoSnapshot` if nothing has been synced yet.
+    Raises `NoSnapshot` if nothing has been synced yet, `WarehouseError` if none can be read.
     """
     pinned = settings().snapshot
     if pinned:
         return open_snapshot(pinned)
     for _attempt in range(3):
         files = snapshot_files(snapshots_dir())
-        if not files:
+        damaged: list[WarehouseError] = []
+        for file in reversed(files):
+            try:
+                snapshot = Snapshot(file)
+            except WarehouseError as error:
+                if not file.exists():
+                    break  # it was the oldest one kept when we looked, and is gone: look again
+                damaged.append(error)
+                continue
+            snapshot.passed_over = tuple(each.stem for each in files[::-1][: len(damaged)])
+            return snapshot
+        else:
+            if damaged:
+                raise damaged[0]
             break
-        try:
-            return Snapshot(files[-1])
-        except WarehouseError:
-            if files[-1].exists():
-                raise
-            # it was the oldest one kept when we looked, and is gone: look again
     raise NoSnapshot(
         _("Nothing has been synced yet."),
         hint=_("Run `workbench sync`, or `workbench demo` for a company to try it on."),

@@ -24,6 +24,7 @@ from workbench.warehouse.bookkeeping import Loaded, Report
 from workbench.warehouse.loading import Loading
 from workbench.warehouse.models import models, staging
 from workbench.warehouse.publish import mark_checked, publish, snapshot_files, sources_query
+from workbench.warehouse.snapshots import is_damaged
 from workbench.warehouse.store import Progress, Store
 
 
@@ -127,10 +128,11 @@ def forget_spend(store: Store) -> None:
 def publish_if_changed(store: Store, as_of: datetime) -> str | None:
     """Publish a snapshot if the store or the models changed since the last one; returns its id."""
     version = models_version()
-    there = bool(snapshot_files(store.folder / "snapshots"))
+    files = snapshot_files(store.folder / "snapshots")
+    there = bool(files) and not is_damaged(files[-1])
     current = store.info("published_models") == version
     if there and current and store.info("unpublished") != "Y":
-        mark_checked(snapshot_files(store.folder / "snapshots")[-1], as_of)
+        mark_checked(files[-1], as_of)
         return None
     snapshot = publish(store, as_of, version=version)
     with store.transaction():
