@@ -495,6 +495,7 @@ def test_run_process_starts_waits_and_prints(portal, application, listener, tmp_
         check=True,
     )
     (run,) = json.loads(answer.stdout)
-    assert (run["stage_before"], run["stage_after"]) == ("NEW", "EXECUTING")
+    # The portal's names of NEW and EXECUTING.
+    assert (run["stage_before"], run["stage_after"]) == ("Nouveau besoin", "Négociation")
     assert run["state"] == "completed"
     assert run["log"][-2]["message"] == "fin"
