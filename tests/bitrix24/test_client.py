@@ -312,7 +312,7 @@ def test_calls_work_inside_a_running_event_loop_and_from_threads(portal):
         assert sorted(map(int, found)) == list(range(1, 9))
 
 
-def test_settings_name_the_portal_and_its_absence_is_told(monkeypatch, portal):
+def test_settings_name_the_portal_and_its_absence_is_told(monkeypatch, portal, home):
     with pytest.raises(errors.ConfigurationError):
         Portal.from_settings()
     monkeypatch.setenv("WORKBENCH_WEBHOOK", portal.url)
