@@ -19,7 +19,7 @@ from workbench.i18n import _
 PATIENCE = 15.0
 # scope: what is not loaded or done without it; any one of a tuple is enough
 NEEDED = (("crm",), ("user", "user_basic", "user_brief"), ("department",))
-USEFUL = (("im",),)
+USEFUL = (("task",), ("telephony",), ("userfieldconfig",), ("im",))
 
 
 @dataclass
@@ -55,6 +55,9 @@ def purposes() -> dict[str, str]:
         "crm": _("deals, leads, customers, activities, invoices"),
         "user": _("the names of managers"),
         "department": _("departments"),
+        "task": _("tasks"),
+        "telephony": _("telephone calls"),
+        "userfieldconfig": _("user fields of invoices and smart processes"),
         "im": _("notifications to managers"),
     }
 

@@ -118,10 +118,11 @@ def sources(as_json: AsJson = False) -> None:
     below = []  # what a narrow terminal has no columns for
     for row in here.itertuples(index=False):
         moment = format_datetime(row.last_sync, zone) if row.last_sync else ""
-        missing = escape(row.missing or "")
+        missing = escape(_missing(row.missing or ""))
+        name = escape(f"{row.label}" if row.label else title(row.entity))
         table.add_row(
             *([escape(row.source)] if wide else []),
-            escape(title(row.entity)),
+            name,
             _status(row.status),
             "" if row.rows is None else format_number(row.rows),
             format_date(row.loaded_from) if row.loaded_from else "",
@@ -129,7 +130,7 @@ def sources(as_json: AsJson = False) -> None:
             *([moment, missing] if wide else []),
         )
         if missing:
-            below.append(_("{name}: {problem}").format(name=title(row.entity), problem=missing))
+            below.append(_("{name}: {problem}").format(name=name, problem=missing))
     console.print(table)
     if not wide:
         for line in below:
@@ -138,6 +139,24 @@ def sources(as_json: AsJson = False) -> None:
             latest = format_datetime(frame["last_sync"].max(), zone)
             line = _("{name}: {problem}").format(name=_("Last sync"), problem=latest)
             console.print(line, style="dim", highlight=False)
+
+
+def _missing(text: str) -> str:
+    """Say what is missing in the reader's language; the portal's own words stay as they are."""
+    from workbench.bitrix24.entities import title
+    from workbench.i18n import _
+
+    kind, _space, what = text.partition(" ")
+    if kind == "scope":
+        return _("the webhook lacks the scope “{scope}”").format(scope=what)
+    if kind == "right" and what.startswith("read "):
+        name = title(what.removeprefix("read "))
+        return _("the webhook’s user may not read this: {name}").format(name=name)
+    if kind == "right":
+        return _("the webhook’s user lacks the right “{right}”").format(right=what)
+    if text.startswith("records hidden from user "):
+        return _("without what user {user} may not see").format(user=text.rpartition(" ")[2])
+    return text
 
 
 def _status(status: str) -> str:

@@ -38,6 +38,7 @@ from workbench.warehouse.deletions import delete_missing, no_ids, suspects
 from workbench.warehouse.store import Progress, Store
 from workbench.warehouse.zones import portal_zone
 
+FEW = 20  # owners whose children one call may bring
 APPENDED_OVERLAP = 25  # ids that are read again: transactions may commit out of order
 
 
@@ -75,8 +76,7 @@ class Loading(Bookkeeping):
         self._load_fully(fresh)
         self._load_changes([e for e in listed if e.name not in self.loaded.problems])
         self._compare([e for e in listed if e.paging == "changed"])
-        for child in children:
-            self._load_children(child)
+        self._load_children(children)
         self.know("timezone", portal_zone(self.store, timezone, self._user_zone, self._clock))
         return self.loaded
 
@@ -358,26 +358,53 @@ class Loading(Bookkeeping):
                 progress.watermark = self.since()
                 self.store.save(entity.name, progress)
 
-    def _load_children(self, entity: Entity) -> None:
+    def _load_children(self, children: Sequence[Entity]) -> None:
         """Read what new and changed records have: product rows and links have no change date."""
-        if entity.owner in self.loaded.problems:
-            self.fail(entity, self.loaded.problems[entity.owner])
+        for entity in children:
+            if entity.owner in self.loaded.problems:
+                self.fail(entity, self.loaded.problems[entity.owner])
+        self._load_few([e for e in children if e.name not in self.loaded.problems])
+        for entity in children:
+            for known in (False, True):
+                if entity.name in self.loaded.problems:
+                    break
+                owners = self.store.pending(entity, known=known)
+                for chunk in stream(self.portal, [ChildReader(entity, owners)] if owners else []):
+                    self._store_children(chunk, known=known)
+            if entity.name not in self.loaded.problems:
+                progress = self.store.progress(entity.name)
+                progress.watermark = self.since()
+                self.finish(entity, progress)
+
+    def _load_few(self, children: Sequence[Entity]) -> None:
+        """Read the children of few owners, those of every kind with the same request."""
+        asked = []
+        for entity in children:
+            owners = [n for known in (False, True) for n in self.store.pending(entity, known=known)]
+            if 0 < len(owners) <= FEW:
+                reader = ChildReader(entity, owners)
+                request = reader.next_request()
+                if request:
+                    asked.append((reader, request, reader.calls(request)))
+        answers = fetch(self.portal, [call for _reader, _request, calls in asked for call in calls])
+        at = 0
+        for reader, request, calls in asked:
+            chunk = reader.take(self.portal, request, answers[at : at + len(calls)])
+            self._store_children(chunk, known=True)
+            at += len(calls)
+
+    def _store_children(self, chunk: Chunk, *, known: bool) -> None:
+        """Commit the children of a chunk's owners (``known``: some may be stored already)."""
+        entity = chunk.entity
+        if chunk.error is not None:
+            self.fail(entity, chunk.error)
             return
-        for known in (False, True):
-            owners = self.store.pending(entity, known=known)
-            for chunk in stream(self.portal, [ChildReader(entity, owners)] if owners else []):
-                if chunk.error is not None:
-                    self.fail(entity, chunk.error)
-                    return
-                table = to_arrow(chunk.rows, entity.key)
-                with self.store.transaction():
-                    changed = self.store.merge(entity.name, table)
-                    if known:
-                        changed += self.store.delete_children(
-                            entity.name, entity.owner_field, chunk.owners, table
-                        )
-                    self.store.clear_pending(entity.name, chunk.owners)
-                    self.note(entity, len(chunk.rows), changed)
-        progress = self.store.progress(entity.name)
-        progress.watermark = self.since()
-        self.finish(entity, progress)
+        table = to_arrow(chunk.rows, entity.key)
+        with self.store.transaction():
+            changed = self.store.merge(entity.name, table)
+            if known:
+                changed += self.store.delete_children(
+                    entity.name, entity.owner_field, chunk.owners, table
+                )
+            self.store.clear_pending(entity.name, chunk.owners)
+            self.note(entity, len(chunk.rows), changed)
