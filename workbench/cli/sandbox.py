@@ -277,22 +277,25 @@ def stats(
     if as_json:
         print(json.dumps(figures, indent=2))
         return
-    table = Table(box=None, header_style="bold")
-    for title in (_("Caller"), _("Method")):
-        table.add_column(title)
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
+    table.add_column(_("Method"), no_wrap=True)
     for title in (
         _("Requests"),
         _("In batches"),
         _("Rows"),
-        _("Operating s"),
+        _("Seconds"),
         _("Refused"),
         _("Timed out"),
     ):
         table.add_column(title, justify="right")
+    told = None
     for line in figures["methods"]:
+        if line["caller"] != told:
+            told = line["caller"]
+            table.add_section()
+            table.add_row(told)
         table.add_row(
-            line["caller"],
-            line["method"],
+            f"  {line['method'] or '–'}",
             format_number(line["requests"]),
             format_number(line["inner"]),
             format_number(line["rows"]),

@@ -1,6 +1,7 @@
 """Rate, operating time and the limit of one request, against figures worked out by hand."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -119,6 +120,22 @@ def test_stats_tell_requests_commands_rows_and_seconds_of_each_method_and_caller
     assert figures["operating"] == pytest.approx(0.51 + 0.03 + 0.485 + 9 * COUNT, abs=1e-6)
     # What is off is accounted, but clients are told nothing of it.
     assert portal.call("crm.deal.list").json()["time"]["operating"] == 0
+
+
+@pytest.mark.parametrize(("language", "word"), [("fr", "Requêtes"), ("en", "Requests")])
+def test_stats_are_a_table_that_fits_a_terminal(empty, language, word):
+    empty.result("crm.item.productrow.fields")
+    answer = subprocess.run(
+        [sys.executable, "-m", "workbench", "sandbox", "stats", empty.url],
+        env={**os.environ, "WORKBENCH_LANGUAGE": language, "COLUMNS": "80"},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert word in answer.stdout
+    assert "webhook of user 1" in answer.stdout
+    assert "  crm.item.productrow.fields " in answer.stdout
+    assert all(len(line) <= 80 for line in answer.stdout.splitlines())
 
 
 def test_strangers_and_invented_methods_do_not_lengthen_the_figures(start_portal):
