@@ -151,6 +151,15 @@ def test_nobody_starts_a_kernel_or_writes_by_hand(server: Server, method: str, p
     assert server.health()["kernels"] == 0
 
 
+@pytest.mark.parametrize("path", ["", "dashboards/sales", "healthz"])
+def test_whether_a_page_is_there_is_told_without_a_kernel(server: Server, path: str):
+    answer = httpx.head(server.address + path)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert server.health()["kernels"] == 0
+    assert httpx.head(server.address + "dashboards/nowhere").status_code == 404
+
+
 def test_a_request_under_another_hosts_name_finds_nothing(server: Server):
     port = urlsplit(server.address).port
     for path in (

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
 
+import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,10 +15,13 @@ from hostile_company import FORMULA, MARKUP, PICTURE, SCRIPT, TITLES
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench.automation.decisions import plain as plain_message
 from workbench.i18n import use_language
-from workbench.views import tables, values
+from workbench.i18n.directions import straight_all
+from workbench.views import render, tables, values
+from workbench.views.live import LiveChart
 from workbench.views.tables import Column
-from workbench.views.text import markdown
+from workbench.views.text import attribute, markdown
 
 
 class Reader(HTMLParser):
@@ -216,3 +220,35 @@ def test_numpy_values_become_plain_numbers():
     assert values.plain(np.int64(3)) == 3
     assert values.plain(np.float64("nan")) is None
     assert values.plain({"a": np.bool_(True), "b": pd.NA}) == {"a": True, "b": None}
+
+
+MARKS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_no_name_turns_the_direction_of_what_follows_it(mark):
+    name = f"Dupont {mark}12 345"
+    frame = pd.DataFrame({"manager": [name], "amount": [5.0]})
+    chart = alt.Chart(frame, title=name).mark_bar().encode(x="amount", y="manager")
+    shown = [
+        attribute(name),
+        markdown("{name}", name=name),
+        tables.html(
+            frame,
+            [Column("manager", name), Column("amount", "Amount")],
+            caption=name,
+            currency="EUR",
+        ),
+        json.dumps(render.specification(chart, description=name), ensure_ascii=False),
+        json.dumps(LiveChart(chart).spec, ensure_ascii=False),
+        plain_message(name),
+    ]
+    for text in shown:
+        assert not set(MARKS) & set(text)
+        assert "Dupont" in text and "12 345" in text.replace("\\", "")
+
+
+def test_names_written_from_right_to_left_stay_as_they_are():
+    name = "شركة \u200fאבג\u200e"
+    assert Reader(attribute(name)).text == name
+    assert straight_all({"a": [name, 1, None, 2.5]}) == {"a": [name, 1, None, 2.5]}

@@ -24,6 +24,7 @@ from workbench.automation.ledger import Ledger, Proposal
 from workbench.bitrix24.client import Portal
 from workbench.errors import ConfigurationError, PortalError, RecordNotFound
 from workbench.i18n import _, format_money, format_number, language
+from workbench.i18n.directions import straight
 from workbench.reports.record import code_version
 from workbench.settings import settings
 from workbench.warehouse import Snapshot, open_snapshot
@@ -174,10 +175,10 @@ def _proposal(rule: Rule, snapshot: Snapshot, row: dict[Any, Any]) -> Proposal:
 
 
 def plain(text: object) -> str:
-    """Return CRM text as one line that cannot be read as Bitrix24's BB code."""
+    """Return CRM text as one line that is no BB code of Bitrix24 and turns no direction."""
     if text is None or pd.isna(text):
         return ""
-    line = " ".join(str(text).split())
+    line = " ".join(straight(str(text)).split())
     return line.translate(str.maketrans("[]", "()"))
 
 

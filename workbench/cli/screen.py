@@ -10,20 +10,20 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from workbench.i18n.directions import SIGN, TURNING
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 # Control characters (but for line breaks and tabs), marks that turn the direction of the text,
 # and halves of surrogate pairs, which no terminal can show.
-UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+UNSAFE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f{TURNING}\ud800-\udfff]")
 PIPE = 1000  # columns of a file or a pipe, where nothing is to be cut
 
 
 def printable(text: str) -> str:
     """Return ``text`` with a sign in place of everything that a terminal would obey."""
-    return UNSAFE.sub("\ufffd", text)
+    return UNSAFE.sub(SIGN, text)
 
 
 def escape(text: str) -> str:

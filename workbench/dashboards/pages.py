@@ -187,6 +187,11 @@ class Index(Page):
             stamp = data_stamp()
         self.show("index.html.j2", **stamp)
 
+    @tornado.web.authenticated
+    async def head(self) -> None:
+        """Answer as to GET; tornado leaves the body out."""
+        await self.get()
+
 
 class Health(Page):
     """For monitors: answers without a kernel."""
@@ -201,21 +206,23 @@ class Health(Page):
             | snapshot_facts()
         )
 
+    @allow_unauthenticated
+    async def head(self) -> None:
+        """Answer as to GET; tornado leaves the body out."""
+        await self.get()
+
 
 def snapshot_facts() -> dict[str, Any]:
     """Return id and moment (ISO 8601, UTC) of the snapshot that is read, or None for both.
 
-    ``damaged`` are the ids of newer ones that cannot be read.
+    ``damaged``, only if there are any: the ids of newer ones that cannot be read.
     """
     try:
         snapshot = newest_snapshot()
     except WorkbenchError:
-        return {"snapshot": None, "as_of": None, "damaged": []}
-    return {
-        "snapshot": snapshot.id,
-        "as_of": snapshot.as_of.isoformat(),
-        "damaged": list(snapshot.passed_over),
-    }
+        return {"snapshot": None, "as_of": None}
+    damaged = {"damaged": list(snapshot.passed_over)} if snapshot.passed_over else {}
+    return {"snapshot": snapshot.id, "as_of": snapshot.as_of.isoformat()} | damaged
 
 
 def data_stamp() -> dict[str, str]:
@@ -252,6 +259,13 @@ class DashboardPage(Page):
         self.task = asyncio.current_task()
         with use_language(self.speaks):
             await self.send(dashboard)
+
+    @tornado.web.authenticated
+    async def head(self, name: str) -> None:
+        """Tell whether there is such a page; that needs no kernel."""
+        if self.server.find(name) is None:
+            raise tornado.web.HTTPError(HTTPStatus.NOT_FOUND)
+        await self.finish()
 
     @property
     def is_visit(self) -> bool:

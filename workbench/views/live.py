@@ -22,6 +22,7 @@ import traitlets
 import vl_convert
 from altair.jupyter.jupyter_chart import load_js_src
 
+from workbench.i18n.directions import straight_all
 from workbench.views import theme
 
 # Whoever comes first makes the gate; the runtime opens it, the charts wait at it.
@@ -126,6 +127,10 @@ class LiveChart(alt.JupyterChart):
             line + "\n" for line in load_js_src().split("\n") if not line.startswith("import ")
         )
     )
+
+    @traitlets.validate("spec")
+    def _labels_read_straight(self, proposal: Any) -> Any:
+        return straight_all(proposal["value"])
 
 
 @cache

@@ -16,6 +16,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
+from workbench.i18n.directions import straight, straight_all
 from workbench.views import locales, theme
 
 # No address: a specification that asks for remote data or images gets nothing.
@@ -26,12 +27,13 @@ LINE_LENGTH = 125  # characters of a subtitle that fit into `theme.WIDTH`
 def specification(chart: alt.TopLevelMixin, *, description: str = "") -> dict[str, Any]:
     """Return the Vega-Lite specification with ``description`` as its text alternative.
 
-    Raises `ValueError` for a chart that would load data or images from an address.
+    No name in it turns the direction of a label. Raises `ValueError` for a chart that would load
+    data or images from an address.
     """
-    spec: dict[str, Any] = chart.to_dict()
+    spec: dict[str, Any] = straight_all(chart.to_dict())
     _refuse_addresses(spec)
     if description:
-        spec["description"] = description
+        spec["description"] = straight(description)
     return spec
 
 

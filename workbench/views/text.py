@@ -13,6 +13,8 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
+from workbench.i18n.directions import straight
+
 _SPACES = re.compile(r"[ \t\r\n\f\v]+")  # no-break spaces stay
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
@@ -26,9 +28,9 @@ def _markdown() -> MarkdownIt:
 def escape_markdown(value: Any) -> str:
     """Return ``value`` on one line, with every character that Markdown could read escaped.
 
-    An empty one is a dash.
+    It turns the direction of nothing. An empty one is a dash.
     """
-    return _PUNCTUATION.sub(r"\\\1", _SPACES.sub(" ", str(value)).strip()) or "–"
+    return _PUNCTUATION.sub(r"\\\1", _SPACES.sub(" ", straight(str(value))).strip()) or "–"
 
 
 def markdown(text: str, **values: Any) -> str:
@@ -40,5 +42,5 @@ def markdown(text: str, **values: Any) -> str:
 
 
 def attribute(value: Any) -> str:
-    """Return ``value`` escaped for HTML text and quoted attributes."""
-    return escape(str(value), quote=True)
+    """Return ``value`` escaped for HTML text and quoted attributes; it turns no direction."""
+    return escape(straight(str(value)), quote=True)
