@@ -35,6 +35,11 @@ class Settings(BaseSettings):
     )
     timezone: str | None = Field(None, description="The portal's time zone, if its own is wrong.")
     snapshot: str | None = Field(None, description="Pin every reader to this snapshot id.")
+    snapshot_minutes: float = Field(
+        0.0,
+        ge=0,
+        description="Minutes at least between two published snapshots; 0: publish every change.",
+    )
     run: Path | None = Field(None, description="Folder of the run that this process belongs to.")
     app_client_id: str | None = Field(None, description="The local application's client_id.")
     app_client_secret: SecretStr | None = Field(

@@ -17,7 +17,8 @@ from workbench.errors import NoSnapshot, QueryError, WarehouseError
 from workbench.i18n import use_language
 from workbench.views.stamp import troubles_html
 from workbench.warehouse import newest_snapshot, open_snapshot
-from workbench.warehouse.publish import KEPT, new_id, publish, snapshot_files
+from workbench.warehouse.publish import new_id, publish, snapshot_files
+from workbench.warehouse.retention import NEWEST
 from workbench.warehouse.snapshots import Snapshot
 from workbench.warehouse.statements import only_select
 from workbench.warehouse.store import Store
@@ -219,10 +220,10 @@ def test_the_newest_five_are_kept_and_readers_keep_theirs(tmp_path):
         ids = [publish(store, AS_OF)]
         folder = tmp_path / "warehouse" / "snapshots"
         reader = Snapshot(folder / f"{ids[0]}.duckdb")
-        for _ in range(KEPT + 1):
+        for _ in range(NEWEST + 1):
             ids.append(publish(store, AS_OF))
         assert ids == sorted(ids) and len(set(ids)) == len(ids)
-        assert [file.stem for file in snapshot_files(folder)] == ids[-KEPT:]
+        assert [file.stem for file in snapshot_files(folder)] == ids[-NEWEST:]
         assert reader.query("SELECT count(*) AS n FROM deals").n[0] == 20  # its file is gone
         assert not list(folder.glob(".*"))
 

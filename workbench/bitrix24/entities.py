@@ -370,6 +370,7 @@ def title(name: str) -> str:
         "lead_history": _("Lead status history"),
         "activities": _("Activities"),
         "marketing_spend": _("Marketing spend"),
+        "rates": _("Earlier exchange rates"),
     }
     process = SMART_NAME.fullmatch(name)
     if process:

@@ -64,6 +64,7 @@ def run_sync(names: list[str], full: bool = False, *, quiet: bool = False) -> Sy
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    from workbench.automation.kept import referred_snapshots
     from workbench.bitrix24.entities import title
     from workbench.i18n import _, format_number
     from workbench.warehouse.sync import sync as synchronise
@@ -82,7 +83,7 @@ def run_sync(names: list[str], full: bool = False, *, quiet: bool = False) -> Sy
             )
             progress.update(task, description=text)
 
-        return synchronise(names, full=full, report=report)
+        return synchronise(names, full=full, report=report, referred=referred_snapshots)
 
 
 def sources(as_json: AsJson = False) -> None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,9 +16,9 @@ from workbench.bitrix24.entities import ENTITIES
 from workbench.bitrix24.entity import Entity
 from workbench.warehouse.generated import field_tables, raw_views
 from workbench.warehouse.models import models, staging, unparsed_query
+from workbench.warehouse.retention import drop_others
 from workbench.warehouse.store import Store, quoted
 
-KEPT = 5
 BUILDING = ".building"
 
 
@@ -87,11 +86,16 @@ def sources_query(entities: Sequence[Entity] = ENTITIES) -> str:
         "SELECT 'marketing_spend', 'marketing_spend', NULL, count(*), min(month),"
         " last_day(max(month)) FROM external.marketing_spend"
     )
+    loaded.append(
+        "SELECT 'rates', 'rates', NULL, count(*), min(valid_from), max(valid_from)"
+        " FROM external.rates"
+    )
     return (
         "SELECT loaded.source, loaded.entity, coalesce(progress.status, 'not loaded') AS status,"  # noqa: S608
         " loaded.rows, loaded.loaded_from, loaded.loaded_to, progress.last_sync,"
         " progress.missing, loaded.label FROM (" + " UNION ALL ".join(loaded) + ") AS loaded"
         " LEFT JOIN state.progress AS progress USING (source, entity)"
+        " WHERE source <> 'rates' OR progress.status <> 'not loaded'"
     )
 
 
@@ -108,11 +112,13 @@ def mark_checked(snapshot: Path, moment: datetime) -> None:
     partial.replace(file)
 
 
-def publish(store: Store, as_of: datetime, *, version: str = "1") -> str:
+def publish(
+    store: Store, as_of: datetime, *, version: str = "1", referred: Collection[str] = ()
+) -> str:
     """Build a snapshot of the store's present state and publish it; returns its id.
 
-    ``as_of`` (aware) is the moment up to which the portal's changes are in. Keeps the newest
-    five; older ones go (readers that hold one keep reading it).
+    ``as_of`` (aware) is the moment up to which the portal's changes are in. Older ones go,
+    as `retention` says; ``referred`` are ids that stay.
     """
     folder = store.folder / "snapshots"
     folder.mkdir(parents=True, exist_ok=True)
@@ -160,8 +166,5 @@ def publish(store: Store, as_of: datetime, *, version: str = "1") -> str:
     sync_to_disk(building)
     building.rename(folder / f"{snapshot_id}.duckdb")
     sync_to_disk(folder)
-    for old in snapshot_files(folder)[:-KEPT]:
-        with suppress(FileNotFoundError):
-            old.unlink()
-            checked_file(old).unlink(missing_ok=True)
+    drop_others(snapshot_files(folder), datetime.now(UTC), referred)
     return snapshot_id

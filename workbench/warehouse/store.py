@@ -50,6 +50,9 @@ CREATE TABLE IF NOT EXISTS state.observed_rates (
     currency VARCHAR, observed_on DATE, rate DECIMAL(24, 10) NOT NULL,
     PRIMARY KEY (currency, observed_on)
 );
+CREATE TABLE IF NOT EXISTS external.rates (
+    currency VARCHAR, valid_from DATE, rate DECIMAL(24, 10)
+);
 CREATE TABLE IF NOT EXISTS external.marketing_spend (
     month DATE, channel VARCHAR, source_id VARCHAR, spend DECIMAL(18, 2), currency VARCHAR,
     clicks BIGINT, impressions BIGINT

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,15 +15,18 @@ import duckdb
 from workbench.bitrix24.client import PATIENCE_OF_SYNC, Portal
 from workbench.bitrix24.entities import ENTITIES, title
 from workbench.errors import PortalError, SourceError, WarehouseError
-from workbench.i18n import _
+from workbench.i18n import _, format_datetime
 from workbench.settings import settings
 from workbench.sources.declared import SPEND, PortalSource, SpendSource, pick, read_sources
+from workbench.sources.rates import RATES_FILE
 from workbench.sources.spend import read_spend
 from workbench.warehouse import generated
 from workbench.warehouse.bookkeeping import Loaded, Report
 from workbench.warehouse.loading import Loading
 from workbench.warehouse.models import models, staging
 from workbench.warehouse.publish import mark_checked, publish, snapshot_files, sources_query
+from workbench.warehouse.rates import load_rates
+from workbench.warehouse.retention import published_at
 from workbench.warehouse.snapshots import is_damaged
 from workbench.warehouse.store import Progress, Store
 
@@ -125,8 +128,21 @@ def forget_spend(store: Store) -> None:
         store.set_info("unpublished", "Y")
 
 
-def publish_if_changed(store: Store, as_of: datetime) -> str | None:
-    """Publish a snapshot if the store or the models changed since the last one; returns its id."""
+def too_early(file: Path, minutes: float) -> datetime | None:
+    """Return from when on the next snapshot may be published, if that is still to come."""
+    moment = published_at(file.stem)
+    due = moment + timedelta(minutes=minutes) if moment else None
+    return due if due and due > datetime.now(UTC) else None
+
+
+def publish_if_changed(
+    store: Store, as_of: datetime, referred: Collection[str] = ()
+) -> str | datetime | None:
+    """Publish a snapshot if the store or the models changed since the last one; returns its id.
+
+    Returns the moment from which on it may be published if the last one is too young for another,
+    and ``None`` if nothing changed.
+    """
     version = models_version()
     files = snapshot_files(store.folder / "snapshots")
     there = bool(files) and not is_damaged(files[-1])
@@ -134,7 +150,10 @@ def publish_if_changed(store: Store, as_of: datetime) -> str | None:
     if there and current and store.info("unpublished") != "Y":
         mark_checked(files[-1], as_of)
         return None
-    snapshot = publish(store, as_of, version=version)
+    due = too_early(files[-1], settings().snapshot_minutes) if there and current else None
+    if due:
+        return due
+    snapshot = publish(store, as_of, version=version, referred=referred)
     with store.transaction():
         store.set_info("unpublished", "")
         store.set_info("published_models", version)
@@ -160,11 +179,13 @@ def sync(
     full: bool = False,
     portal: Portal | None = None,
     report: Report | None = None,
+    referred: Callable[[], Collection[str]] | None = None,
 ) -> SyncResult:
     """Bring the warehouse up to date and publish a snapshot if anything changed.
 
     ``names``: sources of ``parameters/sources.yml`` (default: all). ``full`` reads everything
-    again. ``report(entity, rows)`` is called as rows come in. Raises `SyncRunning` if another
+    again. ``report(entity, rows)`` is called as rows come in. ``referred`` gives the ids of
+    snapshots that something refers to, which therefore stay. Raises `SyncRunning` if another
     process is at it, the `PortalError` family for what concerns the whole portal; what a single
     entity or file lacks is in the result's ``problems``.
     """
@@ -185,10 +206,20 @@ def sync(
                     result.remarks += load_spend(store, name, source, current.home_dir)
                 except SourceError as error:
                     result.problems[name] = str(error)
+        try:
+            load_rates(store, current.parameters_dir / RATES_FILE)
+        except SourceError as error:
+            result.problems["rates"] = str(error)
         if not names and not any(isinstance(each, SpendSource) for each in chosen.values()):
             forget_spend(store)
         publishing = time.perf_counter()
-        result.snapshot = publish_if_changed(store, as_of)
+        published = publish_if_changed(store, as_of, referred() if referred else ())
+        if isinstance(published, datetime):
+            moment = format_datetime(published, store.info("timezone", "UTC"))
+            sentence = _("Changes are in; they are published with a sync after {moment}.")
+            result.remarks.append(sentence.format(moment=moment))
+        else:
+            result.snapshot = published
         result.publish_seconds = time.perf_counter() - publishing
     result.seconds = time.perf_counter() - started
     return result

@@ -2,7 +2,8 @@
 -- grain: one row per deal (recurring templates left out)
 -- columns:
 --   amount in `currency`, amount_base in the portal's base currency; rate_basis says which rate:
---   base, observed (on the closing day or before; open deals: today's), later (none was known)
+--   base, observed at the portal (on the closing day or before; open deals: today's), given for
+--   that day in parameters/rates.csv, later (none was known: the first one after it)
 --   *_at moments with zone, *_on days in the portal's time zone
 --   closed_at = last entry into the final stage (stage history), else MOVED_TIME; NULL while open
 --   cycle_days = closed - created on the local clock, in days
@@ -10,7 +11,7 @@
 -- tests:
 --   unique: [deal_id]
 --   not_null: [deal_id, pipeline_id, stage_id, semantics, is_open, created_at, created_on, modified_at]
---   accepted: {semantics: [P, S, F], rate_basis: [base, observed, later]}
+--   accepted: {semantics: [P, S, F], rate_basis: [base, observed, given, later]}
 --   references: {"pipeline_id, stage_id": stages}
 --   holds: ["is_open = (closed_on IS NULL)", "is_open::INT + is_won::INT + is_lost::INT = 1",
 --     "amount_base IS NOT NULL OR coalesce(amount, 0) = 0"]
