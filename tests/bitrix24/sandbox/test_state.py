@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import psutil
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sandbox_portal import SMALL_COMPANY, running_portal
 
@@ -63,6 +63,7 @@ several = st.lists(one | st.lists(st.integers(), max_size=2), min_size=3, max_si
 NAMES = ("TITLE", "PROBABILITY", "OPPORTUNITY", "OPENED", "BEGINDATE", "DATE_CREATE", "UF_CRM_X")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES), one | several, min_size=1))
 def test_any_columns_are_stored_as_their_rows_would_be_or_refused_like_them(columns):
     table = Columns({"ID": [1, 2, 3], **columns}, 3)
