@@ -48,6 +48,7 @@ logging.getLogger("fast_bitrix24").setLevel(logging.WARNING)
 BATCH = 50
 PATIENCE = 120.0  # seconds that one call may wait for limits to pass
 PATIENCE_OF_SYNC = 900.0
+REFERENCE = "%24result%5B"  # to another answer of the batch, in a command
 RETRIES = 4  # of a read whose connection broke
 
 
@@ -323,11 +324,13 @@ class Portal:
             got = batch_answers(payload, keys, [calls[index][0] for index in pending])
             for key, index, answer in zip(keys, pending, got, strict=True):
                 answers[index] = answer
+                alone = REFERENCE not in commands[key]  # else it would not find what it refers to
                 if isinstance(answer.error, OperationTimeLimit):
                     refused = self.budget.refused(calls[index][0], section(times, key), attempt)
-                    wait = max(wait, refused)
-                    again.append(index)
-                elif isinstance(answer.error, QueryLimitExceeded):
+                    if alone:
+                        wait = max(wait, refused)
+                        again.append(index)
+                elif alone and isinstance(answer.error, QueryLimitExceeded):
                     wait = max(wait, min(0.5 * 2**attempt, 30.0))
                     again.append(index)
             for method, n in methods.items():
@@ -356,7 +359,11 @@ class Portal:
         ).result()
 
     def submit(self, calls: Sequence[Command]) -> Future[list[BatchAnswer]]:
-        """Start one batch of at most 50 calls; the future gives its answers in order."""
+        """Start one batch of at most 50 calls; the future gives its answers in order.
+
+        A call may refer to an earlier one of the batch as ``$result[cN]``, N counted from 0. If a
+        limit stops such a call, its answer is that error; others are sent again.
+        """
         if len(calls) > BATCH:
             raise ValueError(f"a batch takes at most {BATCH} commands")
         return asyncio.run_coroutine_threadsafe(self._batch(list(calls)), self._running())

@@ -1,9 +1,10 @@
 """Reading a portal's lists quickly and without losing a row.
 
 Lists are read by windows of ids (``>ID``, ``<=ID``, ascending, ``start=-1``, which spares the
-portal the count): fifty windows to a batch, several batches in flight. A window that comes back
-full is read on from its last id. Every chunk says which ids it covers, and chunks come in
-ascending order, so that whoever stores them knows how far it is.
+portal the count), a batch to a window: each of its fifty pages begins behind the last id of the
+page before (``$result``), so that pages are full whatever gaps the ids have. Several batches are
+in flight. Every chunk says which ids it covers, and chunks come in ascending order, so that
+whoever stores them knows how far it is.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from workbench.errors import AccessDenied, PortalError
 from workbench.sources.pages import Row, record_id
 
 PAGE = 50
-IN_FLIGHT = 4
-WIDEST = 100_000
+IN_FLIGHT = 12  # at most; a batch takes the portal seconds, and two may begin each second
+WAITING = 2  # answers that are there but not stored yet: then no more are asked for
+FILLED = 0.975  # of a batch's pages; ids are spread by chance, and a window must not overflow
+WIDEST = 5_000_000
 OWNERS = 20  # asked for at once, until their usual number of children is known
 TOP = 2**62
 
@@ -86,16 +89,6 @@ def last_id(rows: Sequence[Row], key: str, otherwise: int) -> int:
     )
 
 
-def split(reached: int, window: Window) -> list[Window]:
-    """Cut the rest of a window whose page was full at ``reached`` into windows of that density."""
-    width = max(reached - window.low, PAGE)
-    pieces = min(-(-(window.high - reached) // width), BATCH)
-    width = -(-(window.high - reached) // pieces)
-    return [
-        Window(low, min(low + width, window.high)) for low in range(reached, window.high, width)
-    ]
-
-
 def fetch(portal: Portal, calls: Sequence[Command]) -> list[BatchAnswer]:
     """Send calls in as few batches as it takes, at once; answers in order."""
     futures = [portal.submit(calls[at : at + BATCH]) for at in range(0, len(calls), BATCH)]
@@ -115,13 +108,13 @@ class Reader:
         """Return the calls of a request (at most fifty)."""
         raise NotImplementedError
 
-    def take(self, portal: Portal, request: Any, answers: Sequence[BatchAnswer]) -> Chunk:
-        """Make a chunk of the answers; may ask for more where a page was full."""
+    def take(self, portal: Portal, request: Any, answers: Sequence[BatchAnswer]) -> Iterator[Chunk]:
+        """Make chunks of the answers; may ask for more where a page was full."""
         raise NotImplementedError
 
 
 class WindowReader(Reader):
-    """Reads an entity's rows with ids in ``(low, high]``, by windows that fit its density."""
+    """Reads an entity's rows with ids in ``(low, high]``, by windows that fill a batch's pages."""
 
     def __init__(
         self,
@@ -131,54 +124,97 @@ class WindowReader(Reader):
         *,
         where: dict[str, Any] | None = None,
         only_ids: bool = False,
-        width: int = PAGE,
+        width: int = PAGE * BATCH,
     ) -> None:
         self.entity, self._low, self._high = entity, low, high
         self._where, self._only_ids = where, only_ids
-        self._width = max(width, PAGE)
+        self._width = max(width, PAGE * BATCH)
+        self._pages = BATCH
 
-    def next_request(self) -> list[Window] | None:
-        """Return up to fifty neighbouring windows."""
-        windows: list[Window] = []
-        while len(windows) < BATCH and self._low < self._high:
-            high = min(self._low + self._width, self._high)
-            windows.append(Window(self._low, high))
-            self._low = high
-        return windows or None
+    def next_request(self) -> Window | None:
+        """Return the next window."""
+        if self._low >= self._high:
+            return None
+        window = Window(self._low, min(self._low + self._width, self._high))
+        self._low = window.high
+        return window
 
-    def calls(self, request: list[Window]) -> list[Command]:
-        """Return one call per window."""
-        return [
-            page_call(
-                self.entity, window.low, window.high, where=self._where, only_ids=self._only_ids
-            )
-            for window in request
-        ]
+    def calls(self, request: Window) -> list[Command]:
+        """Return the calls for a window's pages, each behind the one before."""
+        return self._chain(request.low, request.high, self._pages)
 
-    def take(self, portal: Portal, request: list[Window], answers: Sequence[BatchAnswer]) -> Chunk:
-        """Gather the rows of the windows, following those whose page was full."""
-        chunk = Chunk(self.entity, request[0].low, request[-1].high)
-        windows: list[Window] = request
-        while windows:
-            rest: list[Window] = []
-            for window, answer in zip(windows, answers, strict=True):
-                if answer.error is not None:
-                    chunk.error = answer.error
-                    return chunk
-                rows = self.entity.unwrap(answer.result)
-                chunk.rows += rows
-                reached = last_id(rows, self.entity.key, window.high)
-                if len(rows) >= PAGE and reached < window.high:
-                    rest += split(reached, window)
-            windows = rest
-            answers = fetch(portal, self.calls(windows))
+    def _chain(self, low: int, high: int, pages: int) -> list[Command]:
+        """Return at most ``pages`` calls; those after the first go on where the one before ended.
+
+        A reference that cannot be resolved (the page before was the last one, or was refused)
+        must not lead out of the window, hence the lower bound besides.
+        """
+        entity = self.entity
+        rows = f"[{entity.rows}]" if entity.rows else ""
+        bound = {**(self._where or {}), f">={entity.filter_key}": low + 1}
+        calls = [page_call(entity, low, high, where=self._where, only_ids=self._only_ids)]
+        for number in range(min(pages, -(-(high - low) // PAGE)) - 1):
+            method, params = page_call(entity, low, high, where=bound, only_ids=self._only_ids)
+            last = f"$result[c{number}]{rows}[{PAGE - 1}][{entity.key}]"
+            params["filter"] = params["filter"] | {f">{entity.filter_key}": last}
+            calls.append((method, params))
+        return calls
+
+    def take(
+        self, portal: Portal, request: Window, answers: Sequence[BatchAnswer]
+    ) -> Iterator[Chunk]:
+        """Gather the rows of the window.
+
+        What it has beyond its pages is read by windows of its own, now that the density of the ids
+        is known: no chunk is larger than a batch.
+        """
+        chunk = Chunk(self.entity, request.low, request.high)
+        reached, more = self._follow(chunk, request.low, answers)
+        if more:
+            chunk.high = reached
         self._adapt(len(chunk.rows), chunk.high - chunk.low)
-        return chunk
+        yield chunk
+        if more:
+            rest = WindowReader(
+                self.entity,
+                reached,
+                request.high,
+                where=self._where,
+                only_ids=self._only_ids,
+                width=self._width,
+            )
+            yield from stream(portal, [rest])
+
+    def _follow(
+        self, chunk: Chunk, reached: int, answers: Sequence[BatchAnswer]
+    ) -> tuple[int, bool]:
+        """Take the pages as far as they are connected; returns the id reached, and if to go on.
+
+        Only a page that is not full ends a window, and an empty one only if it was not asked for
+        by reference.
+        """
+        for number, answer in enumerate(answers):
+            if answer.error is not None:
+                if number == 0:
+                    chunk.error = answer.error
+                return reached, number > 0
+            rows = self.entity.unwrap(answer.result)
+            ids = [known for row in rows if (known := record_id(row, self.entity.key)) is not None]
+            if not ids or min(ids) <= reached:
+                return reached, number > 0
+            chunk.rows += rows
+            reached = max(ids)
+            if len(rows) < PAGE or reached >= chunk.high:
+                return reached, False
+        return reached, True
 
     def _adapt(self, rows: int, ids: int) -> None:
-        """Widen or narrow the next windows so that most pages are nearly full, not over."""
-        fitting = int(0.8 * PAGE * ids / rows) if rows else self._width * 8
-        self._width = min(max(fitting, PAGE), self._width * 8, WIDEST)
+        """Fit the next windows, and the number of their pages, to the density of the ids."""
+        room = PAGE * BATCH
+        fitting = int((1 if rows == ids else FILLED) * room * ids / rows) if rows else WIDEST
+        self._width = max(room, min(fitting, self._width * 8, WIDEST))
+        expected = rows / ids * self._width if rows else room
+        self._pages = min(int(expected / PAGE * (2 - FILLED)) + 2, BATCH)
 
 
 class IdReader(Reader):
@@ -202,15 +238,15 @@ class IdReader(Reader):
 
     def take(
         self, portal: Portal, request: list[list[int]], answers: Sequence[BatchAnswer]
-    ) -> Chunk:
+    ) -> Iterator[Chunk]:
         """Gather the rows; no page can hold more than it was asked for."""
         chunk = Chunk(self.entity)
         for answer in answers:
             if answer.error is not None:
                 chunk.error = answer.error
-                return chunk
+                break
             chunk.rows += self.entity.unwrap(answer.result)
-        return chunk
+        yield chunk
 
 
 class ChildReader(Reader):
@@ -221,6 +257,7 @@ class ChildReader(Reader):
         self._owners = deque(owners)
         self._one_each = entity.owner_field == entity.key  # then fifty owners fill a page
         self._at_once = PAGE if self._one_each else OWNERS
+        self._arrays = True  # until the portal refuses one
 
     def next_request(self) -> list[list[int]] | None:
         """Return up to fifty groups of owners."""
@@ -231,34 +268,52 @@ class ChildReader(Reader):
         return groups or None
 
     def _call(self, owners: list[int], after: int = 0) -> Command:
-        return page_call(self.entity, after, where={self.entity.asked_owners: owners})
+        asked: Any = owners if len(owners) > 1 else owners[0]
+        return page_call(self.entity, after, where={self.entity.asked_owners: asked})
 
     def calls(self, request: list[list[int]]) -> list[Command]:
         """Return one call per group of owners."""
         return [self._call(owners) for owners in request]
 
+    def _misread(self, owners: list[int], answer: BatchAnswer, rows: Sequence[Row]) -> bool:
+        """Whether the portal does not take several owners at once: an error, or others' rows."""
+        if len(owners) == 1:
+            return False
+        if answer.error is not None:
+            return not isinstance(answer.error, AccessDenied) and not answer.error.may_pass
+        asked = set(owners)
+        return any(record_id(row, self.entity.owner_field) not in asked for row in rows)
+
     def take(
         self, portal: Portal, request: list[list[int]], answers: Sequence[BatchAnswer]
-    ) -> Chunk:
-        """Gather the children, following the pages that were full."""
+    ) -> Iterator[Chunk]:
+        """Gather the children, following the pages that were full.
+
+        Where a portal refuses arrays of owners, these and all others are asked for one by one.
+        """
         chunk = Chunk(self.entity, owners=[owner for group in request for owner in group])
         groups = [(owners, 0) for owners in request]
-        while groups:
+        while groups and chunk.error is None:
             rest = []
             for (owners, after), answer in zip(groups, answers, strict=True):
+                rows = self.entity.unwrap(answer.result)
+                if self._misread(owners, answer, rows):
+                    self._arrays, self._at_once = False, 1
+                    chunk.rows = []
+                    rest = [([owner], 0) for owner in chunk.owners]
+                    break
                 if answer.error is not None:
                     chunk.error = answer.error
-                    return chunk
-                rows = self.entity.unwrap(answer.result)
+                    break
                 chunk.rows += rows
                 if len(rows) >= PAGE and not self._one_each:
                     rest.append((owners, last_id(rows, self.entity.key, after)))
             groups = rest
             answers = fetch(portal, [self._call(owners, after) for owners, after in groups])
-        if not self._one_each:
+        if self._arrays and not self._one_each:
             usual = len(chunk.rows) / len(chunk.owners)
             self._at_once = min(max(int(0.7 * PAGE / max(usual, 0.1)), 1), 100)
-        return chunk
+        yield chunk
 
 
 def stream(
@@ -266,34 +321,42 @@ def stream(
 ) -> Iterator[Chunk]:
     """Yield the readers' chunks, one reader after the other, each in ascending order.
 
-    The following requests are under way while a chunk is being stored. After a chunk with an
-    error its reader yields no more. Raises what concerns the portal as a whole.
+    The following requests are under way while a chunk is being stored: one more whenever the
+    portal has been waited for, one less whenever answers have been waiting for us (they take
+    memory). After a chunk with an error its reader yields no more. Raises what concerns the portal
+    as a whole.
     """
-    waiting = iter(readers)
+    waiting = deque(readers)
     queue: deque[tuple[Reader, Any, Future[list[BatchAnswer]]]] = deque()
-    current = next(waiting, None)
     failed: set[int] = set()
+    wanted = 2
 
     def fill() -> None:
-        nonlocal current
-        while current is not None and len(queue) < in_flight:
+        while waiting and len(queue) < wanted:
+            current = waiting[0]
             request = None if id(current) in failed else current.next_request()
             if request is None:
-                current = next(waiting, None)
+                waiting.popleft()
                 continue
             queue.append((current, request, portal.submit(current.calls(request))))
 
     fill()
     while queue:
         reader, request, future = queue.popleft()
+        if not future.done():
+            wanted = min(wanted + 1, in_flight)
+        elif sum(each.done() for _reader, _request, each in queue) >= WAITING:
+            wanted = max(wanted - 1, 2)
         fill()
         answers = future.result()
+        del future
         if id(reader) in failed:
             continue
-        chunk = reader.take(portal, request, answers)
-        if chunk.error is not None:
-            failed.add(id(reader))
-        yield chunk
+        for chunk in reader.take(portal, request, answers):
+            if chunk.error is not None:
+                failed.add(id(reader))
+            yield chunk
+        del chunk, answers
         fill()
 
 

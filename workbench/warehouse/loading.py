@@ -14,7 +14,7 @@ import pyarrow as pa
 from workbench.bitrix24.answers import BatchAnswer
 from workbench.bitrix24.client import Portal
 from workbench.bitrix24.commands import Command
-from workbench.bitrix24.entities import CATEGORIES, ENTITIES, ITEM_USERFIELDS, TYPES
+from workbench.bitrix24.entities import CATEGORIES, DEALS, ENTITIES, ITEM_USERFIELDS, TYPES
 from workbench.bitrix24.entity import Entity
 from workbench.bitrix24.smart_processes import with_smart_processes
 from workbench.sources.pages import record_id, to_arrow
@@ -35,6 +35,7 @@ from workbench.sources.portal import (
 )
 from workbench.warehouse.bookkeeping import Bookkeeping, Loaded, Report, missing_right
 from workbench.warehouse.deletions import delete_missing, no_ids, suspects
+from workbench.warehouse.reconcile import add_sums, begin_sums, compare_sums, keep, reconcile
 from workbench.warehouse.store import Progress, Store
 from workbench.warehouse.zones import portal_zone
 
@@ -76,6 +77,7 @@ class Loading(Bookkeeping):
         self._load_fully(fresh)
         self._load_changes([e for e in listed if e.name not in self.loaded.problems])
         self._compare([e for e in listed if e.paging == "changed"])
+        reconcile(self, listed)
         self._load_children(children)
         self.know("timezone", portal_zone(self.store, timezone, self._user_zone, self._clock))
         return self.loaded
@@ -165,6 +167,8 @@ class Loading(Bookkeeping):
             if progress.frontier is None:  # not an interrupted one: begin
                 progress.frontier = 0
                 progress.watermark = self.since()
+                if entity.name == DEALS.name:
+                    begin_sums(self.store)
                 self.store.save(entity.name, progress)
             self.loaded.full.append(entity.name)
             # (first - 1) is skipped ground, but what we hold there is gone at the portal
@@ -181,6 +185,8 @@ class Loading(Bookkeeping):
                 progress.compared_on = self.loaded.as_of.date()
                 self.note(entity, 0, 0)
                 self.finish(entity, progress)
+                if entity.name == DEALS.name:
+                    keep(self.store, [compare_sums(self.store)])
 
     def _ends(self, entities: Sequence[Entity]) -> dict[str, tuple[int, int]]:
         """Return (first id, last id) of each entity that the portal lets us read."""
@@ -230,6 +236,8 @@ class Loading(Bookkeeping):
                 progress = self.store.progress(entity.name)
                 progress.frontier = chunk.high
                 self.store.save(entity.name, progress)
+                if entity.name == DEALS.name:
+                    add_sums(self.store, chunk.rows)
             for child in self._children.get(entity.name, ()) if chunk.rows else ():
                 self.store.add_pending(child.name, table.column("_id").to_pylist())
             self.note(entity, len(chunk.rows), changed)
@@ -389,8 +397,8 @@ class Loading(Bookkeeping):
         answers = fetch(self.portal, [call for _reader, _request, calls in asked for call in calls])
         at = 0
         for reader, request, calls in asked:
-            chunk = reader.take(self.portal, request, answers[at : at + len(calls)])
-            self._store_children(chunk, known=True)
+            for chunk in reader.take(self.portal, request, answers[at : at + len(calls)]):
+                self._store_children(chunk, known=True)
             at += len(calls)
 
     def _store_children(self, chunk: Chunk, *, known: bool) -> None:
