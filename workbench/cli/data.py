@@ -87,21 +87,32 @@ def run_sync(names: list[str], full: bool = False, *, quiet: bool = False) -> Sy
 
 
 def sources(as_json: AsJson = False) -> None:
-    """Show what is loaded and how well: status, rows, range, last sync, what is missing."""
+    """Show what is loaded and how well: status, rows, range, last sync, what is missing.
+
+    With --json also how it compared with the portal: counts, pages read again, sums.
+    """
+    import json
+
     from rich.console import Console
     from rich.table import Table
 
     from workbench.bitrix24.entities import title
     from workbench.cli.screen import escape, table_console
     from workbench.i18n import _, format_date, format_datetime, format_number
+    from workbench.settings import settings
     from workbench.warehouse import newest_snapshot
+    from workbench.warehouse.reconcile import by_entity, read_findings
 
     with newest_snapshot() as snapshot:
         frame, zone, warning = snapshot.sources(), snapshot.timezone, snapshot.warning
     if warning:
         Console(stderr=True).print(warning, style="yellow", soft_wrap=True)
+    findings = read_findings(settings().home_dir / "warehouse")
     if as_json:
-        print(frame.to_json(orient="records", date_format="iso", force_ascii=False, indent=2))
+        found = by_entity(findings)
+        rows = json.loads(frame.to_json(orient="records", date_format="iso"))
+        rows = [row | {"reconciled": found.get(row["entity"], {})} for row in rows]
+        print(json.dumps(rows, ensure_ascii=False, indent=2))
         return
     console = table_console()
     wide = console.width >= WIDE
@@ -133,6 +144,16 @@ def sources(as_json: AsJson = False) -> None:
         if missing:
             below.append(_("{name}: {problem}").format(name=name, problem=missing))
     console.print(table)
+    for each in findings:
+        if each.outcome == "differs":
+            sentences = {
+                "count": _("the portal counts other rows than are stored ({detail})"),
+                "pages": _("rows read again were stored otherwise, now mended ({detail})"),
+                "sums": _("the amounts that came in are not those stored ({detail})"),
+            }
+            text = sentences[each.kind].format(detail=each.detail)
+            line = _("{name}: {problem}").format(name=title(each.entity), problem=text)
+            console.print(escape(line), style="yellow", soft_wrap=True)
     if not wide:
         for line in below:
             console.print(line, style="yellow", soft_wrap=True)

@@ -10,8 +10,7 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,56 +24,11 @@ from workbench.bitrix24.smart_processes import SmartProcess, smart_processes
 from workbench.errors import SyncRunning, WarehouseError
 from workbench.i18n import _
 from workbench.settings import private_folder
+from workbench.warehouse.state import STATE, Progress, quoted
 
 MEMORY_LIMIT = "200MB"
-STATE = """
-CREATE SCHEMA IF NOT EXISTS raw;
-CREATE SCHEMA IF NOT EXISTS staging;
-CREATE SCHEMA IF NOT EXISTS external;
-CREATE SCHEMA IF NOT EXISTS state;
-CREATE TABLE IF NOT EXISTS state.info (key VARCHAR PRIMARY KEY, value VARCHAR);
-CREATE TABLE IF NOT EXISTS state.progress (
-    source VARCHAR,
-    entity VARCHAR,
-    status VARCHAR NOT NULL,        -- complete, partial, stale, denied, failed, not loaded
-    frontier BIGINT,                -- full load under way: every id up to here is committed
-    watermark VARCHAR,              -- changes up to this moment of the portal's clock are in
-    compared_on DATE,               -- last comparison of the id sets
-    last_sync TIMESTAMPTZ,
-    missing VARCHAR,                -- the right or scope that is missing, or what went wrong
-    PRIMARY KEY (source, entity)
-);
--- Records whose product rows or links are still to be read (these have no change date).
-CREATE TABLE IF NOT EXISTS state.pending_owners (entity VARCHAR, owner BIGINT);
-CREATE TABLE IF NOT EXISTS state.observed_rates (
-    currency VARCHAR, observed_on DATE, rate DECIMAL(24, 10) NOT NULL,
-    PRIMARY KEY (currency, observed_on)
-);
-CREATE TABLE IF NOT EXISTS external.rates (
-    currency VARCHAR, valid_from DATE, rate DECIMAL(24, 10)
-);
-CREATE TABLE IF NOT EXISTS external.marketing_spend (
-    month DATE, channel VARCHAR, source_id VARCHAR, spend DECIMAL(18, 2), currency VARCHAR,
-    clicks BIGINT, impressions BIGINT
-);
-"""
 
-
-def quoted(name: str) -> str:
-    """Quote an identifier; field names come from the portal."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-@dataclass
-class Progress:
-    """How far one entity is loaded; see the columns of ``state.progress``."""
-
-    status: str = "not loaded"
-    frontier: int | None = None
-    watermark: str | None = None
-    compared_on: date | None = None
-    last_sync: datetime | None = None
-    missing: str | None = None
+__all__ = ["Progress", "Store", "quoted"]
 
 
 class Store:
@@ -368,6 +322,24 @@ class Store:
         """Return the number of raw rows."""
         row = self.connection.execute(f"SELECT count(*) FROM raw.{quoted(entity)}").fetchone()  # noqa: S608
         return int(row[0]) if row else 0
+
+    def nth(self, entity: str, place: int) -> int:
+        """Return the id at a place (from 0) in ascending order; 0 if there is none."""
+        row = self.connection.execute(
+            f"SELECT _id FROM raw.{quoted(entity)} ORDER BY _id LIMIT 1 OFFSET ?",  # noqa: S608
+            [place],
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def rows(self, entity: str, low: int, high: int) -> dict[int, dict[str, str | None]]:
+        """Return the rows stored in ``(low, high]`` by id; few are meant to be asked for."""
+        cursor = self.connection.execute(
+            f"SELECT * FROM raw.{quoted(entity)} WHERE _id > ? AND _id <= ?",  # noqa: S608
+            [low, high],
+        )
+        names = [column[0] for column in cursor.description]
+        found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return {int(row.pop("_id")): row for row in found}
 
     def highest(self, entity: str) -> int:
         """Return the highest id, 0 if there is none."""

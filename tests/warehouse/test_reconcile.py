@@ -1,0 +1,222 @@
+"""The store against the portal: counts, pages read again, sums of a full load."""
+
+import json
+from collections import defaultdict
+from decimal import Decimal
+from pathlib import Path
+
+import httpx
+import pytest
+from between import between
+from portal_truth import differences, pages, stored_rows
+
+from workbench.bitrix24.client import Portal
+from workbench.errors import PortalUnreachable
+from workbench.warehouse.reconcile import (
+    Finding,
+    add_sums,
+    amount_of,
+    begin_sums,
+    by_entity,
+    compare_sums,
+    keep,
+    read_findings,
+)
+from workbench.warehouse.store import Store
+from workbench.warehouse.sync import SyncResult, sync
+
+
+@pytest.fixture(autouse=True)
+def no_external_sources(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "project" / "parameters").mkdir(parents=True)
+    (tmp_path / "project" / "notebooks").mkdir()
+    monkeypatch.setenv("WORKBENCH_PROJECT", str(tmp_path / "project"))
+
+
+def synced(url: str, **options) -> SyncResult:
+    with Portal(url, "unlimited", patience=2) as portal:
+        return sync(portal=portal, **options)
+
+
+def findings(home: Path, kind: str) -> dict[str, Finding]:
+    found = read_findings(home / "warehouse")
+    return {each.entity: each for each in found if each.kind == kind}
+
+
+def damage(home: Path, *statements: str) -> None:
+    """Change the store behind the sync's back, as if the day were another."""
+    with Store.open(home / "warehouse") as store:
+        store.set_info("reconciled_on", "")
+        for statement in statements:
+            store.connection.execute(statement)
+
+
+def test_a_first_sync_is_counted_reread_and_summed_and_agrees(portal, home):
+    synced(portal.url)
+    found = read_findings(home / "warehouse")
+    assert {each.outcome for each in found} == {"agrees"}
+    counts = findings(home, "count")
+    assert {"deals", "leads", "deal_history", "activities", "tasks", "calls"} <= counts.keys()
+    assert counts["deals"].compared == len(stored_rows(home, "deals"))
+    reread = findings(home, "pages")
+    assert len({each.seed for each in reread.values()}) == 1
+    assert sum(each.compared for each in reread.values()) > 300  # twenty pages, some short
+    assert synced(portal.url).requests <= 5  # not again today
+
+
+def test_the_sums_are_those_of_the_portals_own_rows(portal, home):
+    synced(portal.url)
+    truth: dict[tuple[str, str], list] = defaultdict(lambda: [0, Decimal(0)])
+    with httpx.Client(base_url=portal.url, timeout=30) as client:
+        for page in pages(client, "crm.deal.list", {"select": ["*"]}):
+            for row in page:
+                group = truth[row["CATEGORY_ID"], row["STAGE_SEMANTIC_ID"]]
+                group[0] += 1
+                group[1] += Decimal(row["OPPORTUNITY"] or 0)
+    with Store.open(home / "warehouse") as store:
+        sums = store.connection.execute(
+            "SELECT pipeline, semantics, sum(rows)::INT, sum(amount) FROM state.control_sums"
+            " GROUP BY ALL"
+        ).fetchall()
+    assert {(p, s): [n, amount] for p, s, n, amount in sums} == truth
+    assert findings(home, "sums")["deals"].compared == len(truth) > 3
+
+
+def test_rows_that_are_stored_otherwise_are_found_named_and_mended(portal, home):
+    synced(portal.url)
+    damage(home, "UPDATE raw.deals SET TITLE = 'wrong', SOURCE_ID = NULL")
+    assert synced(portal.url).snapshot
+    found = findings(home, "pages")["deals"]
+    assert found.outcome == "differs" and found.differing == found.compared >= 50
+    assert f"TITLE × {found.differing}" in found.detail
+    titles = [row["TITLE"] for row in stored_rows(home, "deals").values()]
+    assert len(titles) - titles.count("wrong") == found.differing  # what was read was mended
+
+
+def test_a_count_that_differs_is_told_with_both_numbers(portal, home):
+    synced(portal.url)
+    whole = len(stored_rows(home, "deal_history"))
+    damage(home, "DELETE FROM raw.deal_history WHERE _id % 2 = 0")
+    lost = whole - len(stored_rows(home, "deal_history")) - 12  # of 25 ids read again, 12 are even
+    assert lost > 100
+    synced(portal.url)
+    found = findings(home, "count")["deal_history"]
+    assert (found.outcome, found.differing) == ("differs", lost)
+    assert found.detail == f"{whole - lost} here, {whole} at the portal"
+    synced(portal.url)  # they are never compared by id, so they are read anew
+    assert differences(home, portal.url, children=0) == []
+
+
+def test_the_same_seed_reads_the_same_pages(portal, home, monkeypatch):
+    synced(portal.url)
+    asked = []
+    for seed in (11, 11, 12):
+        monkeypatch.setattr("secrets.randbits", lambda _bits, seed=seed: seed)
+        damage(home)
+        with between(portal.url) as it:
+            with Portal(it.url, "unlimited") as opened:
+                opened.host = httpx.URL(portal.url).netloc.decode()  # the same portal, not another
+                sync(portal=opened)
+            asked.append([c for c in it.asked if "start=-1" in c][-20:])
+        assert {each.seed for each in findings(home, "pages").values()} == {seed}
+    assert asked[0] == asked[1] != asked[2]
+
+
+def test_a_row_that_has_just_changed_is_no_mistake(fresh_portal, home):
+    synced(fresh_portal.url)
+    first = min(stored_rows(home, "deals"))
+    with Portal(fresh_portal.url, "unlimited") as portal:
+        portal.call("crm.deal.update", {"id": first, "fields": {"TITLE": "Nouveau"}})
+    damage(home, "UPDATE raw.deals SET TITLE = 'old' WHERE _id = (SELECT min(_id) FROM raw.deals)")
+    synced(fresh_portal.url)
+    assert findings(home, "pages")["deals"].outcome == "agrees"
+    assert differences(home, fresh_portal.url, children=0) == []
+
+
+def test_sums_of_a_full_load_that_was_interrupted_still_agree(fresh_portal, home):
+    rule = {"fault": "500", "method": "batch", "at": 6}
+    faults = [rule | {"at": number} for number in range(6, 30)]
+    httpx.post(f"{fresh_portal.base}/control/faults", json=faults).raise_for_status()
+    with pytest.raises(PortalUnreachable):
+        synced(fresh_portal.url)
+    httpx.delete(f"{fresh_portal.base}/control/faults").raise_for_status()
+    synced(fresh_portal.url)
+    assert findings(home, "sums")["deals"].outcome == "agrees"
+
+
+def test_what_is_stored_otherwise_than_it_came_in_makes_the_sums_differ(home):
+    rows = [
+        {"ID": "1", "CATEGORY_ID": "0", "STAGE_SEMANTIC_ID": "S", "OPPORTUNITY": "10.005"},
+        {"ID": 2, "CATEGORY_ID": 0, "STAGE_SEMANTIC_ID": "S", "OPPORTUNITY": 5},
+        {"ID": 2, "CATEGORY_ID": 0, "STAGE_SEMANTIC_ID": "S", "OPPORTUNITY": 7},  # read twice
+        {"ID": 3, "CATEGORY_ID": "0", "STAGE_SEMANTIC_ID": "P", "OPPORTUNITY": "many"},
+        {"ID": 4, "CATEGORY_ID": None, "STAGE_SEMANTIC_ID": "", "OPPORTUNITY": False},
+    ]
+    insert = "INSERT INTO raw.deals (_id, CATEGORY_ID, STAGE_SEMANTIC_ID, OPPORTUNITY) VALUES "
+    with Store.open(home / "warehouse") as store:
+        begin_sums(store)
+        add_sums(store, rows)
+        store.connection.execute(
+            insert + "(1, '0', 'S', '10.005'), (2, '0', 'S', '7'), (3, '0', 'P', 'many'),"
+            " (4, NULL, NULL, NULL)"
+        )
+        found = compare_sums(store)
+        assert (found.outcome, found.compared) == ("agrees", 3)
+        store.connection.execute("UPDATE raw.deals SET OPPORTUNITY = '6.99' WHERE _id = 2")
+        found = compare_sums(store)
+        assert (found.outcome, found.differing) == ("differs", 1)
+        assert found.detail == ("pipeline 0 S: 2 rows with 17.01 came in, 2 with 17.00 are here")
+
+
+@pytest.mark.parametrize(
+    ("given", "amount"),
+    [("19.995", "20.00"), (19000, "19000"), (None, "0"), ([], "0"), ("1e99", "0"), ("nan", "0")]
+    + [("Infinity", "0"), ("12,5", "0"), (True, "0")],
+)
+def test_an_amount_counts_as_the_warehouse_reads_it(given, amount):
+    assert amount_of(given) == Decimal(amount)
+
+
+def test_findings_take_the_place_of_older_ones_and_a_damaged_file_holds_none(home):
+    folder = home / "warehouse"
+    with Store.open(folder) as store:
+        keep(
+            store,
+            [
+                Finding("count", "deals", "t1", "differs", 9, 1),
+                Finding("sums", "deals", "t1", "agrees"),
+            ],
+        )
+        keep(
+            store,
+            [
+                Finding("count", "deals", "t2", "agrees", 9),
+                Finding("count", "gone", "t2", "agrees"),
+            ],
+        )
+    found = by_entity(read_findings(folder))
+    assert found.keys() == {"deals"}  # there is no kind of record called gone
+    assert (
+        found["deals"]["count"]["done_at"] == "t2" and found["deals"]["sums"]["outcome"] == "agrees"
+    )
+    for content in ("{", "[1]", '[{"kind": 1}]'):
+        (folder / "reconciled.json").write_text(content)
+        assert read_findings(folder) == []
+
+
+def test_sources_as_json_says_what_was_compared_and_found(portal, home, monkeypatch, capsys):
+    from workbench.cli.data import sources
+
+    synced(portal.url)
+    capsys.readouterr()
+    sources(as_json=True)
+    rows = {row["entity"]: row for row in json.loads(capsys.readouterr().out)}
+    assert set(rows["deals"]["reconciled"]) == {"count", "pages", "sums"}
+    assert rows["deals"]["reconciled"]["sums"]["outcome"] == "agrees"
+    assert isinstance(rows["deals"]["reconciled"]["pages"]["seed"], int)
+    assert rows["users"]["reconciled"] == {}
+    damage(home, "UPDATE raw.deals SET TITLE = 'wrong'")
+    synced(portal.url)
+    monkeypatch.setenv("WORKBENCH_LANGUAGE", "en")
+    sources()
+    assert "rows read again were stored otherwise" in " ".join(capsys.readouterr().out.split())

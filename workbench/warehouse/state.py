@@ -1,0 +1,59 @@
+"""The tables of the writer's file beside the raw rows, and what is noted in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+STATE = """
+CREATE SCHEMA IF NOT EXISTS raw;
+CREATE SCHEMA IF NOT EXISTS staging;
+CREATE SCHEMA IF NOT EXISTS external;
+CREATE SCHEMA IF NOT EXISTS state;
+CREATE TABLE IF NOT EXISTS state.info (key VARCHAR PRIMARY KEY, value VARCHAR);
+CREATE TABLE IF NOT EXISTS state.progress (
+    source VARCHAR,
+    entity VARCHAR,
+    status VARCHAR NOT NULL,        -- complete, partial, stale, denied, failed, not loaded
+    frontier BIGINT,                -- full load under way: every id up to here is committed
+    watermark VARCHAR,              -- changes up to this moment of the portal's clock are in
+    compared_on DATE,               -- last comparison of the id sets
+    last_sync TIMESTAMPTZ,
+    missing VARCHAR,                -- the right or scope that is missing, or what went wrong
+    PRIMARY KEY (source, entity)
+);
+-- Records whose product rows or links are still to be read (these have no change date).
+CREATE TABLE IF NOT EXISTS state.pending_owners (entity VARCHAR, owner BIGINT);
+CREATE TABLE IF NOT EXISTS state.observed_rates (
+    currency VARCHAR, observed_on DATE, rate DECIMAL(24, 10) NOT NULL,
+    PRIMARY KEY (currency, observed_on)
+);
+-- Amounts of deals as they came in with the full load under way, by pipeline and semantics.
+CREATE TABLE IF NOT EXISTS state.control_sums (
+    pipeline VARCHAR, semantics VARCHAR, rows BIGINT, amount DECIMAL(38, 2)
+);
+CREATE TABLE IF NOT EXISTS external.rates (
+    currency VARCHAR, valid_from DATE, rate DECIMAL(24, 10)
+);
+CREATE TABLE IF NOT EXISTS external.marketing_spend (
+    month DATE, channel VARCHAR, source_id VARCHAR, spend DECIMAL(18, 2), currency VARCHAR,
+    clicks BIGINT, impressions BIGINT
+);
+"""
+
+
+def quoted(name: str) -> str:
+    """Quote an identifier; field names come from the portal."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+@dataclass
+class Progress:
+    """How far one entity is loaded; see the columns of ``state.progress``."""
+
+    status: str = "not loaded"
+    frontier: int | None = None
+    watermark: str | None = None
+    compared_on: date | None = None
+    last_sync: datetime | None = None
+    missing: str | None = None
