@@ -278,7 +278,7 @@ def stats(
         print(json.dumps(figures, indent=2))
         return
     table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
-    table.add_column(_("Method"), no_wrap=True)
+    table.add_column(_("Method"), overflow="fold")
     for title in (
         _("Requests"),
         _("In batches"),
@@ -287,7 +287,7 @@ def stats(
         _("Refused"),
         _("Timed out"),
     ):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     told = None
     for line in figures["methods"]:
         if line["caller"] != told:
