@@ -6,7 +6,8 @@ expects (others, such as user fields, are kept as well). Which there are stands 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Paging = Literal["changed", "appended", "whole", "children"]
@@ -75,6 +76,17 @@ class Entity:
         """Fields to name in ``select``; ``None`` where the method takes none."""
         select: list[str] | None = self.calls[0].params.get("select")
         return select
+
+    def naming(self, fields: Sequence[str]) -> Entity:
+        """Return the entity with ``fields`` named in its ``select`` besides.
+
+        Old lists leave user fields of several values out, unless they are named.
+        """
+        if not fields:
+            return self
+        call = self.calls[0]
+        select = [*(self.select() or []), *fields]
+        return replace(self, calls=(replace(call, params=call.params | {"select": select}),))
 
     def unwrap(self, result: Any) -> list[dict[str, Any]]:
         """Take the rows out of a call's ``result``, whatever form an empty one has."""

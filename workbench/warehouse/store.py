@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workbench.bitrix24.entities import ENTITIES, TYPES
+from workbench.bitrix24.entities import ENTITIES, TYPES, USERFIELDS
 from workbench.bitrix24.entity import Entity
 from workbench.bitrix24.smart_processes import SmartProcess, smart_processes
 from workbench.errors import SyncRunning, WarehouseError
@@ -114,7 +114,21 @@ class Store:
 
     def entities(self) -> tuple[Entity, ...]:
         """Return every kind of record, those of the portal's smart processes included."""
-        return ENTITIES + tuple(e for p in self.smart_processes() for e in p.entities())
+        several = self._fields_of_several_values()
+        own = tuple(entity.naming(several.get(entity.name, ())) for entity in ENTITIES)
+        return own + tuple(e for p in self.smart_processes() for e in p.entities())
+
+    def _fields_of_several_values(self) -> dict[str, list[str]]:
+        """Return the user fields that old lists leave out unless they are named, by entity."""
+        self.ensure(USERFIELDS.name, USERFIELDS.fields)
+        rows = self.connection.execute(
+            "SELECT OWNER, FIELD_NAME FROM raw.userfields WHERE MULTIPLE = 'Y'"
+            " AND OWNER IS NOT NULL AND starts_with(FIELD_NAME, 'UF_') ORDER BY ALL"
+        ).fetchall()
+        found: dict[str, list[str]] = {}
+        for owner, name in rows:
+            found.setdefault("companies" if owner == "company" else f"{owner}s", []).append(name)
+        return found
 
     def belonging_to(self, owner: str) -> list[Entity]:
         """Return the kinds of record that go with a record of ``owner``."""
