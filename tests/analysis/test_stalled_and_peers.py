@@ -118,6 +118,5 @@ def test_findings_say_the_same_numbers(deals, stays):
     with use_language("fr"):
         told = findings.stalled(stalled(deals, stays, AS_OF), 3)
         assert (
-            told
-            == "1 affaire ouverte sur 3 est à l’arrêt (400\u00a0€), dans «\u202fOffer\u202f»."
+            told == "1 affaire ouverte sur 3 est à l’arrêt (400\u00a0€), dans «\u202fOffer\u202f»."
         )

@@ -11,7 +11,7 @@ import yaml
 from sandbox_portal import SMALL_COMPANY, running_portal
 
 from workbench.automation import decisions
-from workbench.bitrix24.sandbox.state import State
+from workbench.bitrix24.sandbox.memory.state import State
 from workbench.errors import ConfigurationError
 
 RULE = {

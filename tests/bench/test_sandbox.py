@@ -23,8 +23,8 @@ import pytest
 from figures import show
 from sandbox_portal import running_portal
 
+from workbench.bitrix24.sandbox.memory.state import State
 from workbench.bitrix24.sandbox.seed import seed_company
-from workbench.bitrix24.sandbox.state import State
 
 pytestmark = pytest.mark.bench
 ROUNDS = 3

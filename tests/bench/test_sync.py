@@ -24,9 +24,9 @@ from ways_to_sync import fingerprint
 
 from workbench.bitrix24.budget import USABLE
 from workbench.bitrix24.client import Portal
-from workbench.bitrix24.sandbox.accounts import PAGE_SECONDS
+from workbench.bitrix24.sandbox.memory.state import State
+from workbench.bitrix24.sandbox.rest.accounts import PAGE_SECONDS
 from workbench.bitrix24.sandbox.seed import seed_company
-from workbench.bitrix24.sandbox.state import State
 
 pytestmark = pytest.mark.bench
 DEALS = int(os.environ.get("BENCH_DEALS", "100000"))

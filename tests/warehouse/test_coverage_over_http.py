@@ -12,8 +12,8 @@ from sandbox_portal import SandboxPortal, running_portal
 from workbench.bitrix24.client import Portal
 from workbench.bitrix24.connect import NEEDED, USEFUL
 from workbench.bitrix24.entities import ENTITIES
+from workbench.bitrix24.sandbox.memory.state import State
 from workbench.bitrix24.sandbox.new_portal import furnish
-from workbench.bitrix24.sandbox.state import State
 from workbench.warehouse import newest_snapshot
 from workbench.warehouse.checks import run_checks
 from workbench.warehouse.store import Store

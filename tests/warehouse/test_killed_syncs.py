@@ -131,7 +131,7 @@ def phase(dump: str) -> str:
 def wait_for(process: subprocess.Popen, arrived) -> None:
     """Look without pause until something has happened, or the process has ended."""
     while process.poll() is None and not arrived():
-        time.sleep(0.0005)
+        time.sleep(0.0001)
 
 
 def aim(process: subprocess.Popen, home: Path, rng: random.Random, target: str, usual: float):
@@ -147,16 +147,18 @@ def aim(process: subprocess.Popen, home: Path, rng: random.Random, target: str, 
         wait_for(process, lambda: log.exists() and log.stat().st_mtime_ns != start)
         time.sleep(rng.uniform(0, usual / 2))
     elif target == "rename":
-        wait_for(process, lambda: any(folder.glob(f".*{BUILDING}")))
-        # tables are complete when DuckDB has taken its own log of the snapshot away
-        wait_for(
-            process,
-            lambda: (
-                not any(folder.glob(f".*{BUILDING}*.wal"))
-                and any(file.stat().st_size > 100_000 for file in folder.glob(f".*{BUILDING}"))
-            ),
-        )
-        time.sleep(rng.uniform(0, 0.02))
+        # DuckDB writes a log of the snapshot, then its tables, then takes the log away; from
+        # there to the final name it is a millisecond or two
+        logged = [False]
+
+        def written() -> bool:
+            with contextlib.suppress(FileNotFoundError):
+                if any(log.stat().st_size for log in folder.glob(f".*{BUILDING}.wal")):
+                    logged[0] = True
+                    return rng.random() < 0.005
+            return logged[0]
+
+        wait_for(process, written)
     else:
         wait_for(
             process, lambda: before != (len(snapshot_files(folder)), snapshot_files(folder)[-1:])

@@ -103,11 +103,11 @@ def start(
     from rich.console import Console
 
     from workbench.bitrix24.sandbox import server
-    from workbench.bitrix24.sandbox.faults import rule
+    from workbench.bitrix24.sandbox.memory.state import State
     from workbench.bitrix24.sandbox.new_portal import furnish
     from workbench.bitrix24.sandbox.portal import Portal
+    from workbench.bitrix24.sandbox.rest.faults import rule
     from workbench.bitrix24.sandbox.seed.story import SIZES
-    from workbench.bitrix24.sandbox.state import State
     from workbench.errors import UsageError
     from workbench.i18n import _
 
@@ -142,7 +142,7 @@ def start(
         console.print(_("The company is being made…"))
         seed_company(records, size, seed=seed, today=today.date() if today else None, deals=deals)
     elif load is not None and mapping is not None and not records.count("users"):
-        from workbench.bitrix24.sandbox.load import load_directory
+        from workbench.bitrix24.sandbox.load.load import load_directory
 
         sandbox_load.show(load_directory(records, load, mapping))
     if not records.count("users"):

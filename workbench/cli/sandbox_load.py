@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from workbench.bitrix24.sandbox.load_files import LoadReport
+    from workbench.bitrix24.sandbox.load.load_files import LoadReport
 
 
 def _print_example(wanted: bool) -> None:
     if wanted:
-        from workbench.bitrix24.sandbox.load_mapping import EXAMPLE
+        from workbench.bitrix24.sandbox.load.load_mapping import EXAMPLE
 
         print(EXAMPLE.read_text(encoding="utf-8"), end="")
         raise typer.Exit
@@ -51,9 +51,9 @@ def load(
 
     from rich.console import Console
 
-    from workbench.bitrix24.sandbox.load import load_directory
-    from workbench.bitrix24.sandbox.load_mapping import read_mapping
-    from workbench.bitrix24.sandbox.state import State
+    from workbench.bitrix24.sandbox.load.load import load_directory
+    from workbench.bitrix24.sandbox.load.load_mapping import read_mapping
+    from workbench.bitrix24.sandbox.memory.state import State
     from workbench.i18n import _
     from workbench.settings import settings
 

@@ -183,14 +183,17 @@ class Index(Page):
     @tornado.web.authenticated
     async def get(self) -> None:
         """Show one card per dashboard."""
-        with use_language(self.speaks):
-            stamp = data_stamp()
-        self.show("index.html.j2", **stamp)
+        self._list()
 
     @tornado.web.authenticated
     async def head(self) -> None:
         """Answer as to GET; tornado leaves the body out."""
-        await self.get()
+        self._list()
+
+    def _list(self) -> None:
+        with use_language(self.speaks):
+            stamp = data_stamp()
+        self.show("index.html.j2", **stamp)
 
 
 class Health(Page):

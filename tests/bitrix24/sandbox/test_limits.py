@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from workbench.bitrix24.sandbox.accounts import PLANS, Accounts, Bucket, Operating, cost
+from workbench.bitrix24.sandbox.rest.accounts import PLANS, Accounts, Bucket, Operating, cost
 
 COUNT = 49.803 / 2_390_000  # seconds a row: the documentation's 49.9 s less 0.097 s of the page
 

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from workbench.bitrix24.sandbox.load import load_directory
-from workbench.bitrix24.sandbox.load_files import read_day, read_number
-from workbench.bitrix24.sandbox.load_mapping import read_mapping
-from workbench.bitrix24.sandbox.state import State
+from workbench.bitrix24.sandbox.load.load import load_directory
+from workbench.bitrix24.sandbox.load.load_files import read_day, read_number
+from workbench.bitrix24.sandbox.load.load_mapping import read_mapping
+from workbench.bitrix24.sandbox.memory.state import State
 from workbench.errors import ConfigurationError, SourceError, UsageError
 from workbench.i18n import use_language
 

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from workbench.bitrix24.sandbox import forms
+from workbench.bitrix24.sandbox.rest import forms
 
 ALL = ["crm", "user", "department", "task", "im", "telephony"]
 

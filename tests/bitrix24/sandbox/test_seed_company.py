@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from workbench.bitrix24.sandbox.memory.state import State
 from workbench.bitrix24.sandbox.seed import generation, seed_company, write_marketing_spend
 from workbench.bitrix24.sandbox.seed.generation import company
-from workbench.bitrix24.sandbox.state import State
 from workbench.errors import UsageError
 
 TODAY = date(2026, 11, 24)

@@ -13,8 +13,8 @@ from shape_calls import CALLS, World
 from shape_exceptions import EXCEPTIONS, NOT_ANSWERED
 from shapes import answer_differences
 
-from workbench.bitrix24.sandbox.methods import METHODS
 from workbench.bitrix24.sandbox.portal import EXTENSIONS, load_methods
+from workbench.bitrix24.sandbox.rest.methods import METHODS
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 EXAMPLES = DATA / "bitrix24_doc_examples" / "doc_response_examples.json"
@@ -35,7 +35,7 @@ def letters(name: str) -> str:
 def known_methods() -> dict[str, str]:
     """The sandbox's methods by their letters: pages of the documentation are named so."""
     load_methods()
-    importlib.import_module("workbench.bitrix24.sandbox.catalogue")
+    importlib.import_module("workbench.bitrix24.sandbox.memory.catalogue")
     for name in EXTENSIONS:
         importlib.import_module(f"workbench.bitrix24.sandbox.{name}")
     return {letters(name): name for name in METHODS}

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sandbox_portal import SMALL_COMPANY, running_portal
 
-from workbench.bitrix24.sandbox.columns import Columns
+from workbench.bitrix24.sandbox.memory.columns import Columns
+from workbench.bitrix24.sandbox.memory.state import State
 from workbench.bitrix24.sandbox.seed import seed_company
 from workbench.bitrix24.sandbox.seed.generation import company
-from workbench.bitrix24.sandbox.state import State
 from workbench.errors import UsageError
 
 TODAY = date(2026, 11, 2)
@@ -129,7 +129,7 @@ def test_a_seeding_that_is_killed_leaves_an_empty_portal_that_can_be_seeded(tmp_
     code = (
         "import sys, datetime\n"
         "from workbench.bitrix24.sandbox.seed import seed_company\n"
-        "from workbench.bitrix24.sandbox.state import State\n"
+        "from workbench.bitrix24.sandbox.memory.state import State\n"
         "seed_company(State(sys.argv[1]), today=datetime.date(2026, 11, 2), deals=400_000)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(file)])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.bitrix24.sandbox import stages
-from workbench.bitrix24.sandbox.invoices import INVOICES
+from workbench.bitrix24.sandbox.crm import stages
+from workbench.bitrix24.sandbox.crm.invoices import INVOICES
 
 if TYPE_CHECKING:
-    from workbench.bitrix24.sandbox.state import State
+    from workbench.bitrix24.sandbox.memory.state import State
 
 ADMINISTRATOR = {
     "ID": 1,

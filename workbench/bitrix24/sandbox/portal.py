@@ -18,16 +18,20 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
-from workbench.bitrix24.sandbox import answers, crm, faults, new_portal, rights
-from workbench.bitrix24.sandbox.accounts import (
+from workbench.bitrix24.sandbox import new_portal
+from workbench.bitrix24.sandbox.crm import crm
+from workbench.bitrix24.sandbox.memory.state import State
+from workbench.bitrix24.sandbox.people import rights
+from workbench.bitrix24.sandbox.rest import answers, faults
+from workbench.bitrix24.sandbox.rest.accounts import (
     REQUEST_SECONDS,
     Accounts,
     OutOfTime,
     Spent,
     cost,
 )
-from workbench.bitrix24.sandbox.faults import Faults, Rule
-from workbench.bitrix24.sandbox.methods import (
+from workbench.bitrix24.sandbox.rest.faults import Faults, Rule
+from workbench.bitrix24.sandbox.rest.methods import (
     BASIC,
     METHODS,
     Call,
@@ -37,17 +41,46 @@ from workbench.bitrix24.sandbox.methods import (
     Refusal,
     lowered,
 )
-from workbench.bitrix24.sandbox.state import State
 
-EXTENSIONS = ("applications", "events", "placements", "processes", "pages", "disk_transfer")
+EXTENSIONS = (
+    "applications.applications",
+    "applications.events",
+    "applications.placements",
+    "processes.processes",
+    "pages",
+    "disk.disk_transfer",
+)
 # The catalogue of entities brings the others.
 SUBJECTS = (
-    "portal_methods", "items", "item_imports", "directories", "deal_categories", "smart_types",
-    "descriptions", "enumerations", "link_methods", "duplicates", "comments", "activity_bindings",
-    "todos", "product_rows", "old_product_rows", "catalog_products", "requisite_methods",
-    "requisite_presets", "requisite_links", "addresses", "task_actions", "task_items",
-    "notifications", "chats", "external_calls", "telephone_lines", "disk_methods", "disk_storages",
-)  # fmt: skip
+    "rest.portal_methods",
+    "crm.items",
+    "crm.item_imports",
+    "crm.directories",
+    "crm.deal_categories",
+    "crm.smart_types",
+    "crm.descriptions",
+    "crm.enumerations",
+    "crm.link_methods",
+    "crm.duplicates",
+    "timeline.comments",
+    "timeline.activity_bindings",
+    "timeline.todos",
+    "products.product_rows",
+    "products.old_product_rows",
+    "products.catalog_products",
+    "requisites.requisite_methods",
+    "requisites.requisite_presets",
+    "requisites.requisite_links",
+    "requisites.addresses",
+    "tasks.task_actions",
+    "tasks.task_items",
+    "messenger.notifications",
+    "messenger.chats",
+    "telephony.external_calls",
+    "telephony.telephone_lines",
+    "disk.disk_methods",
+    "disk.disk_storages",
+)
 
 
 class Portal:

@@ -18,10 +18,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from workbench.bitrix24.sandbox import v3
-from workbench.bitrix24.sandbox.control import control_routes
 from workbench.bitrix24.sandbox.portal import Portal
-from workbench.bitrix24.sandbox.requests import Door
+from workbench.bitrix24.sandbox.rest import v3
+from workbench.bitrix24.sandbox.rest.control import control_routes
+from workbench.bitrix24.sandbox.rest.requests import Door
 
 
 def is_loopback(host: str) -> bool:

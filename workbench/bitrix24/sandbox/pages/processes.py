@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from workbench.bitrix24.sandbox import stages
-from workbench.bitrix24.sandbox.documents import TYPES, Document, fields
+from workbench.bitrix24.sandbox.applications.registered_activities import localised
+from workbench.bitrix24.sandbox.crm import stages
 from workbench.bitrix24.sandbox.pages.layout import (
     asked_language,
     from_this_site,
@@ -23,9 +23,9 @@ from workbench.bitrix24.sandbox.pages.layout import (
     style,
     under_its_own_name,
 )
-from workbench.bitrix24.sandbox.process_book import Entry, Instance
-from workbench.bitrix24.sandbox.processes import processes_of
-from workbench.bitrix24.sandbox.registered_activities import localised
+from workbench.bitrix24.sandbox.processes.documents import TYPES, Document, fields
+from workbench.bitrix24.sandbox.processes.process_book import Entry, Instance
+from workbench.bitrix24.sandbox.processes.processes import processes_of
 from workbench.i18n import _, format_datetime, format_number, language, use_language
 
 if TYPE_CHECKING:

@@ -50,7 +50,7 @@ from workbench.errors import UsageError
 from workbench.i18n import _
 
 if TYPE_CHECKING:
-    from workbench.bitrix24.sandbox.state import State
+    from workbench.bitrix24.sandbox.memory.state import State
 
 __all__ = [
     "CHANNEL_SOURCES",

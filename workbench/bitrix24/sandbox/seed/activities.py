@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.bitrix24.sandbox.columns import Columns
+from workbench.bitrix24.sandbox.memory.columns import Columns
 from workbench.bitrix24.sandbox.seed.clock import DAY, Clock, moments, positions, unix
 from workbench.bitrix24.sandbox.seed.columns import draw, pick, yes
 from workbench.bitrix24.sandbox.seed.leads import Leads

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.bitrix24.sandbox.columns import Columns
+from workbench.bitrix24.sandbox.memory.columns import Columns
 from workbench.bitrix24.sandbox.seed import names
 from workbench.bitrix24.sandbox.seed.baskets import Baskets
 from workbench.bitrix24.sandbox.seed.clock import DAY, Clock, dates, unix

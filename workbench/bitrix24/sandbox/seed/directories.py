@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workbench.bitrix24.sandbox.columns import Row
+from workbench.bitrix24.sandbox.memory.columns import Row
 from workbench.bitrix24.sandbox.seed import story
 from workbench.bitrix24.sandbox.seed.clock import DAY, Clock, unix
 from workbench.bitrix24.sandbox.seed.story import CHANNELS, PIPELINES

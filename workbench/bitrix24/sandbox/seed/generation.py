@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from workbench.bitrix24.sandbox.columns import Columns, Row
+from workbench.bitrix24.sandbox.memory.columns import Columns, Row
 from workbench.bitrix24.sandbox.seed import (
     activities,
     baskets,

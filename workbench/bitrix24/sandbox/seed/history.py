@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.bitrix24.sandbox.columns import Columns
+from workbench.bitrix24.sandbox.memory.columns import Columns
 from workbench.bitrix24.sandbox.seed import story
 from workbench.bitrix24.sandbox.seed.clock import Moments, unix
 from workbench.bitrix24.sandbox.seed.columns import pick

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.bitrix24.sandbox.columns import Columns
+from workbench.bitrix24.sandbox.memory.columns import Columns
 from workbench.bitrix24.sandbox.seed import names, story
 from workbench.bitrix24.sandbox.seed.clock import (
     DAY,

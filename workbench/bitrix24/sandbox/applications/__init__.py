@@ -1,0 +1,1 @@
+"""Local applications: tokens, events, placements, registered activities."""

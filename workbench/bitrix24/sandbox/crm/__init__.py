@@ -1,0 +1,1 @@
+"""Leads, deals, contacts, companies, quotes, invoices, smart processes and their directories."""

@@ -1,0 +1,418 @@
+"""List, get, add, update, delete and fields of CRM records in the old form.
+
+`old_methods` registers the six for one entity, as ``crm.deal.list`` and its likes: UPPER_CASE
+names, nearly every value as text, errors with an empty code and HTTP 400.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from workbench.bitrix24.sandbox.crm import crm, links
+from workbench.bitrix24.sandbox.crm.user_values import old_value
+from workbench.bitrix24.sandbox.memory.fields import Convert, Entity, Field, Row, old_form
+from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
+from workbench.bitrix24.sandbox.people import rights
+from workbench.bitrix24.sandbox.rest.methods import PAGE, Call, Page, Refusal, method, start_of
+
+if TYPE_CHECKING:
+    from workbench.bitrix24.sandbox.memory.state import State
+
+MULTI = ("PHONE", "EMAIL", "WEB", "IM", "LINK")
+PARENT_TYPES = {"crm_lead": 1, "crm_deal": 2, "crm_contact": 3, "crm_company": 4, "crm_quote": 7}
+SELECTABLE_HIDDEN = ("crm_multifield", "json")
+_MISSING: dict[str, str] = {}  # entity → what its methods say of a record that is not there
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which fields of an entity an answer holds, in which names and forms."""
+
+    columns: Sequence[Field]
+    names: Sequence[str]
+    forms: Sequence[Convert | None]
+    body: Sequence[tuple[str, str, Convert | None, Any]]  # key in the body, name, form, if absent
+
+    def write(self, stored: Sequence[Any]) -> Row:
+        """One stored tuple as the row that is sent."""
+        return self.write_all([stored])[0]
+
+    def write_all(self, stored: Sequence[Sequence[Any]]) -> list[Row]:
+        """Stored tuples as the rows that are sent, column by column: the way of every page."""
+        found: list[Sequence[Any]] = list(zip(*stored, strict=True))
+        bodies = found[-1] if self.body and found else ()
+        names = self.names
+        columns = [
+            values if form is None else map(form, values)
+            for values, form in zip(found, self.forms, strict=False)
+        ]
+        rows = (
+            [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+            if names
+            else [{} for _row in stored]
+        )
+        for row, body in zip(rows, bodies, strict=False):
+            extra = orjson.loads(body) if body else {}
+            for key, name, form, absent in self.body:
+                value = extra.get(key)
+                row[name] = absent if value is None else value if form is None else form(value)
+        return rows
+
+
+def selection(state: State, entity: Entity, chosen: Sequence[Field]) -> Selection:
+    """The old form of these fields."""
+    columns = [f for f in chosen if not f.in_body]
+    return Selection(
+        columns,
+        [f.name for f in columns],
+        [old_form(f, state.clock) for f in columns],
+        [
+            (f.name, f.name, old_value(f, state.clock), [] if f.multiple else f.empty)
+            for f in chosen
+            if f.in_body
+        ],
+    )
+
+
+def choose(entity: Entity, fields: Sequence[Field], asked: Any) -> list[Field]:
+    """The fields that an old ``select`` means; unknown names are skipped, the key always comes."""
+    wanted = list(asked.values()) if isinstance(asked, dict) else asked
+    if isinstance(wanted, str):
+        wanted = [wanted]
+    wanted = [str(name).upper() for name in wanted or ()] or ["*", "UF_*"]
+    names = set(wanted)
+    result = []
+    for f in fields:
+        if f.name in names or f.name == entity.key:
+            if not f.hidden or f.type in SELECTABLE_HIDDEN:
+                result.append(f)
+        elif f.hidden or (f.multiple and f.type != "json"):
+            continue
+        elif (f.dynamic and "UF_*" in names) or (not f.dynamic and "*" in names):
+            result.append(f)
+    return result
+
+
+def ordering(asked: Any, fields: Mapping[str, Field]) -> dict[str, str]:
+    """An old ``order`` as field → direction; what is unknown or nonsense is skipped."""
+    if not isinstance(asked, dict):
+        return {}
+    result = {}
+    for name, way in asked.items():
+        field = fields.get(str(name)) or fields.get(str(name).upper())
+        if field is not None and not field.in_body:
+            result[field.name] = "DESC" if str(way).upper().startswith("DESC") else "ASC"
+    return result
+
+
+def conditions(
+    call: Call, entity: Entity, fields: Sequence[Field], filter: Mapping[str, Any]
+) -> tuple[str, list[Any]]:
+    """An old filter and the caller's rights as one SQL condition."""
+    try:
+        sql, values = where(filter, {f.name: f for f in fields}, call.state.zone)
+    except BadFilter as error:
+        raise Refusal("", f"Invalid value of filter field '{error.field}'.") from None
+    limit, more = rights.readable(call.state, call.caller.user_id, entity)
+    return " AND ".join(part for part in (sql, limit) if part), [*values, *more]
+
+
+def read_page(
+    call: Call,
+    entity: Entity,
+    chosen: Selection,
+    sql: str,
+    values: Sequence[Any],
+    order: Mapping[str, str],
+) -> Page:
+    """One page of 50 rows with ``total`` and ``next``; without them for ``start=-1``."""
+    state = call.state
+    start = start_of(call)
+    stored = state.select(
+        entity.name,
+        chosen.columns,
+        sql,
+        values,
+        order=order,
+        limit=PAGE,
+        offset=max(0, start),
+        body=bool(chosen.body),
+    )
+    rows = chosen.write_all(stored)
+    if start < 0:
+        return Page(rows, 0, None, rows=len(rows))
+    total = state.count_sql(entity.name, sql, values)
+    more = start + PAGE if start + PAGE < total else None
+    return Page(rows, total, more, rows=len(rows), counted=state.count_sql(entity.name, "", ()))
+
+
+def written_page(
+    call: Call,
+    name: str,
+    sql: str,
+    values: Sequence[Any],
+    order: Mapping[str, str],
+    write: Callable[[list[Row]], list[Row]],
+) -> Page:
+    """One page of rows in native form, as ``write`` sends them; no count for ``start=-1``."""
+    state = call.state
+    key = state.entities[name].key
+    start = start_of(call)
+    found = state.select(
+        name,
+        [state.entities[name].by_name[key]],
+        sql,
+        values,
+        order=order,
+        limit=PAGE,
+        offset=max(0, start),
+    )
+    ids = [number for (number,) in found]
+    rows = {row[key]: row for row in state.find(name, {f"@{key}": ids})} if ids else {}
+    sent = write([rows[number] for number in ids])
+    if start < 0:
+        return Page(sent, 0, None, rows=len(sent))
+    total = state.count_sql(name, sql, values)
+    more = start + PAGE if start + PAGE < total else None
+    return Page(sent, total, more, rows=len(sent), counted=state.count_sql(name, "", ()))
+
+
+def list_records(
+    call: Call, entity: Entity, default_order: Mapping[str, str] | None = None
+) -> Page:
+    """Answer an old list method."""
+    fields = call.state.fields(entity.name)
+    sql, values = conditions(call, entity, fields, call.mapping("filter"))
+    order = ordering(call.get("order"), {f.name: f for f in fields if not f.hidden})
+    chosen = selection(call.state, entity, choose(entity, fields, call.get("select")))
+    return read_page(call, entity, chosen, sql, values, order or default_order or {})
+
+
+def identity(call: Call, name: str = "id") -> int:
+    """The ``id`` of an old method. Refuses as the old methods do."""
+    record = call.number(name)
+    if record is None or record <= 0:
+        raise Refusal("", "ID is not defined or invalid.")
+    return record
+
+
+def existing(call: Call, entity: Entity, record: int) -> Row:
+    """A record that the caller may see. Refuses as the old methods do."""
+    missing = Refusal("", _MISSING.get(entity.name, "Not found").format(id=record))
+    barred = Refusal("", "Access denied.")
+    return rights.seen(call.state, call.caller.user_id, entity, record, missing, barred)
+
+
+def full_row(state: State, entity: Entity, record: int) -> Row:
+    """A record in the old form with everything that ``get`` shows."""
+    fields = [f for f in state.fields(entity.name) if not f.hidden or f.type == "crm_multifield"]
+    chosen = selection(state, entity, fields)
+    stored = state.select(
+        entity.name, chosen.columns, f'"{entity.key}" = ?', [record], limit=1, body=True
+    )[0]
+    row = chosen.write(stored)
+    for multi in MULTI:
+        if not row.get(multi):
+            row.pop(multi, None)
+    if stored[-1]:
+        extra = orjson.loads(stored[-1])
+        row.update({k: str(v) for k, v in extra.items() if k.startswith("PARENT_ID_")})
+    return row
+
+
+def writable(
+    call: Call,
+    entity: Entity,
+    given: Mapping[str, Any],
+    *,
+    creating: bool,
+    names: Mapping[str, Field],
+) -> Row:
+    """The values of a write that the caller may set, by UPPER_CASE name; the rest is ignored."""
+    result: Row = {}
+    for name, value in given.items():
+        key = str(name)
+        field = names.get(key) or names.get(key.upper())
+        if field is None:
+            link = links.link_of(entity)
+            # A company takes the list of its contacts under the singular name.
+            if link and key.upper() in (link.ids, link.column):
+                result[link.ids] = value if isinstance(value, list) else [value] if value else []
+            elif key.upper().startswith("PARENT_ID_") and key[10:].isdigit():
+                result[key.upper()] = call_number(value)
+            continue
+        if field.readonly or (field.immutable and not creating):
+            continue
+        if isinstance(value, dict) and field.multiple:
+            value = list(value.values())
+        result[field.name] = value
+    return result
+
+
+def call_number(value: Any) -> int | None:
+    """A link's id, or None."""
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def refuse_value(error: ValueError) -> Refusal:
+    """The old methods' answer to a value that does not fit."""
+    return Refusal("", f"Invalid value: {error}"[:200])
+
+
+def checked(state: State, entity: Entity, values: Row) -> None:
+    """Raise ValueError for a value that its field cannot hold."""
+    keep = state.keepers(entity.name)
+    for key, value in values.items():
+        if key in keep and value is not None:
+            try:
+                keep[key](value)
+            except (ValueError, TypeError, OverflowError):
+                raise ValueError(key) from None
+    for multi in MULTI:
+        if values.get(multi) is not None and not isinstance(values[multi], list):
+            raise ValueError(multi)
+
+
+def add_record(call: Call, entity: Entity) -> int:
+    """Answer an old add method."""
+    fields = call.mapping("fields", required=True)
+    names = {f.name: f for f in call.state.fields(entity.name)}
+    values = writable(call, entity, fields, creating=True, names=names)
+    for field in entity.fields:
+        if field.required and values.get(field.name) in (None, ""):
+            raise Refusal("", f'The field "{field.name}" is required.')
+    try:
+        checked(call.state, entity, values)
+        return crm.add(
+            call.state, entity.name, values, actor=call.caller.user_id, connector=call.connector
+        )
+    except ValueError as error:
+        raise refuse_value(error) from None
+
+
+def update_record(call: Call, entity: Entity) -> bool:
+    """Answer an old update method."""
+    record = identity(call)
+    existing(call, entity, record)
+    names = {f.name: f for f in call.state.fields(entity.name)}
+    values = writable(
+        call, entity, call.mapping("fields", required=True), creating=False, names=names
+    )
+    try:
+        checked(call.state, entity, values)
+        crm.update(
+            call.state,
+            entity.name,
+            record,
+            values,
+            actor=call.caller.user_id,
+            connector=call.connector,
+        )
+    except ValueError as error:
+        raise refuse_value(error) from None
+    return True
+
+
+def delete_record(call: Call, entity: Entity) -> bool:
+    """Answer an old delete method."""
+    record = identity(call)
+    existing(call, entity, record)
+    crm.delete(call.state, entity.name, record, actor=call.caller.user_id, connector=call.connector)
+    return True
+
+
+def describe(field: Field, *, upper: bool = False) -> Row:
+    """One field as the ``fields`` methods describe it."""
+    kind = {"money": "double", "json": "object"}.get(field.type, field.type)
+    result: Row = {
+        "type": kind,
+        "isRequired": field.required,
+        "isReadOnly": field.readonly,
+        "isImmutable": field.immutable,
+        "isMultiple": field.multiple,
+        "isDynamic": field.dynamic,
+        "title": field.title,
+    }
+    if field.type in PARENT_TYPES and field.name.endswith(f"{field.type[4:].upper()}_ID"):
+        result["settings"] = {"parentEntityTypeId": PARENT_TYPES[field.type]}
+        if field.name == "MYCOMPANY_ID":
+            result["settings"] |= {"isMyCompany": True, "isEmbeddedEditorEnabled": True}
+    if field.status:
+        result["statusType"] = field.status
+    if field.settings:
+        settings = dict(field.settings)
+        options = settings.pop("LIST", None)
+        if settings:
+            result["settings"] = settings
+        if options:
+            result["items"] = [{"ID": str(o["ID"]), "VALUE": o["VALUE"]} for o in options]
+    if upper:
+        result["upperName"] = field.name
+    return result
+
+
+def describe_all(fields: Sequence[Field]) -> dict[str, Row]:
+    """The answer of an old ``fields`` method."""
+    shown = (f for f in fields if not f.hidden or f.type == "crm_multifield")
+    return {f.name: describe(f) for f in shown}
+
+
+def with_links(entity: Entity, described: dict[str, Row]) -> dict[str, Row]:
+    """Descriptions with the field that takes all linked contacts (or companies) at once."""
+    link = links.link_of(entity)
+    if link is None:
+        return described
+    kind = f"crm_{link.column.removesuffix('_ID').lower()}"
+    if link.mirrored:
+        return {**described, link.column: describe(Field(link.column, kind, multiple=True))}
+    result: dict[str, Row] = {}
+    for name, description in described.items():
+        result[name] = description
+        if name == link.column:
+            description["isDeprecated"] = True
+            description.pop("settings", None)
+            result[link.ids] = describe(Field(link.ids, kind, multiple=True))
+    return result
+
+
+def old_methods(
+    entity: Entity, prefix: str, scope: str = "crm", missing: str = "Not found"
+) -> None:
+    """Register the six old methods of an entity under ``prefix`` (``crm.deal``).
+
+    ``missing`` is what they say of a record that is not there, ``{id}`` filled in.
+    """
+    _MISSING[entity.name] = missing
+
+    @method(f"{prefix}.list", scope=scope)
+    def list_all(call: Call) -> Page:
+        return list_records(call, entity)
+
+    @method(f"{prefix}.get", scope=scope)
+    def get_one(call: Call) -> Row:
+        record = identity(call)
+        existing(call, entity, record)
+        return full_row(call.state, entity, record)
+
+    @method(f"{prefix}.add", scope=scope)
+    def add_one(call: Call) -> int:
+        return add_record(call, entity)
+
+    @method(f"{prefix}.update", scope=scope)
+    def update_one(call: Call) -> bool:
+        return update_record(call, entity)
+
+    @method(f"{prefix}.delete", scope=scope)
+    def delete_one(call: Call) -> bool:
+        return delete_record(call, entity)
+
+    @method(f"{prefix}.fields", scope=scope)
+    def fields_of(call: Call) -> dict[str, Row]:
+        return with_links(entity, describe_all(call.state.fields(entity.name)))

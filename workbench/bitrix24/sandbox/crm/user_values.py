@@ -1,0 +1,125 @@
+"""The forms that user fields' values, multifields and other structured values take.
+
+Source: api-reference/data-types.md and the samples of crm.deal.get and crm.item.get.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.bitrix24.sandbox.memory.fields import (
+    INTEGERS,
+    Clock,
+    Convert,
+    Field,
+    day,
+    integer,
+    number,
+)
+
+
+def old_value(field: Field, clock: Clock) -> Convert | None:
+    """The function to the old form (text); None where a value is sent as it is kept."""
+    if not field.dynamic:
+        return None
+    one = _old_one(field, clock)
+    if field.multiple:
+        return lambda values: (
+            [one(v) for v in values] if isinstance(values, list) else [one(values)]
+        )
+    return one
+
+
+def universal_value(field: Field, clock: Clock) -> Convert | None:
+    """The function to the universal form (numbers, Y/N)."""
+    if not field.dynamic:
+        return None
+    one = _universal_one(field, clock)
+    if field.multiple:
+        return lambda values: (
+            [one(v) for v in values] if isinstance(values, list) else [one(values)]
+        )
+    return one
+
+
+def _old_one(field: Field, clock: Clock) -> Convert:
+    if field.type == "boolean":
+        return lambda v: "1" if yes(v) else "0"
+    if field.type == "date":
+        return lambda v: clock.midnight(_day(v)) if v else ""
+    return _text
+
+
+def _universal_one(field: Field, clock: Clock) -> Convert:
+    if field.type == "boolean":
+        return lambda v: "Y" if yes(v) else "N"
+    if field.type == "date":
+        return lambda v: clock.midnight(_day(v)) if v else None
+    if field.type in INTEGERS or field.type in ("enumeration", "employee"):
+        return _whole
+    if field.type == "double":
+        return _decimal
+    return lambda v: v
+
+
+def kept(field: Field, value: Any) -> Any:
+    """A user field's value as records hold it, by type: 1 or 0, a whole number, a day, …
+
+    Raises ValueError for one that does not fit.
+    """
+    if field.multiple:
+        values = value if isinstance(value, list) else [value]
+        return [_kept_one(field, v) for v in values if v not in (None, "")]
+    return _kept_one(field, value)
+
+
+def _kept_one(field: Field, value: Any) -> Any:
+    if value is None or value == "":
+        return value
+    try:
+        if field.type == "boolean":
+            return 1 if yes(value) else 0
+        if field.type in ("integer", "enumeration", "employee"):
+            return integer(value)
+        if field.type == "double":
+            return number(value)
+        if field.type == "date":
+            return day(value)
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError(field.name) from None
+    return value
+
+
+def yes(value: Any) -> bool:
+    """Whether a client's value means yes."""
+    return str(value).upper() in ("1", "Y", "TRUE")
+
+
+def _day(value: Any) -> str | None:
+    try:
+        return day(value)
+    except ValueError:
+        return None
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return value if isinstance(value, str | dict | list) else str(value)
+
+
+def _whole(value: Any) -> Any:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _decimal(value: Any) -> Any:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return int(number) if number.is_integer() else number

@@ -1,0 +1,1 @@
+"""Storages, folders and files."""

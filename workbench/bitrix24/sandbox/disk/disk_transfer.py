@@ -1,0 +1,93 @@
+"""Uploads and downloads beside REST: ``/rest/upload.json`` and ``/rest/download.json``.
+
+The addresses come from ``disk.folder.uploadFile`` without content and from ``DOWNLOAD_URL``.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from workbench.bitrix24.sandbox.disk import disk, disk_links
+from workbench.bitrix24.sandbox.disk.disk_methods import save_file
+from workbench.bitrix24.sandbox.memory.fields import Row
+from workbench.bitrix24.sandbox.people import rights
+from workbench.bitrix24.sandbox.rest import answers
+from workbench.bitrix24.sandbox.rest.methods import Refusal
+from workbench.bitrix24.sandbox.rest.requests import BODY_LIMIT
+
+if TYPE_CHECKING:
+    from workbench.bitrix24.sandbox.portal import Portal
+
+
+def attach(portal: Portal) -> None:
+    """Open the two doors."""
+
+    async def upload(request: Request) -> Response:
+        began = time.time()
+        try:
+            user, folder, unique = _meant(portal, "upload", request)
+            name, content = await _file(request)
+            saved = save_file(portal, user, folder, name, content, unique=unique)
+            times = answers.timing(began, portal.state.clock, 0, int(began) + 600)
+            return _json(answers.success(saved, times))
+        except Refusal as refusal:
+            return _json(answers.failure(refusal), refusal.status)
+
+    async def download(request: Request) -> Response:
+        try:
+            _user, file, _unique = _meant(portal, "download", request)
+        except Refusal as refusal:
+            return _json(answers.failure(refusal), refusal.status)
+        name = quote(str(file["NAME"]))
+        return Response(
+            disk.content_of(file),
+            media_type="application/octet-stream",
+            headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"},
+        )
+
+    portal.routes.append(Route("/rest/upload.json", upload, methods=["POST"]))
+    portal.routes.append(Route("/rest/download.json", download, methods=["GET"]))
+
+
+def _json(body: Row, status: int = 200) -> Response:
+    content, kind = answers.encode(body, xml=False)
+    return Response(content, status, media_type=kind)
+
+
+def _meant(portal: Portal, door: str, request: Request) -> tuple[int, Row, bool]:
+    """The user, the folder or file and ``unique``. Refuses a token that is not the portal's."""
+    found = disk_links.read(portal.state, door, request.query_params.get("token", ""))
+    if found is None:
+        raise Refusal("NO_AUTH_FOUND", "Wrong authorization data", 401)
+    user, number, unique = found
+    row = portal.state.get("disk_objects", number)
+    storage = disk.storage(portal.state, row["STORAGE_ID"]) if row else None
+    if row is None or storage is None or row["DELETED_TYPE"]:
+        raise Refusal("ERROR_NOT_FOUND", f"Could not find entity with id `{number}`", 404)
+    allowed = rights.is_active(portal.state, user) and disk.may(portal.state, user, storage)
+    if not allowed:
+        raise Refusal("ACCESS_DENIED", "Access denied", 403)
+    return user, row, unique
+
+
+async def _file(request: Request) -> tuple[str, bytes]:
+    """The file of a multipart body: the part ``file``, else the first that is a file."""
+    if int(request.headers.get("content-length") or 0) > BODY_LIMIT:
+        raise Refusal("INVALID_REQUEST", "Request entity is too large", 413)
+    try:
+        form = await request.form(max_part_size=BODY_LIMIT)
+    except Exception as error:  # a malformed body is the client's mistake, whatever it raises
+        raise Refusal("INVALID_REQUEST", "Malformed multipart body", 400) from error
+    parts = [part for _name, part in form.multi_items() if isinstance(part, UploadFile)]
+    named = form.get("file")
+    part = named if isinstance(named, UploadFile) else next(iter(parts), None)
+    if part is None:
+        raise Refusal("ERROR_COULD_NOT_SAVE_FILE", "Could not save file")
+    return (part.filename or "").replace("\\", "/").rsplit("/", 1)[-1], await part.read()

@@ -1,0 +1,1 @@
+"""Anyone's CSV export as a portal."""

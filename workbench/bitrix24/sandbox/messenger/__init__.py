@@ -1,0 +1,1 @@
+"""Notifications, chats and messages."""

@@ -1,0 +1,1 @@
+"""Business processes: templates, the engine, their documents."""

@@ -1,0 +1,1 @@
+"""The catalogue, its prices, and the product rows of records."""

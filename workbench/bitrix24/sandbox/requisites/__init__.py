@@ -1,0 +1,1 @@
+"""Company details: requisites, bank details, templates, addresses."""

@@ -1,0 +1,254 @@
+"""What hangs on a task: task.commentitem.*, task.checklistitem.*, task.elapseditem.*.
+
+Older methods: UPPER_CASE text rows, parameters by name (``TASKID``, ``ITEMID``, ``FIELDS``) or by
+place (``0``, ``1``, ``2``), errors with the code ERROR_CORE. Whoever sees the task sees and adds
+them; only who wrote a comment or an entry of time changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.bitrix24.sandbox.crm.records import ordering, written_page
+from workbench.bitrix24.sandbox.memory.fields import Entity, Row, old_form
+from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
+from workbench.bitrix24.sandbox.people import rights
+from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method
+from workbench.bitrix24.sandbox.tasks.task_tables import CHECKLIST, COMMENTS, ELAPSED
+from workbench.bitrix24.sandbox.tasks.tasks import TASKS
+
+FAILED = "8/TE/ACTION_FAILED_TO_BE_PROCESSED<br>"
+WRONG = "256/TE/WRONG_ARGUMENTS<br>"
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of items: its methods' prefix, its table, what a new one needs and gets."""
+
+    prefix: str
+    entity: Entity
+    required: str
+    missing: str
+    author: str
+    made: Callable[[Call, Row], Row]
+    shown: Callable[[Call, Row], Row]
+    own: bool = True  # only the author changes it
+
+
+def _failed(text: str = "Action failed") -> Refusal:
+    return Refusal("ERROR_CORE", f"TASKS_ERROR_EXCEPTION_#8; {text}; {FAILED}")
+
+
+def _wrong(place: int, name: str, method_name: str, what: str) -> Refusal:
+    text = f"Param #{place} ({name}) for method {method_name}() {what}.; {WRONG}"
+    return Refusal("ERROR_CORE", f"TASKS_ERROR_EXCEPTION_#256; {text}")
+
+
+def _argument(call: Call, name: str, place: int) -> Any:
+    return call.get(name, call.get(str(place)))
+
+
+def _number(call: Call, name: str, place: int) -> int:
+    value = _argument(call, name, place)
+    if isinstance(value, bool) or not str(value).strip().isdigit():
+        what = 'expected to be of type "integer", but given something else'
+        raise _wrong(place, "taskId" if place == 0 else "itemId", call.method, what)
+    return int(str(value))
+
+
+def _task(call: Call) -> Row:
+    row = call.state.get("tasks", _number(call, "TASKID", 0))
+    if row is None or not rights.may(call.state, call.caller.user_id, TASKS, row):
+        raise _failed()
+    return row
+
+
+def _item(call: Call, family: Family) -> Row:
+    task = _task(call)
+    row = call.state.get(family.entity.name, _number(call, "ITEMID", 1))
+    if row is None or row["TASK_ID"] != task["ID"]:
+        raise _failed("Item not found")
+    return row
+
+
+def _fields(call: Call, family: Family, place: int) -> Row:
+    given = call.get("ARFIELDS", _argument(call, "FIELDS", place))  # time entries say so
+    if not isinstance(given, dict) or not given:
+        raise _wrong(place, "arFields", call.method, "expected, but not given")
+    keep = call.state.keepers(family.entity.name)
+    names = {f.name for f in family.entity.fields if not f.readonly}
+    try:
+        return {
+            str(k).upper(): keep[str(k).upper()](v)
+            for k, v in given.items()
+            if str(k).upper() in names
+        }
+    except (ValueError, TypeError, OverflowError):
+        raise _failed("Invalid value") from None
+
+
+def _changeable(call: Call, family: Family) -> Row:
+    row = _item(call, family)
+    author = row[family.author] == call.caller.user_id
+    if family.own and not author and not rights.is_admin(call.state, call.caller.user_id):
+        raise _failed("Action not allowed")
+    return row
+
+
+def _sent(call: Call, entity: Entity, row: Row) -> Row:
+    """A row in the old form: everything as text."""
+    keep = call.state.keepers(entity.name)
+    result: Row = {}
+    for field in entity.fields:
+        value = row.get(field.name)
+        stored = None if value is None else keep[field.name](value)
+        form = old_form(field, call.state.clock)
+        result[field.name] = stored if form is None else form(stored)
+    return result
+
+
+def _name(call: Call, number: Any) -> str:
+    user = call.state.get("users", number or 0) or {}
+    return f"{user.get('NAME') or ''} {user.get('LAST_NAME') or ''}".strip()
+
+
+# -- the three kinds ----------------------------------------------------------------------
+
+
+def _shown_comment(call: Call, row: Row) -> Row:
+    sent = _sent(call, COMMENTS, row)
+    return {
+        "POST_MESSAGE_HTML": None,
+        "ID": sent["ID"],
+        "AUTHOR_ID": sent["AUTHOR_ID"],
+        "AUTHOR_NAME": _name(call, row["AUTHOR_ID"]),
+        "AUTHOR_EMAIL": "",
+        "POST_DATE": sent["POST_DATE"],
+        "POST_MESSAGE": sent["POST_MESSAGE"],
+    }
+
+
+def _shown_entry(call: Call, row: Row) -> Row:
+    sent = _sent(call, ELAPSED, row)
+    return {**sent, "MINUTES": str((row["SECONDS"] or 0) // 60)}
+
+
+def _new_entry(call: Call, values: Row) -> Row:
+    now = call.state.timestamp()
+    return {"CREATED_DATE": now, "DATE_START": now, "DATE_STOP": now, "SOURCE": 2, **values}
+
+
+def _shown_point(call: Call, row: Row) -> Row:
+    return {**_sent(call, CHECKLIST, row), "MEMBERS": [], "ATTACHMENTS": []}
+
+
+def _new_point(call: Call, values: Row) -> Row:
+    present = call.state.count(CHECKLIST.name, {"TASK_ID": _task(call)["ID"]})
+    return {"SORT_INDEX": present, "IS_COMPLETE": "N", "IS_IMPORTANT": "N", **values}
+
+
+FAMILIES = (
+    Family(
+        "task.commentitem",
+        COMMENTS,
+        "POST_MESSAGE",
+        "Comment text is not specified",
+        "AUTHOR_ID",
+        lambda call, values: {"POST_DATE": call.state.timestamp(), **values},
+        _shown_comment,
+    ),
+    Family(
+        "task.checklistitem",
+        CHECKLIST,
+        "TITLE",
+        "Item name not specified",
+        "CREATED_BY",
+        _new_point,
+        _shown_point,
+        own=False,
+    ),
+    Family(
+        "task.elapseditem",
+        ELAPSED,
+        "SECONDS",
+        "Time not specified",
+        "USER_ID",
+        _new_entry,
+        _shown_entry,
+    ),
+)
+
+
+def _register(family: Family) -> None:
+    name, entity = family.prefix, family.entity
+
+    @method(f"{name}.add", scope="task")
+    def add(call: Call) -> int:
+        task = _task(call)
+        values = _fields(call, family, 1)
+        if values.get(family.required) in (None, "", 0):
+            raise _failed(family.missing)
+        author = {family.author: call.caller.user_id}
+        row = {**author, **family.made(call, values), "TASK_ID": task["ID"]}
+        return call.state.add(entity.name, row)
+
+    @method(f"{name}.get", scope="task")
+    def get(call: Call) -> Row:
+        return family.shown(call, _item(call, family))
+
+    @method(f"{name}.getlist", scope="task")
+    def list_items(call: Call) -> Page:
+        task = _task(call)
+        filter = _argument(call, "FILTER", 2)
+        names = {f.name: f for f in entity.fields}
+        try:
+            sql, values = where(
+                filter if isinstance(filter, dict) else {}, names, call.state.zone, strict=True
+            )
+        except BadFilter as error:
+            what = f'must not contain key "{error.field}"'
+            raise _wrong(2, "arFilter", call.method, what) from None
+        sql = " AND ".join(part for part in (sql, '"TASK_ID" = ?') if part)
+        order = ordering(_argument(call, "ORDER", 1), names)
+
+        def write(rows: list[Row]) -> list[Row]:
+            return [family.shown(call, row) for row in rows]
+
+        return written_page(call, entity.name, sql, [*values, task["ID"]], order, write)
+
+    @method(f"{name}.update", scope="task")
+    def update(call: Call) -> bool:
+        row = _changeable(call, family)
+        values = _fields(call, family, 2)
+        if family.required in values and values[family.required] in (None, "", 0):
+            raise _failed(family.missing)
+        return call.state.update(entity.name, row["ID"], values)
+
+    @method(f"{name}.delete", scope="task")
+    def delete(call: Call) -> bool:
+        return call.state.delete(entity.name, _changeable(call, family)["ID"])
+
+
+for _family in FAMILIES:
+    _register(_family)
+
+
+def _toggle(call: Call, *, done: bool) -> bool:
+    row = _item(call, FAMILIES[1])
+    stamp = {"TOGGLED_BY": call.caller.user_id, "TOGGLED_DATE": call.state.timestamp()}
+    changes: Row = {"IS_COMPLETE": "Y" if done else "N", **stamp}
+    return call.state.update(CHECKLIST.name, row["ID"], changes)
+
+
+@method("task.checklistitem.complete", scope="task")
+def complete_point(call: Call) -> bool:
+    """Tick a point of a checklist."""
+    return _toggle(call, done=True)
+
+
+@method("task.checklistitem.renew", scope="task")
+def renew_point(call: Call) -> bool:
+    """Take the tick away."""
+    return _toggle(call, done=False)

@@ -1,0 +1,1 @@
+"""Calls, and telephone exchanges outside."""

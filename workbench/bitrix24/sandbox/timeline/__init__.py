@@ -1,0 +1,1 @@
+"""Activities, to-dos and comments on CRM records."""

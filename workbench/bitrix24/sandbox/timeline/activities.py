@@ -1,0 +1,126 @@
+"""Activities: meetings, calls, tasks, letters and to-dos in the timeline of CRM records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.bitrix24.sandbox.crm.records import (
+    add_record,
+    describe,
+    describe_all,
+    old_methods,
+    update_record,
+)
+from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row
+from workbench.bitrix24.sandbox.rest.methods import Call, method
+
+ACTIVITIES = Entity(
+    "activities",
+    (
+        Field("ID", "integer", readonly=True),
+        Field("OWNER_ID", "integer"),
+        Field("OWNER_TYPE_ID", "integer"),
+        Field("TYPE_ID", "integer", required=True),
+        Field("PROVIDER_ID"),
+        Field("PROVIDER_TYPE_ID"),
+        Field("PROVIDER_GROUP_ID"),
+        Field("ASSOCIATED_ENTITY_ID", "integer", default=0),
+        Field("SUBJECT"),
+        Field("CREATED", "datetime", readonly=True),
+        Field("LAST_UPDATED", "datetime", readonly=True, index=True),
+        Field("START_TIME", "datetime", index=True),
+        Field("END_TIME", "datetime"),
+        Field("DEADLINE", "datetime"),
+        Field("COMPLETED", "char", default="N"),
+        Field("STATUS", "integer", default=1),
+        Field("RESPONSIBLE_ID", "user"),
+        Field("PRIORITY", "integer", default=2),
+        Field("NOTIFY_TYPE", "integer", default=0),
+        Field("NOTIFY_VALUE", "integer", default=0),
+        Field("DESCRIPTION", default=""),
+        Field("DESCRIPTION_TYPE", "integer", default=1),
+        Field("DIRECTION", "integer", default=0),
+        Field("LOCATION", default=""),
+        Field("ORIGINATOR_ID"),
+        Field("ORIGIN_ID"),
+        Field("AUTHOR_ID", "user", readonly=True),
+        Field("EDITOR_ID", "user", readonly=True),
+        Field("PROVIDER_PARAMS", "json", empty=[]),
+        Field("PROVIDER_DATA"),
+        Field("RESULT_MARK", "integer", default=0),
+        Field("RESULT_VALUE", "double"),
+        Field("RESULT_SUM", "double"),
+        Field("RESULT_CURRENCY_ID"),
+        Field("RESULT_STATUS", "integer", empty="0"),
+        Field("RESULT_STREAM", "integer", empty="0"),
+        Field("RESULT_SOURCE_ID"),
+        Field("AUTOCOMPLETE_RULE", "integer", empty="0"),
+        Field("IS_INCOMING_CHANNEL", "char", readonly=True, empty="N"),
+        Field("SETTINGS", "json", empty=[]),
+        Field("COMMUNICATIONS", "json", hidden=True, multiple=True),
+        Field("FILES", "json", hidden=True, multiple=True),
+    ),
+    event="ACTIVITY",
+    created="CREATED",
+    modified="LAST_UPDATED",
+    created_by="AUTHOR_ID",
+    modified_by="EDITOR_ID",
+    indexes=(("OWNER_ID", "OWNER_TYPE_ID"),),
+)
+
+old_methods(ACTIVITIES, "crm.activity")
+
+# What stands beside an activity's own fields, as the portal describes it.
+BESIDE = {
+    "BINDINGS": Field("BINDINGS", "crm_activity_binding", readonly=True, multiple=True),
+    "COMMUNICATIONS": Field(
+        "COMMUNICATIONS", "crm_activity_communication", required=True, multiple=True
+    ),
+    "FILES": Field("FILES", "diskfile", multiple=True),
+    "WEBDAV_ELEMENTS": Field("WEBDAV_ELEMENTS", "diskfile", multiple=True),
+}
+
+
+@method("crm.activity.fields", scope="crm")
+def activity_fields(call: Call) -> dict[str, Row]:
+    """The fields of an activity, with what it is bound to and talks to."""
+    beside = {name: describe(field) for name, field in BESIDE.items()}
+    beside["WEBDAV_ELEMENTS"]["isDeprecated"] = True
+    return {**describe_all(call.state.fields("activities")), **beside}
+
+
+def _addressed(call: Call) -> None:
+    """Give every communication of a write its id and its form: text, as the portal keeps it."""
+    fields = call.get("fields")
+    for key in [k for k in fields or () if str(k).upper() == "COMMUNICATIONS"]:
+        given = fields[key]
+        rows = given.values() if isinstance(given, dict) else given
+        if isinstance(rows, str | None):
+            continue
+        fields[key] = [_communication(call, row) for row in rows if isinstance(row, dict)]
+
+
+def _communication(call: Call, given: Row) -> Row:
+    number = given.get("ID")
+    if not number:
+        number = call.state.settings.get("communication", 0) + 1
+        call.state.settings["communication"] = number
+    row: dict[str, Any] = {"ID": str(number)}
+    for name in ("TYPE", "VALUE", "ENTITY_ID", "ENTITY_TYPE_ID"):
+        row[name] = str(given.get(name) or "")
+    row["ENTITY_SETTINGS"] = given.get("ENTITY_SETTINGS") or []
+    return row
+
+
+@method("crm.activity.add", scope="crm")
+def add_activity(call: Call) -> int:
+    """A new activity; answers with its id."""
+    _addressed(call)
+    return add_record(call, ACTIVITIES)
+
+
+@method("crm.activity.update", scope="crm")
+def update_activity(call: Call) -> bool:
+    """Change an activity."""
+    _addressed(call)
+    return update_record(call, ACTIVITIES)
