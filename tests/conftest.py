@@ -1,6 +1,7 @@
 """What the tests share: a clean environment, real sandbox portals over HTTP, a synced home."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from sandbox_portal import SEED, SMALL_COMPANY, TODAY, SandboxPortal, running_portal
+
+# A shell starts jobs in the background with Ctrl-C ignored, and their children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
