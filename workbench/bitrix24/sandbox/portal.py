@@ -12,10 +12,12 @@ import contextlib
 import importlib
 import importlib.util
 import inspect
+import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 
 from workbench.bitrix24.sandbox import new_portal
@@ -41,6 +43,8 @@ from workbench.bitrix24.sandbox.rest.methods import (
     Refusal,
     lowered,
 )
+
+log = logging.getLogger("workbench.sandbox")
 
 EXTENSIONS = (
     "applications.applications",
@@ -212,7 +216,8 @@ class Portal:
             found, call = self._begin(name, params, caller, outer.spent, True)
             if self.faults.rules:
                 self.strike_inside(found.name, after=False)
-            answer = found.handler(call)
+            with unforeseen(found.name):
+                answer = found.handler(call)
             if inspect.isawaitable(answer):
                 close = getattr(answer, "close", None)
                 if close:
@@ -237,9 +242,10 @@ class Portal:
         """
         start = time.time()
         found, call = self._begin(name, params, caller, spent, False)
-        answer = found.handler(call)
-        if inspect.isawaitable(answer):
-            answer = await answer
+        with unforeseen(found.name):
+            answer = found.handler(call)
+            if inspect.isawaitable(answer):
+                answer = await answer
         page = self._end(found, call, answer)
         return page, self.timing(start, caller, found.name)
 
@@ -300,6 +306,18 @@ class Portal:
 
 
 ALIASES = {"tasks": "task", "user_basic": "user", "user_brief": "user"}
+
+
+@contextlib.contextmanager
+def unforeseen(method: str) -> Iterator[None]:
+    """Answer what no method foresaw as the portal does, and write down what it was."""
+    try:
+        yield
+    except (Refusal, OutOfTime, ClientDisconnect):
+        raise
+    except Exception:
+        log.exception("%s", method)
+        raise Refusal("INTERNAL_SERVER_ERROR", "Internal server error", 500) from None
 
 
 def allowed(scope: str, granted: frozenset[str]) -> bool:

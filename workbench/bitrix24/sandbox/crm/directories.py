@@ -353,7 +353,7 @@ def list_stage_history(call: Call) -> Page:
         names = {renamed.get(n, n): f for n, f in names.items() if n != "CATEGORY_ID"}
     sql, values = _history_conditions(call, entity, names)
     asked = call.get("select")
-    wanted = set(asked.values() if isinstance(asked, dict) else asked or ())
+    wanted = {str(n) for n in (asked.values() if isinstance(asked, dict) else asked or ())}
     chosen = {n: f for n, f in names.items() if not wanted or "*" in wanted or n in wanted}
     chosen = chosen or names
     answer = read_page(

@@ -300,10 +300,10 @@ def _values(call: Call, entity: Entity, *, imported: bool = False) -> Row:
             if link and name == camel(link.ids):
                 result[link.ids] = value if isinstance(value, list) else [value] if value else []
             elif name == "observers" and isinstance(value, list):
-                result["OBSERVERS"] = [int(v) for v in value if str(v).isdigit()]
+                result["OBSERVERS"] = [int(v) for v in value if str(v).isdecimal()]
             elif name == "fm" and isinstance(value, list | dict):
                 result.update(_multifields(value))
-            elif name.startswith("parentId") and name[8:].isdigit():
+            elif name.startswith("parentId") and name[8:].isdecimal():
                 result[f"PARENT_ID_{name[8:]}"] = call_number(value)
             continue
         if field.readonly and not (imported and field.name in played):

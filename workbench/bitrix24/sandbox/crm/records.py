@@ -242,7 +242,7 @@ def writable(
             # A company takes the list of its contacts under the singular name.
             if link and key.upper() in (link.ids, link.column):
                 result[link.ids] = value if isinstance(value, list) else [value] if value else []
-            elif key.upper().startswith("PARENT_ID_") and key[10:].isdigit():
+            elif key.upper().startswith("PARENT_ID_") and key[10:].isdecimal():
                 result[key.upper()] = call_number(value)
             continue
         if field.readonly or (field.immutable and not creating):

@@ -50,11 +50,11 @@ def camel(name: str) -> str:
         return _RENAMED[name]
     if name.startswith("UF_CRM_"):
         tail = name.removeprefix("UF_CRM_")
-        if tail.isdigit():
+        if tail.isdecimal():
             return f"ufCrm_{tail}"
         number, _, rest = tail.partition("_")
-        if number.isdigit() and rest:
-            if rest.isdigit():
+        if number.isdecimal() and rest:
+            if rest.isdecimal():
                 return f"ufCrm{number}_{rest}"
             words = rest.split("_")
             if all(word.isalpha() for word in words):

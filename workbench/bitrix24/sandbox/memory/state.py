@@ -52,6 +52,13 @@ from workbench.bitrix24.sandbox.people.webhooks import Webhook, Webhooks
 __all__ = ["Change", "State", "Webhook"]
 
 
+def comparable(value: Any) -> Any:
+    """A value to compare with; a number beyond SQLite's 64 bits as an endless one."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return float("inf") if value > 0 else float("-inf")
+    return value
+
+
 class State:
     """One portal. ``path`` is a file, or None for memory."""
 
@@ -160,6 +167,8 @@ class State:
     def _numbered(self, kind: str, values: Sequence[Mapping[str, Any]]) -> list[Row]:
         result = []
         for value in values:
+            if not isinstance(value, Mapping):
+                continue
             number = value.get("ID")
             if not number:
                 self.settings._values["multifield"] = number = (
@@ -294,6 +303,7 @@ class State:
         fields = {f.name: f for f in self.fields(name)}
         names = ", ".join(f'"{f.name}"' for f in columns)
         picked = ", ".join(part for part in (names, "body" if body else "") if part)
+        picked = picked or f'"{entity.key}"'
         ordering = [
             f"{expression(fields[column])} {'DESC' if str(way).upper() == 'DESC' else 'ASC'}"
             for column, way in (order or {}).items()
@@ -306,7 +316,7 @@ class State:
             query += f" LIMIT {int(limit)}"
             if offset:
                 query += f" OFFSET {int(offset)}"
-        return self.connection.execute(query, values).fetchall()
+        return self.connection.execute(query, [comparable(v) for v in values]).fetchall()
 
     def count(self, name: str, filter: Mapping[str, Any] | None = None) -> int:
         """How many rows a filter finds (remembered until the next write)."""
@@ -315,6 +325,7 @@ class State:
 
     def count_sql(self, name: str, sql: str, values: Sequence[Any]) -> int:
         """`count` for a condition in SQL."""
+        values = [comparable(value) for value in values]
         query = f'SELECT count(*) FROM "{name}"{" WHERE " + sql if sql else ""}'  # noqa: S608
         if len(values) > 100 or len(sql) > 4_000:  # long lists of ids are asked once
             return int(self.connection.execute(query, values).fetchone()[0])

@@ -138,7 +138,7 @@ def list_notifications(call: Call) -> Row:
         )
     after: Row = {}
     if last not in (None, ""):
-        if not str(last).isdigit():
+        if not str(last).isdecimal():
             raise Refusal("LAST_ID_STRING", "Last notification ID can't be string")
         after["<ID"] = int(str(last))
     limit = min(PAGE, max(1, call.number("LIMIT", PAGE) or PAGE))
@@ -188,7 +188,7 @@ def read_notifications(call: Call) -> bool:
     given = list(given.values()) if isinstance(given, dict) else given
     if not isinstance(given, list):
         raise Refusal("PARAMS_ERROR", "No IDS param or it is not an array")
-    ids = [int(str(number)) for number in given if str(number).isdigit()]
+    ids = [int(str(number)) for number in given if str(number).isdecimal()]
     rows = call.state.find("messages", {**_mine(call), "@ID": ids}) if ids else []
     _mark(call, rows, read=_action(call))
     return True

@@ -224,7 +224,8 @@ def invite_user(call: Call) -> int:
 def update_user(call: Call) -> bool:
     """Change a user: administrators anyone, others themselves."""
     given = {k.upper(): v for k, v in (call.mapping("fields") or call.raw).items()}
-    number = int(given.pop("ID", 0) or 0)
+    named = str(given.pop("ID", "")).strip()
+    number = int(named) if named.isdecimal() else 0
     if number != call.caller.user_id:
         _administrator(call)
     names = {f.name for f in USERS.fields if not f.hidden and f.name != "ID"}
@@ -282,7 +283,7 @@ def list_departments(call: Call) -> Page:
     names = {f.name: f for f in DEPARTMENTS.fields}
     filter = {k.upper(): v for k, v in call.raw.items() if k.upper() in names}
     # ``sort`` names the field to sort by; only a number means the field of that name.
-    if not str(filter.get("SORT", "")).strip().isdigit():
+    if not str(filter.get("SORT", "")).strip().isdecimal():
         filter.pop("SORT", None)
     order = call.get("order")
     sort = str(call.get("sort") or "ID").upper()

@@ -43,7 +43,7 @@ def _owner(
     call: Call, code: Any, number: Any, missing: str = "OWNER_NOT_FOUND"
 ) -> tuple[Entity, Row]:
     entity = owner_entity(call.state, code)
-    row = call.state.get(entity.name, int(number)) if str(number).isdigit() else None
+    row = call.state.get(entity.name, int(number)) if str(number).isdecimal() else None
     if row is None:
         raise Refusal(missing, "Owner was not found")
     if not rights.may(call.state, call.caller.user_id, entity, row):
@@ -208,7 +208,7 @@ def _readable(call: Call, filter: Mapping[str, Any]) -> tuple[str, list[Any]]:
         part = '"OWNER_TYPE" = ?'
         values.append(entity.short)
         if limit:
-            if not isinstance(kinds, list) and str(numbers).isdigit():
+            if not isinstance(kinds, list) and str(numbers).isdecimal():
                 _owner(call, kind, numbers)
             part += f' AND "OWNER_ID" IN (SELECT "ID" FROM "{entity.name}" WHERE {limit})'  # noqa: S608 - names from the catalogue
             values += more

@@ -70,6 +70,6 @@ def _xml(value: Any) -> str:
 
 def _element(key: str, item: Any) -> str:
     head = key.replace("_", "a")
-    if not head.isalnum() or not head.isascii() or key[0].isdigit():
+    if not head.isalnum() or not head.isascii() or key[0].isdecimal():
         return f"<item>{_xml(item)}</item>"
     return f"<{key}>{_xml(item)}</{key}>"

@@ -86,14 +86,15 @@ class Call:
         return value
 
     def number(self, name: str, default: int | None = None) -> int | None:
-        """A parameter that is a whole number; ``default`` if absent or none."""
+        """A parameter that is a whole number of 64 bits; ``default`` if absent or none."""
         value = self.get(name)
         if isinstance(value, bool) or value is None or isinstance(value, list | dict):
             return default
         try:
-            return int(str(value).strip())
+            number = int(str(value).strip())
         except ValueError:
             return default
+        return number if -(2**63) <= number < 2**63 else default
 
     @property
     def connector(self) -> str:
@@ -162,5 +163,11 @@ def page(call: Call, rows: list[Any], total: int | None = None) -> Page:
 
 
 def lowered(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Top-level parameter names in lower case; the last spelling wins."""
-    return {str(key).lower(): value for key, value in params.items()}
+    """Top-level parameter names in lower case; the last spelling wins.
+
+    A ``select`` that is one number or truth value is a list of it, as PHP's cast makes it.
+    """
+    given = {str(key).lower(): value for key, value in params.items()}
+    if isinstance(given.get("select"), int | float):
+        given["select"] = [str(given["select"])]
+    return given

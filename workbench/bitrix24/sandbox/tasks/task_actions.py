@@ -94,7 +94,7 @@ def access(call: Call) -> Row:
             "Invalid value {} to match with parameter {users}. Should be value of type array.",
         )
     row = task_of(call)
-    users = [int(str(n)) for n in given or [] if str(n).isdigit()] or [call.caller.user_id]
+    users = [int(str(n)) for n in given or [] if str(n).isdecimal()] or [call.caller.user_id]
     return {"allowedActions": {str(user): _actions(call, row, user) for user in users}}
 
 

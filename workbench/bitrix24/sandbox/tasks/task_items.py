@@ -52,7 +52,7 @@ def _argument(call: Call, name: str, place: int) -> Any:
 
 def _number(call: Call, name: str, place: int) -> int:
     value = _argument(call, name, place)
-    if isinstance(value, bool) or not str(value).strip().isdigit():
+    if isinstance(value, bool) or not str(value).strip().isdecimal():
         what = 'expected to be of type "integer", but given something else'
         raise _wrong(place, "taskId" if place == 0 else "itemId", call.method, what)
     return int(str(value))

@@ -203,7 +203,7 @@ def task_of(call: Call, barred: Refusal | None = None) -> Row:
     if given in (None, ""):
         text = "CTaskItem All parameters in the constructor must have real class type"
         raise Refusal("100", f"{text} (internal error)")
-    if not str(given).strip().isdigit():
+    if not str(given).strip().isdecimal():
         raise Refusal("0", "wrong task id (internal error)")
     row = call.state.get("tasks", int(str(given)))
     if row is None:
@@ -233,7 +233,7 @@ def _values(call: Call) -> Row:
             values[name] = [value] if value else []
     for name in PEOPLE:
         if name in values:
-            values[name] = [int(str(v)) for v in values[name] or () if str(v).isdigit()]
+            values[name] = [int(str(v)) for v in values[name] or () if str(v).isdecimal()]
     return values
 
 
@@ -257,7 +257,7 @@ def _checked(call: Call, values: Row, number: int | None = None) -> Row:
 
 
 def _number(value: Any) -> int:
-    return int(str(value)) if str(value).strip().isdigit() else 0
+    return int(str(value)) if str(value).strip().isdecimal() else 0
 
 
 @method("tasks.task.add", scope="task")

@@ -34,7 +34,7 @@ def core(text: str) -> Refusal:
 
 
 def _digits(number: Any) -> str:
-    return "".join(c for c in str(number or "") if c.isdigit())
+    return "".join(c for c in str(number or "") if c.isdecimal())
 
 
 def _tail(number: Any) -> str:

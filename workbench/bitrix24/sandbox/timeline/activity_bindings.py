@@ -46,7 +46,7 @@ def _bound(given: Any) -> tuple[str, list[Any]]:
     for row in rows:
         keys = {str(k).upper().lstrip("="): v for k, v in row.items()}
         pair = [keys.get("OWNER_TYPE_ID"), keys.get("OWNER_ID")]
-        if not all(str(v).isdigit() for v in pair):
+        if not all(str(v).isdecimal() for v in pair):
             raise Refusal("", "Invalid value of filter field 'BINDINGS'.")
         same = '"OWNER_TYPE_ID" = ? AND "OWNER_ID" = ?'
         further = f'SELECT "ACTIVITY_ID" FROM "{BINDINGS.name}" WHERE {same}'  # noqa: S608 - names of our own

@@ -128,7 +128,7 @@ def comment_fields(_call: Call) -> dict[str, Row]:
 
 
 def _owner(call: Call, kind: Any, number: Any) -> tuple[Entity, Row] | None:
-    row = {"ENTITY_TYPE": str(kind), "ENTITY_ID": int(number) if str(number).isdigit() else 0}
+    row = {"ENTITY_TYPE": str(kind), "ENTITY_ID": int(number) if str(number).isdecimal() else 0}
     return rights.anchor_of(call.state, COMMENTS, row)
 
 
