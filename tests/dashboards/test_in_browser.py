@@ -333,13 +333,15 @@ def test_print_leaves_out_what_cannot_be_pressed_on_paper(server: Server, seen: 
 
 
 def test_a_page_without_javascript_says_so_and_loads_nothing(browser: Browser, server: Server):
-    context = browser.new_context(java_script_enabled=False)
-    try:
-        page = context.new_page()
-        page.goto(f"{server.address}dashboards/sales?lang=en", timeout=60_000)
-        assert page.is_visible("h1")
-        assert page.is_visible("noscript .wb-notice")  # a text in it is not found by words
-        assert page.is_hidden("progress") and page.is_hidden(".wb-skeleton")
-        assert "needs JavaScript" in page.inner_text("noscript .wb-notice")
-    finally:
-        context.close()
+    # It never says that it has gone, so its kernel outlives the test: in a server of its own.
+    with serving(server.home.parent / "project", server.home) as other:
+        context = browser.new_context(java_script_enabled=False)
+        try:
+            page = context.new_page()
+            page.goto(f"{other.address}dashboards/sales?lang=en", timeout=60_000)
+            assert page.is_visible("h1")
+            assert page.is_visible("noscript .wb-notice")  # a text in it is not found by words
+            assert page.is_hidden("progress") and page.is_hidden(".wb-skeleton")
+            assert "needs JavaScript" in page.inner_text("noscript .wb-notice")
+        finally:
+            context.close()
