@@ -7,6 +7,7 @@ none reads ``os.environ`` for a setting.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -131,10 +132,13 @@ def private_file(file: Path) -> Path:
     """Create ``file`` empty, unless it is there, and let this user alone read it (600); return it.
 
     For what may stand in a folder that others can read; folders that are missing are private.
+    A file that is there is not opened: to close it would give up the locks that SQLite holds on it
+    for this process (https://sqlite.org/howtocorrupt.html, section 2.2).
     """
     if not file.parent.exists():
         private_folder(file.parent)
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     if file.stat().st_mode & 0o077:
         file.chmod(0o600)
     return file

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sandbox_portal import SMALL_COMPANY, running_portal
 
+from workbench.bitrix24.client import Portal
 from workbench.bitrix24.sandbox.memory.columns import Columns
 from workbench.bitrix24.sandbox.memory.state import State
 from workbench.bitrix24.sandbox.seed import seed_company
@@ -306,3 +308,20 @@ def test_memory_does_not_grow_with_requests(tmp_path):
             ask(60, 120)
             grown = process.memory_info().rss - before
     assert grown < 8_000_000, f"{grown:,} bytes"
+
+
+def test_a_look_into_the_file_from_outside_costs_no_later_write(tmp_path):
+    """SQLite's locks are of the process: a stray close of the file would give them up."""
+    file = tmp_path / "portal.sqlite"
+    with running_portal(tmp_path, *SMALL_COMPANY, "--state", str(file)):
+        pass
+    (tmp_path / "portal.url").unlink()
+    with running_portal(tmp_path, *SMALL_COMPANY, "--state", str(file)) as portal:
+        with closing(sqlite3.connect(file)) as outside:  # the last to close deletes the log
+            outside.execute("SELECT count(*) FROM deals").fetchone()
+        with Portal(portal.url, "unlimited") as client:
+            for deal in range(1, 21):
+                client.call("crm.deal.update", {"id": deal, "fields": {"TITLE": f"seen {deal}"}})
+    with closing(sqlite3.connect(file)) as outside:
+        (seen,) = outside.execute("SELECT count(*) FROM deals WHERE TITLE LIKE 'seen %'").fetchone()
+    assert seen == 20
