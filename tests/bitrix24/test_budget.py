@@ -99,7 +99,16 @@ def test_a_full_bucket_seen_by_one_process_slows_the_other(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"{", b'{"level": "x", "at": 0, "methods": {}}', b"\xff", b"null"]
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"level": "x", "at": 0, "methods": {}}',
+        b"\xff",
+        b"null",
+        b'{"level": 0, "at": 0, "methods": {"m": {"seconds": "x"}}}',
+    ],
 )
 def test_a_broken_state_is_a_new_one(tmp_path, content):
     file = tmp_path / "b.json"
@@ -169,6 +178,10 @@ def test_a_refusal_is_waited_out_and_lowers_the_limit_for_the_next_time(tmp_path
     assert 1 <= wait <= 2
     assert admitted(budget, "crm.deal.list", 1, 0.3) >= 0.3
     assert budget.left().methods["crm.deal.list"].limit == 100
+    # Without the portal's word, what we last knew is no limit: others may have used the rest.
+    budget.settle("crm.lead.list", 10, timing(1, 600))
+    budget.refused("crm.lead.list", {}, 0)
+    assert budget.left().methods["crm.lead.list"].limit == 480
     assert Budget(PLANS["unlimited"]).refused("x", {}, 0) == 2
     assert Budget(PLANS["unlimited"]).refused("x", {}, 9) == 60
 

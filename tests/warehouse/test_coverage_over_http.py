@@ -22,11 +22,7 @@ from workbench.warehouse.sync import SyncResult, sync
 ALL = ["crm", "user", "department", "task", "telephony", "userfieldconfig"]
 
 
-@pytest.fixture(autouse=True)
-def no_external_sources(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "project" / "parameters").mkdir(parents=True)
-    (tmp_path / "project" / "notebooks").mkdir()
-    monkeypatch.setenv("WORKBENCH_PROJECT", str(tmp_path / "project"))
+pytestmark = pytest.mark.usefixtures("no_external_sources")
 
 
 CALL = {

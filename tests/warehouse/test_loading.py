@@ -1,7 +1,6 @@
 """A portal over HTTP, synced, compared with the portal row by row."""
 
 import json
-from pathlib import Path
 
 import duckdb
 import httpx
@@ -16,12 +15,7 @@ from workbench.warehouse.checks import run_checks
 from workbench.warehouse.store import Store
 from workbench.warehouse.sync import SyncResult, sync
 
-
-@pytest.fixture(autouse=True)
-def no_external_sources(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "project" / "parameters").mkdir(parents=True)
-    (tmp_path / "project" / "notebooks").mkdir()
-    monkeypatch.setenv("WORKBENCH_PROJECT", str(tmp_path / "project"))
+pytestmark = pytest.mark.usefixtures("no_external_sources")
 
 
 def synced(url: str, **options) -> SyncResult:

@@ -2,7 +2,6 @@
 
 import sqlite3
 from itertools import pairwise
-from pathlib import Path
 
 import httpx
 import pytest
@@ -18,11 +17,7 @@ from workbench.warehouse.sync import sync
 OWNERS = "filter[%3DownerId][0]"  # as a command names the first of several owners
 
 
-@pytest.fixture(autouse=True)
-def no_external_sources(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "project" / "parameters").mkdir(parents=True)
-    (tmp_path / "project" / "notebooks").mkdir()
-    monkeypatch.setenv("WORKBENCH_PROJECT", str(tmp_path / "project"))
+pytestmark = pytest.mark.usefixtures("no_external_sources")
 
 
 def passed_on(url: str, changed):

@@ -19,11 +19,7 @@ from workbench.warehouse.sync import SyncResult, sync
 UNICODE = "Ünï 🪑 مرحبا \u202eevil\u202c <script>alert('x')</script> & \"q\" \t\n日本語 e\u0301"
 
 
-@pytest.fixture(autouse=True)
-def no_external_sources(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "project" / "parameters").mkdir(parents=True)
-    (tmp_path / "project" / "notebooks").mkdir()
-    monkeypatch.setenv("WORKBENCH_PROJECT", str(tmp_path / "project"))
+pytestmark = pytest.mark.usefixtures("no_external_sources")
 
 
 @pytest.fixture

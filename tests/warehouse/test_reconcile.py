@@ -25,12 +25,7 @@ from workbench.warehouse.reconcile import (
 from workbench.warehouse.store import Store
 from workbench.warehouse.sync import SyncResult, sync
 
-
-@pytest.fixture(autouse=True)
-def no_external_sources(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "project" / "parameters").mkdir(parents=True)
-    (tmp_path / "project" / "notebooks").mkdir()
-    monkeypatch.setenv("WORKBENCH_PROJECT", str(tmp_path / "project"))
+pytestmark = pytest.mark.usefixtures("no_external_sources")
 
 
 def synced(url: str, **options) -> SyncResult:

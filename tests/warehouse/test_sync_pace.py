@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import httpx
 import pytest
@@ -26,11 +25,7 @@ with Portal(sys.argv[1], "standard") as portal:
 """
 
 
-@pytest.fixture(autouse=True)
-def no_external_sources(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "project" / "parameters").mkdir(parents=True)
-    (tmp_path / "project" / "notebooks").mkdir()
-    monkeypatch.setenv("WORKBENCH_PROJECT", str(tmp_path / "project"))
+pytestmark = pytest.mark.usefixtures("no_external_sources")
 
 
 def figures(base: str) -> dict:

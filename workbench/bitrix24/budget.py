@@ -202,8 +202,8 @@ class Budget:
                 elif spent.reset_at <= now:
                     wait = max(wait, PROBE if flying and spent.per_call else 0.0)
                 elif spent.seconds + (flying + n) * spent.per_call > spent.limit * USABLE:
-                    wait = max(wait, min(spent.reset_at - now, PROBE) if flying else 0.0)
-                    wait = max(wait, spent.reset_at - now if not flying else 0.0)
+                    relief = spent.reset_at - now
+                    wait = max(wait, min(relief, PROBE) if flying else relief)
         return wait
 
     def settle(self, method: str, n: int, timing: Mapping[str, Any]) -> None:
@@ -230,8 +230,8 @@ class Budget:
         with self._state() as state:
             spent = state.methods.setdefault(self._key(method), Spent())
             spent.refused_until = time.time() + wait
-            if 0 < spent.seconds < spent.limit:
-                spent.limit = spent.seconds  # this portal allows less than we thought
+            if told := _number(timing, "operating"):
+                spent.limit = min(spent.limit, told)  # this portal allows less than we thought
         return wait
 
     def release(self, calls: Mapping[str, int]) -> None:
@@ -263,7 +263,10 @@ def read(content: bytes) -> State:
     """Return the state in a file's content; an empty or broken one is a new state."""
     try:
         raw = json.loads(content)
-        methods = {key: Spent(**spent) for key, spent in raw["methods"].items()}
+        methods = {
+            key: Spent(**{name: float(value) for name, value in spent.items()})
+            for key, spent in raw["methods"].items()
+        }
         return State(float(raw["level"]), float(raw["at"]), methods)
     except (ValueError, TypeError, KeyError, AttributeError):
         return State()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from workbench.errors import SourceError
 from workbench.i18n import _
+from workbench.sources.csv_text import csv_text
 
 RATES_FILE = "rates.csv"
 COLUMNS = ("currency", "date", "rate")
@@ -66,7 +67,7 @@ def read_rates(file: Path, currencies: Collection[str], base_currency: str) -> l
     rates: list[Rate] = []
     problems: list[str] = []
     seen: dict[tuple[str, date], int] = {}
-    reader = csv.reader(io.StringIO(_text(file), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(csv_text(file, LARGEST), newline=""), strict=True)
 
     def problem(line: int, column: str, reason: object) -> None:
         problems.append(
@@ -129,28 +130,3 @@ def read_rates(file: Path, currencies: Collection[str], base_currency: str) -> l
             "\n".join(shown), hint=_("Nothing of this file was loaded; mend it and sync again.")
         )
     return rates
-
-
-def _text(file: Path) -> str:
-    try:
-        if not file.is_file():  # a folder, or a pipe that would wait
-            raise SourceError(_("{file} is not a CSV file.").format(file=file.name))
-        if file.stat().st_size > LARGEST:
-            raise SourceError(
-                _("{file} is too large to be a file of rates.").format(file=file.name)
-            )
-        text = file.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise SourceError(
-            _("{file} is not UTF-8 text.").format(file=file.name),
-            hint=_("Export it again as CSV in UTF-8."),
-        ) from None
-    except OSError as error:
-        raise SourceError(
-            _("{file} cannot be read: {reason}").format(
-                file=file.name, reason=error.strerror or error
-            )
-        ) from error
-    if "\0" in text:
-        raise SourceError(_("{file} is not a CSV file.").format(file=file.name))
-    return text

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from workbench.errors import SourceError
 from workbench.i18n import _, ngettext
+from workbench.sources.csv_text import csv_text
 from workbench.sources.declared import SPEND_COLUMNS, SpendSource
 
 SHOWN = 20  # problems listed of one file
@@ -113,26 +114,9 @@ def open_rows(file: Path, source: SpendSource) -> Iterator[tuple[int, dict[str, 
     Row numbers are a spreadsheet's: the header is 1. `BEYOND` is among the names of a row that is
     longer than the header.
     """
-    try:
-        if file.exists() and not file.is_file() and not file.is_dir():  # a pipe would wait
-            raise SourceError(_("{file} is not a CSV file.").format(file=file.name))
-        if file.stat().st_size > LARGEST:
-            raise SourceError(_("{file} is too large to be a spend file.").format(file=file.name))
-        text = file.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise SourceError(
-            _("{file} is not UTF-8 text.").format(file=file.name),
-            hint=_("Export it again as CSV in UTF-8."),
-        ) from None
-    except OSError as error:
-        raise SourceError(
-            _("{file} cannot be read: {reason}").format(
-                file=file.name, reason=error.strerror or error
-            )
-        ) from error
-    if "\0" in text:
-        raise SourceError(_("{file} is not a CSV file.").format(file=file.name))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=source.delimiter, strict=True)
+    reader = csv.reader(
+        io.StringIO(csv_text(file, LARGEST), newline=""), delimiter=source.delimiter, strict=True
+    )
     try:
         header = [name.strip() for name in next(reader, [])]
         twice = [name for name in SPEND_COLUMNS if header.count(source.column(name)) > 1]
