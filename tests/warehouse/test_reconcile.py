@@ -77,7 +77,9 @@ def test_the_sums_are_those_of_the_portals_own_rows(portal, home):
     assert findings(home, "sums")["deals"].compared == len(truth) > 3
 
 
-def test_rows_that_are_stored_otherwise_are_found_named_and_mended(portal, home):
+def test_rows_that_are_stored_otherwise_are_found_named_and_mended(portal, home, monkeypatch):
+    # Of this seed's pages none holds the newest deals: those are read again, and so right, anyway.
+    monkeypatch.setattr("secrets.randbits", lambda _bits: 11)
     synced(portal.url)
     damage(home, "UPDATE raw.deals SET TITLE = 'wrong', SOURCE_ID = NULL")
     assert synced(portal.url).snapshot
