@@ -129,8 +129,11 @@ def forget_spend(store: Store) -> None:
 
 
 def too_early(file: Path, minutes: float) -> datetime | None:
-    """Return from when on the next snapshot may be published, if that is still to come."""
-    moment = published_at(file.stem)
+    """Return from when on the next snapshot may be published, if that is still to come.
+
+    Without a distance it may be at once, also if the last one's id is ahead of the clock.
+    """
+    moment = published_at(file.stem) if minutes else None
     due = moment + timedelta(minutes=minutes) if moment else None
     return due if due and due > datetime.now(UTC) else None
 
