@@ -73,6 +73,16 @@ def test_a_reader_that_wants_one_line_gets_it_without_complaint(home):
     assert (done.returncode, done.stdout, done.stderr) == (0, "[\n", "")
 
 
+def test_a_reader_that_left_before_the_first_line_is_no_failure(home):
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run(
+        [*WORKBENCH, "metric", "--list", "--json"], stdout=writes, stderr=subprocess.PIPE
+    )
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_ctrl_c_in_a_sync_ends_it_quietly_and_the_next_one_does_its_work(home, portal):
     environ = {**os.environ, "WORKBENCH_WEBHOOK": portal.url}
     ours, theirs = pty.openpty()

@@ -79,6 +79,10 @@ def main() -> None:
     try:
         try:
             app()
+        except SystemExit as ended:  # typer's answer to a reader that has gone, told apart below
+            raise (
+                ended.__context__ if isinstance(ended.__context__, BrokenPipeError) else ended
+            ) from None
         finally:
             sys.stdout.flush()  # here, where a reader that has gone is known
     except WorkbenchError as error:
