@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+CORES ?= logical
+SPREAD := --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint fmt bench soak screenshots lock clean chromium
@@ -12,8 +14,8 @@ help: ## Show this list
 demo: .venv/installed ## Everything on the embedded portal, up to live dashboards (ONCE=1: check and end)
 	@exec $(BIN)/workbench demo $(if $(ONCE),--once)
 
-test: .venv/installed chromium ## Run the whole suite
-	@$(BIN)/python -m pytest -m "not soak and not bench" $(ARGS)
+test: .venv/installed chromium ## Run the whole suite, or ARGS=tests/metrics (CORES=0: in one process)
+	@$(BIN)/python -m pytest -m "not soak and not bench" -n $(CORES) $(SPREAD) $(ARGS)
 
 lint: .venv/installed ## Style, types, stripped notebooks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy \

@@ -85,3 +85,47 @@ def watched(browser: Browser, viewport: dict | None = None) -> Iterator[Watched]
         yield seen
     finally:
         context.close()
+
+
+MARKS = """() => {
+    const marks = document.querySelector(".wb-chart-live :is(svg.marks, canvas.marks)");
+    if (!marks) return "";
+    return marks.tagName === "svg" ? marks.outerHTML : marks.toDataURL();
+}"""
+
+
+def chart(seen: Watched) -> str:
+    """Return the first chart's marks as the browser has drawn them, once they stand still."""
+    last = ""
+    for _look in range(40):
+        now = seen.page.evaluate(f"({MARKS})()")
+        if now and now == last:
+            return now
+        last = now
+        seen.page.wait_for_timeout(250)
+    raise AssertionError("the chart never stands still")
+
+
+def changed(seen: Watched, before: str) -> None:
+    """Wait until the first chart shows something else."""
+    seen.page.wait_for_function(
+        f"before => {{ const now = ({MARKS})(); return now && now !== before; }}", arg=before
+    )
+
+
+def shows(seen: Watched, figure: str) -> None:
+    """Wait until the page's figure is this one."""
+    seen.page.wait_for_function(
+        "figure => document.querySelector('output').innerText === figure", arg=figure
+    )
+
+
+def body(seen: Watched) -> str:
+    """Return all the text that is seen."""
+    return seen.page.inner_text("body")
+
+
+def hrefs(seen: Watched, address: str) -> list[str]:
+    """Return the paths of the pages that the index leads to."""
+    seen.page.goto(address)
+    return seen.page.eval_on_selector_all(".wb-card-link a", "links => links.map(a => a.pathname)")

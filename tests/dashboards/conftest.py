@@ -16,7 +16,10 @@ import nbformat
 import psutil
 import pytest
 import yaml
+from browser import Watched, chromium, watched
+from playwright.sync_api import Browser
 
+ROOT = Path(__file__).parent.parent.parent
 SECRET = "v3rys3cretc0de"
 SERVE = [sys.executable, "-m", "workbench", "serve", "--no-browser"]
 READY = 60  # seconds
@@ -195,4 +198,23 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "SOME_TOKEN": SECRET,
     }
     with serving(project, folder / "home", **secrets) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def seen(browser: Browser) -> Iterator[Watched]:
+    with watched(browser) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def shop(company_home: Path) -> Iterator[Server]:
+    """The product's own dashboards on the small company."""
+    with serving(ROOT, company_home) as running:
         yield running

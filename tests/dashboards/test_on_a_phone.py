@@ -1,0 +1,42 @@
+"""The dashboards on a telephone, in Debian's Chromium."""
+
+import pytest
+from browser import CHROMIUM, PHONE, chart, hrefs, watched
+from playwright.sync_api import Browser
+
+from conftest import Server
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's package chromium is not installed"),
+]
+
+# Texts of charts that stick out of their picture, where they would be cut.
+CUT = """() => [...document.querySelectorAll(".wb-chart-live svg.marks")].flatMap((picture) => {
+    const edge = picture.getBoundingClientRect();
+    return [...picture.querySelectorAll("text")].filter((text) => {
+        const place = text.getBoundingClientRect();
+        return place.width && (place.right > edge.right + 1 || place.left < edge.left - 1);
+    }).map((text) => text.textContent);
+})"""
+
+
+def test_a_phone_cuts_no_text_of_a_chart_and_scrolls_only_down(browser: Browser, shop: Server):
+    with watched(browser, PHONE) as seen:
+        for path in hrefs(seen, shop.address):
+            for language in ("fr", "en"):
+                seen.open(f"{shop.address}{path[1:]}?lang={language}")
+                chart(seen)
+                assert seen.page.evaluate(CUT) == [], (path, language)
+                width = seen.page.evaluate("document.documentElement.scrollWidth")
+                assert width <= PHONE["width"], (path, language)
+                marked = seen.page.locator(".wb-nav [aria-current=page]").bounding_box()
+                assert 0 <= marked["x"] < PHONE["width"]
+
+
+def test_one_long_word_makes_no_page_wider(browser: Browser, shop: Server):
+    with watched(browser, PHONE) as seen:
+        seen.page.goto(shop.address)
+        seen.page.evaluate("document.querySelector('main h1').append('W'.repeat(300))")
+        width = seen.page.evaluate("document.documentElement.scrollWidth")
+        assert width <= PHONE["width"]
