@@ -106,7 +106,11 @@ class RecordNotFound(PortalError):
 
 
 class SourceError(WorkbenchError):
-    """An external file or service cannot be read."""
+    """An external file or service cannot be read; ``problem`` is the first of several."""
+
+    def __init__(self, message: str, *, hint: str = "", problem: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.problem = problem or message
 
 
 class WarehouseError(WorkbenchError):

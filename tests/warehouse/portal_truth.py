@@ -34,7 +34,12 @@ def portal_rows(client: httpx.Client, entity: Entity) -> dict[int, dict[str, str
     for call in entity.calls:
         order = {"order": {entity.key: "ASC"}} if entity.paging != "whole" else {}
         for page in pages(client, call.method, {**call.params, **order}):
-            rows += [row | call.constants for row in entity.unwrap(page)]
+            for row in entity.unwrap(page):
+                if not call.adds:
+                    rows.append(row | call.constants)
+                    continue
+                [same] = [each for each in rows if each[entity.key] == row[entity.key]]
+                same |= {name: row[field] for field, name in call.adds.items()}
     texts = [{name: as_text(value) for name, value in row.items()} for row in rows]
     return {
         int(text[entity.key] or 0) if (text.get(entity.key) or "").isdigit() else -n - 1: text

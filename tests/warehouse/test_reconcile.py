@@ -12,6 +12,7 @@ from portal_truth import differences, pages, stored_rows
 
 from workbench.bitrix24.client import Portal
 from workbench.errors import PortalUnreachable
+from workbench.i18n import said, use_language
 from workbench.warehouse.reconcile import (
     Finding,
     add_sums,
@@ -79,13 +80,14 @@ def test_the_sums_are_those_of_the_portals_own_rows(portal, home):
 
 def test_rows_that_are_stored_otherwise_are_found_named_and_mended(portal, home, monkeypatch):
     # Of this seed's pages none holds the newest deals: those are read again, and so right, anyway.
-    monkeypatch.setattr("secrets.randbits", lambda _bits: 11)
+    # Nor do two of them overlap: the second would find mended what the first found wrong.
+    monkeypatch.setattr("secrets.randbits", lambda _bits: 5)
     synced(portal.url)
     damage(home, "UPDATE raw.deals SET TITLE = 'wrong', SOURCE_ID = NULL")
     assert synced(portal.url).snapshot
     found = findings(home, "pages")["deals"]
     assert found.outcome == "differs" and found.differing == found.compared >= 50
-    assert f"TITLE × {found.differing}" in found.detail
+    assert f"TITLE × {found.differing}" in said(found.detail)
     titles = [row["TITLE"] for row in stored_rows(home, "deals").values()]
     assert len(titles) - titles.count("wrong") == found.differing  # what was read was mended
 
@@ -99,7 +101,10 @@ def test_a_count_that_differs_is_told_with_both_numbers(portal, home):
     synced(portal.url)
     found = findings(home, "count")["deal_history"]
     assert (found.outcome, found.differing) == ("differs", lost)
-    assert found.detail == f"{whole - lost} here, {whole} at the portal"
+    with use_language("en"):
+        assert said(found.detail) == f"{whole - lost} here, {whole} at the portal"
+    with use_language("fr"):
+        assert said(found.detail) == f"{whole - lost} ici, {whole} sur le portail"
     synced(portal.url)  # they are never compared by id, so they are read anew
     assert differences(home, portal.url, children=0) == []
 
@@ -162,7 +167,10 @@ def test_what_is_stored_otherwise_than_it_came_in_makes_the_sums_differ(home):
         store.connection.execute("UPDATE raw.deals SET OPPORTUNITY = '6.99' WHERE _id = 2")
         found = compare_sums(store)
         assert (found.outcome, found.differing) == ("differs", 1)
-        assert found.detail == ("pipeline 0 S: 2 rows with 17.01 came in, 2 with 17.00 are here")
+        with use_language("en"):
+            assert said(found.detail) == (
+                "pipeline 0 S: 2 rows with 17.01 came in, 2 with 17.00 are here"
+            )
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from workbench.i18n import _
 
 SMART_NAME = re.compile(r"smart_(\d+)(|_history|_products)")
 EVERYTHING = ["*", "UF_*"]
+ENGLISH_LABEL = "ENGLISH_LABEL"  # of a user field, beside the French one
 REACHED_BY = ("PHONE", "EMAIL")  # `*` leaves fields with several values out
 
 UTM = ("UTM_SOURCE", "UTM_MEDIUM", "UTM_CAMPAIGN", "UTM_CONTENT", "UTM_TERM")
@@ -36,15 +37,25 @@ def categories(type_id: int) -> Call:
     return Call("crm.category.list", params, {"entityTypeId": str(type_id)})
 
 
-def item_userfields(entity_id: str, owner: str) -> Call:
-    """Return the call for the user fields of a universal kind (``entity_id``: ``CRM_…``)."""
-    params = {
-        "moduleId": "crm",
-        "select": {"0": "*", "language": "fr"},
-        "filter": {"entityId": entity_id},
-        "order": {"id": "ASC"},
-    }
-    return Call("userfieldconfig.list", params, {"OWNER": owner})
+def userfields(owner: str) -> tuple[Call, Call]:
+    """Return the calls for the user fields of an old kind: a call gives the labels of a language.
+
+    Without a language there is no label at all.
+    """
+    method, order = f"crm.{owner}.userfield.list", {"ID": "ASC"}
+    french, english = ({"order": order, "filter": {"LANG": language}} for language in ("fr", "en"))
+    more = Call(method, english, adds={"EDIT_FORM_LABEL": ENGLISH_LABEL})
+    return Call(method, french, {"OWNER": owner}), more
+
+
+def item_userfields(entity_id: str, owner: str) -> tuple[Call, Call]:
+    """Return the calls for the user fields of a universal kind (``entity_id``: ``CRM_…``)."""
+    params = {"moduleId": "crm", "filter": {"entityId": entity_id}, "order": {"id": "ASC"}}
+    french, english = (
+        params | {"select": {"0": "*", "language": language}} for language in ("fr", "en")
+    )
+    more = Call("userfieldconfig.list", english, adds={"editFormLabel": ENGLISH_LABEL})
+    return Call("userfieldconfig.list", french, {"OWNER": owner}), more
 
 
 STATUSES = Entity(
@@ -104,21 +115,20 @@ USERFIELDS = Entity(
     "whole",
     "crm",
     tuple(
-        Call(
-            f"crm.{owner}.userfield.list",
-            {"order": {"ID": "ASC"}, "filter": {"LANG": "fr"}},
-            {"OWNER": owner},
-        )
+        call
         for owner in ("deal", "lead", "contact", "company", "quote")
+        for call in userfields(owner)
     ),
-    ("ID", "OWNER", "FIELD_NAME", "USER_TYPE_ID", "MULTIPLE", "SORT", "EDIT_FORM_LABEL", "LIST"),
+    ("ID", "OWNER", "FIELD_NAME", "USER_TYPE_ID", "MULTIPLE", "SORT", "EDIT_FORM_LABEL", "LIST")
+    + (ENGLISH_LABEL,),
 )
 ITEM_USERFIELDS = Entity(
     "item_userfields",
     "whole",
     "userfieldconfig",
-    (item_userfields("CRM_SMART_INVOICE", "invoice"),),
-    ("id", "OWNER", "fieldName", "userTypeId", "multiple", "sort", "editFormLabel", "enum"),
+    item_userfields("CRM_SMART_INVOICE", "invoice"),
+    ("id", "OWNER", "fieldName", "userTypeId", "multiple", "sort", "editFormLabel", "enum")
+    + (ENGLISH_LABEL,),
     key="id",
     rows="fields",
     optional=True,

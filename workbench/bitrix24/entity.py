@@ -15,11 +15,16 @@ Paging = Literal["changed", "appended", "whole", "children"]
 
 @dataclass(frozen=True)
 class Call:
-    """One list call: ``constants`` are added to each row that it gives."""
+    """One list call: ``constants`` are added to each row that it gives.
+
+    With ``adds`` its rows are those of an earlier call once more, asked for in another way: only
+    these fields of them are kept, under the names that stand here.
+    """
 
     method: str
     params: dict[str, Any] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
+    adds: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

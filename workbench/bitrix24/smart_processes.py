@@ -65,7 +65,11 @@ def with_smart_processes(entity: Entity, known: Iterable[SmartProcess]) -> Entit
     if entity.name == CATEGORIES.name:
         more = [categories(process.type_id) for process in known]
     elif entity.name == ITEM_USERFIELDS.name:
-        more = [item_userfields(f"CRM_{process.number}", process.name) for process in known]
+        more = [
+            call
+            for process in known
+            for call in item_userfields(f"CRM_{process.number}", process.name)
+        ]
     else:
         return entity
     return replace(entity, calls=entity.calls + tuple(more))

@@ -98,9 +98,10 @@ def sources(as_json: AsJson = False) -> None:
 
     from workbench.bitrix24.entities import title
     from workbench.cli.screen import escape, table_console
-    from workbench.i18n import _, format_date, format_datetime, format_number
+    from workbench.i18n import _, format_date, format_datetime, format_number, said
     from workbench.settings import settings
     from workbench.warehouse import newest_snapshot
+    from workbench.warehouse.reasons import reason
     from workbench.warehouse.reconcile import by_entity, read_findings
 
     with newest_snapshot() as snapshot:
@@ -111,7 +112,10 @@ def sources(as_json: AsJson = False) -> None:
     if as_json:
         found = by_entity(findings)
         rows = json.loads(frame.to_json(orient="records", date_format="iso"))
-        rows = [row | {"reconciled": found.get(row["entity"], {})} for row in rows]
+        rows = [
+            row | {"reason": reason(row["missing"]), "reconciled": found.get(row["entity"], {})}
+            for row in rows
+        ]
         print(json.dumps(rows, ensure_ascii=False, indent=2))
         return
     console = table_console()
@@ -130,7 +134,7 @@ def sources(as_json: AsJson = False) -> None:
     below = []  # what a narrow terminal has no columns for
     for row in here.itertuples(index=False):
         moment = format_datetime(row.last_sync, zone) if row.last_sync else ""
-        missing = escape(_missing(row.missing or ""))
+        missing = escape(reason(row.missing))
         name = escape(f"{row.label}" if row.label else title(row.entity))
         table.add_row(
             *([escape(row.source)] if wide else []),
@@ -151,7 +155,7 @@ def sources(as_json: AsJson = False) -> None:
                 "pages": _("rows read again were stored otherwise, now mended ({detail})"),
                 "sums": _("the amounts that came in are not those stored ({detail})"),
             }
-            text = sentences[each.kind].format(detail=each.detail)
+            text = sentences[each.kind].format(detail=said(each.detail))
             line = _("{name}: {problem}").format(name=title(each.entity), problem=text)
             console.print(escape(line), style="yellow", soft_wrap=True)
     if not wide:
@@ -161,24 +165,6 @@ def sources(as_json: AsJson = False) -> None:
             latest = format_datetime(frame["last_sync"].max(), zone)
             line = _("{name}: {problem}").format(name=_("Last sync"), problem=latest)
             console.print(line, style="dim", highlight=False)
-
-
-def _missing(text: str) -> str:
-    """Say what is missing in the reader's language; the portal's own words stay as they are."""
-    from workbench.bitrix24.entities import title
-    from workbench.i18n import _
-
-    kind, _space, what = text.partition(" ")
-    if kind == "scope":
-        return _("the webhook lacks the scope “{scope}”").format(scope=what)
-    if kind == "right" and what.startswith("read "):
-        name = title(what.removeprefix("read "))
-        return _("the webhook’s user may not read this: {name}").format(name=name)
-    if kind == "right":
-        return _("the webhook’s user lacks the right “{right}”").format(right=what)
-    if text.startswith("records hidden from user "):
-        return _("without what user {user} may not see").format(user=text.rpartition(" ")[2])
-    return text
 
 
 def _status(status: str) -> str:

@@ -213,6 +213,7 @@ def _data(subject: str) -> Iterator[Finding]:
     from workbench.errors import NoSnapshot
     from workbench.i18n import _, format_datetime, format_number
     from workbench.warehouse import newest_snapshot
+    from workbench.warehouse.reasons import reason
 
     try:
         snapshot = newest_snapshot()
@@ -235,12 +236,12 @@ def _data(subject: str) -> Iterator[Finding]:
     if snapshot.warning:
         yield Finding(subject, "problem", snapshot.warning, "workbench sync")
     for source, entity, status, missing in rows:
-        if status in ("failed", "denied", "partial"):
+        if status in ("failed", "denied", "partial", "stale"):
             yield Finding(
                 subject,
                 "problem" if status == "failed" else "note",
                 f"{source} · {title(entity)}: {_(status)}",
-                missing or "",
+                reason(missing),
             )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gettext
 import io
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +19,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import parse_qs
 
 from babel import Locale, dates, numbers
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+
+from workbench.i18n.texts import Text
 
 Language = Literal["fr", "en"]
 LANGUAGES: tuple[Language, ...] = ("fr", "en")
@@ -69,12 +72,40 @@ def catalogue(code: Language) -> gettext.NullTranslations:
 
 def _(message: str) -> str:
     """Translate ``message`` (English) into the language of the moment."""
-    return catalogue(language()).gettext(message) if message else ""
+    return Text(catalogue(language()).gettext(message), message) if message else ""
 
 
 def ngettext(singular: str, plural: str, n: int) -> str:
     """Translate a text that depends on a count; put the count in with ``.format(n=…)``."""
-    return catalogue(language()).ngettext(singular, plural, n)
+    return Text(catalogue(language()).ngettext(singular, plural, n), singular, plural, n)
+
+
+def said(stored: str) -> str:
+    """Say in the language of the moment what `texts.kept` or `texts.kept_list` gave.
+
+    Any other string is returned as it is.
+    """
+    if not stored.startswith("{"):
+        return stored
+    try:
+        return str(_said(json.loads(stored)))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return stored
+
+
+def _said(parts: Any) -> Any:
+    if not isinstance(parts, dict):
+        return parts
+    if "all" in parts:
+        return str(parts["between"]).join(str(_said(part)) for part in parts["all"])
+    if not isinstance(parts["say"], str):
+        raise TypeError
+    if "plural" in parts:
+        text = ngettext(parts["say"], parts["plural"], parts["number"])
+    else:
+        text = _(parts["say"])
+    values = parts.get("with", {})
+    return text.format(**{name: _said(each) for name, each in values.items()}) if values else text
 
 
 def locale() -> Locale:

@@ -393,5 +393,17 @@ def read_whole(
         for page in pages:
             if page.error is not None:
                 return None, page.error
-            rows += [row | call.constants for row in entity.unwrap(page.result)]
+            given = entity.unwrap(page.result)
+            if call.adds:
+                add_to(rows, given, entity.key, call.adds)
+            else:
+                rows += [row | call.constants for row in given]
     return rows, lacking
+
+
+def add_to(rows: Sequence[Row], more: Sequence[Row], key: str, adds: dict[str, str]) -> None:
+    """Give ``rows`` some fields of rows with the same key, under other names."""
+    known = {record_id(row, key): row for row in more}
+    for row in rows:
+        if again := known.get(record_id(row, key)):
+            row |= {name: again.get(field) for field, name in adds.items()}

@@ -127,6 +127,8 @@ def read_rates(file: Path, currencies: Collection[str], base_currency: str) -> l
         more = len(problems) - SHOWN
         shown = problems[:SHOWN] + ([_("… and {n} more").format(n=more)] if more > 0 else [])
         raise SourceError(
-            "\n".join(shown), hint=_("Nothing of this file was loaded; mend it and sync again.")
+            "\n".join(shown),
+            hint=_("Nothing of this file was loaded; mend it and sync again."),
+            problem=problems[0],
         )
     return rates

@@ -220,6 +220,8 @@ def read_spend(
         if more > 0:
             shown.append(_("… and {n} more").format(n=more))
         raise SourceError(
-            "\n".join(shown), hint=_("Nothing of this file was loaded; mend it and sync again.")
+            "\n".join(shown),
+            hint=_("Nothing of this file was loaded; mend it and sync again."),
+            problem=problems[0],
         )
     return result

@@ -15,6 +15,7 @@ from workbench.errors import (
     PortalUnreachable,
     QueryLimitExceeded,
 )
+from workbench.warehouse.reasons import hidden_from, missing_right
 from workbench.warehouse.store import Progress, Store
 
 OVERLAP = timedelta(minutes=2)  # changes are read again from so long before the last sync
@@ -29,7 +30,8 @@ class Loaded:
     ``problems`` says what kept an entity from us; ``left_out`` names those of them that the
     webhook was not given the scope for, and that nobody needs.
     ``hidden_from`` is the id of the webhook's user if that is no administrator: what this user may
-    not see is missing without notice.
+    not see is missing without notice. ``anew`` are kinds that were read in full because more of
+    their fields are asked for than before.
     """
 
     as_of: datetime
@@ -39,6 +41,7 @@ class Loaded:
     problems: dict[str, PortalError] = field(default_factory=dict)
     left_out: dict[str, PortalError] = field(default_factory=dict)
     hidden_from: int | None = None
+    anew: list[str] = field(default_factory=list)
 
 
 class Bookkeeping:
@@ -74,7 +77,7 @@ class Bookkeeping:
         before = (progress.status, progress.missing)
         progress.status, progress.missing = "complete", None
         if self.loaded.hidden_from is not None and entity.paging != "whole":
-            progress.missing = f"records hidden from user {self.loaded.hidden_from}"
+            progress.missing = hidden_from(self.loaded.hidden_from)
         if before != (progress.status, progress.missing):
             self.touch()
         progress.last_sync = datetime.now(UTC)
@@ -103,12 +106,3 @@ class Bookkeeping:
     def since(self) -> str:
         """Return the moment from which the next sync reads changes."""
         return (self.loaded.as_of - OVERLAP).isoformat(timespec="seconds")
-
-
-def missing_right(entity: Entity, error: PortalError) -> str:
-    """Say what an entity lacks: ``scope x``, ``right x`` (of the webhook's user), or the error."""
-    if not isinstance(error, AccessDenied):
-        return error.message
-    if error.code == "INSUFFICIENT_SCOPE":
-        return f"scope {entity.scope}"
-    return f"right {entity.right or f'read {entity.name}'}"

@@ -14,7 +14,14 @@ import pyarrow as pa
 from workbench.bitrix24.answers import BatchAnswer
 from workbench.bitrix24.client import Portal
 from workbench.bitrix24.commands import Command
-from workbench.bitrix24.entities import CATEGORIES, DEALS, ENTITIES, ITEM_USERFIELDS, TYPES
+from workbench.bitrix24.entities import (
+    CATEGORIES,
+    DEALS,
+    ENTITIES,
+    ITEM_USERFIELDS,
+    TYPES,
+    USERFIELDS,
+)
 from workbench.bitrix24.entity import Entity
 from workbench.bitrix24.smart_processes import with_smart_processes
 from workbench.sources.pages import record_id, to_arrow
@@ -33,8 +40,10 @@ from workbench.sources.portal import (
     stream,
     whole_calls,
 )
-from workbench.warehouse.bookkeeping import Bookkeeping, Loaded, Report, missing_right
+from workbench.warehouse.asked import note_asked
+from workbench.warehouse.bookkeeping import Bookkeeping, Loaded, Report
 from workbench.warehouse.deletions import delete_missing, no_ids, suspects
+from workbench.warehouse.reasons import missing_right
 from workbench.warehouse.reconcile import add_sums, begin_sums, compare_sums, keep, reconcile
 from workbench.warehouse.store import Progress, Store
 from workbench.warehouse.zones import portal_zone
@@ -56,6 +65,7 @@ class Loading(Bookkeeping):
     ) -> None:
         super().__init__(portal, store, full=full, report=report)
         self._children: dict[str, list[Entity]] = {}
+        self._born: dict[str, list[str]] = {}
 
     def run(self, timezone: str | None = None) -> Loaded:
         """Bring the store up to the portal's present state; returns what was done.
@@ -71,6 +81,7 @@ class Loading(Bookkeeping):
         for child in children:
             self._begin_children(child)
         listed = [entity for entity in entities if entity.paging in ("changed", "appended")]
+        self.loaded.anew = note_asked(self.store, listed, self._born)
         if self.store.observe_rates(self.loaded.as_of.date()):
             self.touch()
         fresh = [entity for entity in listed if self._needs_full(entity)]
@@ -112,11 +123,13 @@ class Loading(Bookkeeping):
             calls += whole_calls(entity)
         answers = fetch(self.portal, calls)
         self._identify(answers)
+        known = self.store.smart_processes()  # another portal's have just been forgotten
         given, at = {}, len(identity_calls())
         for entity in whole:
             given[entity.name] = entity, answers[at : at + len(entity.calls)]
             at += len(entity.calls)
         self._store_whole(*given.pop(TYPES.name))
+        self._born = self._fields_born(*given.pop(USERFIELDS.name))
         processes = self.store.smart_processes()
         if {(p.type_id, p.number) for p in processes} != {(p.type_id, p.number) for p in known}:
             for entity in (CATEGORIES, ITEM_USERFIELDS):
@@ -127,6 +140,18 @@ class Loading(Bookkeeping):
                 self.store.take_smart_processes()
         for entity, replies in given.values():
             self._store_whole(entity, replies)
+
+    def _fields_born(self, entity: Entity, answers: Sequence[BatchAnswer]) -> dict[str, list[str]]:
+        """Store the user fields; returns those of several values that were not there before."""
+        known = self.store.fields_of_several_values()
+        told = self.store.progress(entity.name).status == "complete"
+        self._store_whole(entity, answers)
+        if not told:
+            return {}
+        return {
+            owner: [name for name in names if name not in known.get(owner, ())]
+            for owner, names in self.store.fields_of_several_values().items()
+        }
 
     def _store_whole(self, entity: Entity, answers: Sequence[BatchAnswer]) -> None:
         rows, error = read_whole(self.portal, entity, answers)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench.errors import SourceError
+from workbench.i18n.texts import kept
 from workbench.sources.rates import read_rates
 from workbench.warehouse.store import Progress, Store
 
@@ -39,7 +40,7 @@ def load_rates(store: Store, file: Path) -> None:
         rates = read_rates(file, known, base)
     except SourceError as error:
         progress.status = "stale" if old else "failed"
-        progress.missing = error.message.splitlines()[0]
+        progress.missing = kept(error.problem)
         store.save(RATES, progress, RATES)
         if (before.status, before.missing) != (progress.status, progress.missing):
             store.set_info("unpublished", "Y")

@@ -24,6 +24,8 @@ import pyarrow as pa
 from workbench.bitrix24.answers import BatchAnswer
 from workbench.bitrix24.entity import Entity
 from workbench.errors import PortalError
+from workbench.i18n import _, said
+from workbench.i18n.texts import kept, kept_list
 from workbench.sources.pages import Row, as_text, record_id, to_arrow
 from workbench.sources.portal import PAGE, TOP, fetch, last_id, page_call
 from workbench.warehouse.bookkeeping import OVERLAP, Bookkeeping
@@ -33,6 +35,7 @@ from workbench.warehouse.store import Store
 PAGES = 20
 FILE = "reconciled.json"
 SHOWN = 5  # fields or groups named in a finding
+ABSENT, GONE = "(not here)", "(gone)"  # instead of a field: the whole row
 CENT = Decimal("0.01")
 HIGHEST = Decimal(10) ** 16
 
@@ -42,7 +45,7 @@ class Finding:
     """What one comparison found: ``differing`` of ``compared`` rows (of ``sums``: groups).
 
     ``done_at`` is an ISO moment in UTC; ``seed`` gives the same pages again; ``detail`` names
-    what differs.
+    what differs, as `workbench.i18n.said` reads it.
     """
 
     kind: Literal["count", "pages", "sums"]
@@ -96,7 +99,7 @@ def count_rows(book: Bookkeeping, entities: Sequence[Entity]) -> list[Finding]:
     for entity in entities:
         answer, here = answers[entity.name], book.store.count(entity.name)
         if answer.total is None:
-            reason = answer.error.message if answer.error else ""
+            reason = kept(answer.error.message) if answer.error else ""
             findings.append(Finding("count", entity.name, now(), "not done", detail=reason))
             continue
         apart = abs(answer.total - here)
@@ -113,7 +116,11 @@ def count_rows(book: Bookkeeping, entities: Sequence[Entity]) -> list[Finding]:
                 "differs" if apart else "agrees",
                 answer.total,
                 apart,
-                detail=f"{here} here, {answer.total} at the portal" if apart else "",
+                detail=kept(
+                    _("{here} here, {there} at the portal").format(here=here, there=answer.total)
+                )
+                if apart
+                else "",
             )
         )
     return findings
@@ -142,7 +149,7 @@ def reread(book: Bookkeeping, entities: Sequence[Entity], seed: int) -> list[Fin
     refused: dict[str, str] = {}
     for (entity, low), answer in zip(starts, answers, strict=True):
         if answer.error is not None:
-            refused[entity.name] = answer.error.message
+            refused[entity.name] = kept(answer.error.message)
             continue
         rows = entity.unwrap(answer.result)
         fields, number = compare_page(book, entity, low, rows)
@@ -160,7 +167,12 @@ def _page_finding(
     if fields is None:
         return Finding("pages", name, now(), "not done", seed=seed, detail=refused or "")
     rows = fields.pop("", 0)
-    named = ", ".join(f"{field} × {n}" for field, n in fields.most_common(SHOWN))
+    words = {ABSENT: _("not here"), GONE: _("gone from the portal")}
+    shown = [
+        _("{what} × {n}").format(what=words.get(field, field), n=n)
+        for field, n in fields.most_common(SHOWN)
+    ]
+    named = kept_list(shown, ", ")
     outcome: Literal["agrees", "differs"] = "differs" if rows else "agrees"
     return Finding("pages", name, now(), outcome, compared, rows, seed, named)
 
@@ -189,13 +201,13 @@ def compare_page(
             continue
         settled[number] = row
         here = stored.get(number)
-        apart = ["(not here)"] if here is None else differing_fields(row, here)
+        apart = [ABSENT] if here is None else differing_fields(row, here)
         if apart:
             wrong.append(row)
             fields.update(["", *apart])
     gone = [number for number in stored if number not in settled]
     if entity.changed:  # one that was deleted a moment ago is no mistake either; it goes now
-        fields.update({"": len(gone), "(gone)": len(gone)} if gone else {})
+        fields.update({"": len(gone), GONE: len(gone)} if gone else {})
     if wrong or gone:
         repair(book, entity, wrong, rows, low, high)
     return fields, len(settled) + len(gone)
@@ -286,11 +298,22 @@ def compare_sums(store: Store) -> Finding:
         " FROM came FULL JOIN here USING (pipeline, semantics) ORDER BY ALL"
     ).fetchall()
     apart = [row for row in rows if (row[2], row[3]) != (row[4], row[5])]
-    detail = "; ".join(
-        f"pipeline {pipeline} {semantics}: {came_rows} rows with {came} came in,"
-        f" {rows_here} with {here} are here"
-        for pipeline, semantics, came_rows, came, rows_here, here in apart[:SHOWN]
+    sentence = _(
+        "pipeline {pipeline} {semantics}: {came_rows} rows with {came} came in,"
+        " {rows} with {here} are here"
     )
+    told = [
+        sentence.format(
+            pipeline=pipeline,
+            semantics=semantics,
+            came_rows=came_rows,
+            came=came,
+            rows=rows_here,
+            here=here,
+        )
+        for pipeline, semantics, came_rows, came, rows_here, here in apart[:SHOWN]
+    ]
+    detail = kept_list(told, "; ")
     outcome: Literal["agrees", "differs"] = "differs" if apart else "agrees"
     return Finding("sums", "deals", now(), outcome, len(rows), len(apart), detail=detail)
 
@@ -319,9 +342,10 @@ def read_findings(folder: Path) -> list[Finding]:
 
 
 def by_entity(findings: Iterable[Finding]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return findings as JSON has them: entity → kind → what was found."""
+    """Return findings as JSON has them, in the reader's language: entity → kind → what it is."""
     result: dict[str, dict[str, dict[str, Any]]] = {}
     for each in findings:
-        content = {name: value for name, value in asdict(each).items() if value is not None}
+        facts = asdict(each) | {"detail": said(each.detail)}
+        content = {name: value for name, value in facts.items() if value is not None}
         result.setdefault(content.pop("entity"), {})[content.pop("kind")] = content
     return result

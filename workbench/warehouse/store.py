@@ -114,11 +114,11 @@ class Store:
 
     def entities(self) -> tuple[Entity, ...]:
         """Return every kind of record, those of the portal's smart processes included."""
-        several = self._fields_of_several_values()
+        several = self.fields_of_several_values()
         own = tuple(entity.naming(several.get(entity.name, ())) for entity in ENTITIES)
         return own + tuple(e for p in self.smart_processes() for e in p.entities())
 
-    def _fields_of_several_values(self) -> dict[str, list[str]]:
+    def fields_of_several_values(self) -> dict[str, list[str]]:
         """Return the user fields that old lists leave out unless they are named, by entity."""
         self.ensure(USERFIELDS.name, USERFIELDS.fields)
         rows = self.connection.execute(

@@ -16,6 +16,7 @@ from workbench.bitrix24.client import PATIENCE_OF_SYNC, Portal
 from workbench.bitrix24.entities import ENTITIES, title
 from workbench.errors import PortalError, SourceError, WarehouseError
 from workbench.i18n import _, format_datetime
+from workbench.i18n.texts import kept, kept_list
 from workbench.settings import settings
 from workbench.sources.declared import SPEND, PortalSource, SpendSource, pick, read_sources
 from workbench.sources.rates import RATES_FILE
@@ -90,14 +91,14 @@ def load_spend(store: Store, name: str, source: SpendSource, home: Path) -> list
         except SourceError as error:
             # the rows of the last good file stay, marked as no longer up to date
             progress.status = "stale" if old else "failed"
-            progress.missing = error.message.splitlines()[0]
+            progress.missing = kept(error.problem)
             store.save(name, progress, name)
             if (before.status, before.missing) != (progress.status, progress.missing):
                 store.set_info("unpublished", "Y")
             raise
         progress.status = "complete"
         remarks = content.remarks()
-        progress.missing = " ".join(remarks) or None
+        progress.missing = kept_list(remarks) or None
         rows = [
             (r.month, r.channel, r.source_id, r.spend, r.currency, r.clicks, r.impressions)
             for r in content.rows
@@ -251,6 +252,10 @@ def _load_portal(
             result.remarks.append(sentence.format(name=title(name), scope=scope))
         else:
             result.problems[name] = str(refusal)
+    if loaded.anew:
+        sentence = _("Read anew in full, for an earlier sync left some fields out: {names}.")
+        names = ", ".join(title(name) for name in loaded.anew)
+        result.remarks.append(sentence.format(names=names))
     if loaded.hidden_from is not None:
         result.remarks.append(
             _(
@@ -274,5 +279,5 @@ def _mark_interrupted(store: Store, error: PortalError) -> None:
     ).fetchall()
     for (entity,) in rows:
         progress = store.progress(entity)
-        progress.status, progress.missing = "partial", error.message
+        progress.status, progress.missing = "partial", kept(error.message)
         store.save(entity, progress)

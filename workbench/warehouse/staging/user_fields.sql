@@ -3,6 +3,7 @@ SELECT
     OWNER AS owner,
     FIELD_NAME AS field,
     EDIT_FORM_LABEL AS label,
+    ENGLISH_LABEL AS english,
     USER_TYPE_ID AS kind,
     as_flag(MULTIPLE) AS is_multiple,
     as_int(SORT) AS sort,
@@ -13,6 +14,10 @@ SELECT
     OWNER,
     "fieldName",
     first_text("editFormLabel"),
+    CASE
+        WHEN ENGLISH_LABEL NOT LIKE '{%' THEN ENGLISH_LABEL
+        ELSE TRY(json_extract_string(ENGLISH_LABEL, '$.en'))
+    END,
     "userTypeId",
     as_flag("multiple"),
     TRY_CAST("sort" AS BIGINT),
