@@ -94,6 +94,7 @@ def test_identifiers_stay_unique_when_deals_come_in_several_chunks(monkeypatch):
         (1, "leads", "STATUS_ID", "STATUS_SEMANTIC_ID", "DATE_CREATE", "MOVED_TIME"),
         (2, "deals", "STAGE_ID", "STAGE_SEMANTIC_ID", "DATE_CREATE", "MOVED_TIME"),
         (31, "invoices", "STAGE_ID", None, "CREATED_TIME", "MOVED_TIME"),
+        (174, "items_174", "STAGE_ID", None, "CREATED_TIME", "MOVED_TIME"),
     ],
 )
 def test_history_begins_at_creation_and_ends_in_the_present_stage(
@@ -216,6 +217,63 @@ def test_invoices_bill_won_deals_and_never_more_than_their_amount(demo, deals):
         if i["STAGE_ID"] == "DT31_11:S" and i["CLOSEDATE"] < TODAY.isoformat()
     ]  # fmt: skip
     assert overdue
+
+
+def test_calls_are_those_of_the_last_month_and_of_activities(demo):
+    calls, held = demo["calls"], {a["ID"]: a for a in demo["activities"]}
+    people = {"LEAD": len(demo["leads"]), "CONTACT": len(demo["contacts"])}
+    answered = [c for c in calls if c["CRM_ACTIVITY_ID"]]
+    assert 500 < len(answered) < len(calls) < 5_000
+    for call in calls:
+        assert END - 31 * 86_400 <= call["CALL_START_DATE"] < END
+        assert 1 <= call["CRM_ENTITY_ID"] <= people[call["CRM_ENTITY_TYPE"]]
+        assert (call["CALL_FAILED_CODE"] == "200") == (call["CRM_ACTIVITY_ID"] is not None)
+        assert (call["CALL_DURATION"] > 0) == (call["CALL_FAILED_CODE"] == "200")
+    for call in answered:
+        activity = held[call["CRM_ACTIVITY_ID"]]
+        assert activity["PROVIDER_ID"] == "VOXIMPLANT_CALL"
+        assert activity["START_TIME"] == call["CALL_START_DATE"]
+        assert activity["RESPONSIBLE_ID"] == call["PORTAL_USER_ID"]
+        assert activity["END_TIME"] - activity["START_TIME"] == call["CALL_DURATION"]
+        assert call["CALL_TYPE"] == {1: 2, 2: 1}[activity["DIRECTION"]]  # in, out
+
+
+def test_tasks_belong_to_deals_and_their_moments_to_their_status(demo, deals):
+    made = {d["ID"]: d["DATE_CREATE"] for d in deals}
+    assert 200 < len(demo["tasks"]) < 1_000
+    assert {t["STATUS"] for t in demo["tasks"]} == {2, 3, 4, 5, 6}
+    for task in demo["tasks"]:
+        (bound,) = task["UF_CRM_TASK"]
+        assert made[int(bound.removeprefix("D_"))] < task["CREATED_DATE"] < task["DEADLINE"]
+        assert (task["CLOSED_DATE"] is not None) == (task["STATUS"] == 5)
+        assert (task["DATE_START"] is not None) == (task["STATUS"] in (3, 4, 5))
+        times = [task["CREATED_DATE"], task["DATE_START"], task["CLOSED_DATE"]]
+        known = [each for each in times if each is not None]
+        assert known == sorted(known)
+        assert task["CHANGED_DATE"] == known[-1] < END
+
+
+def test_sites_are_fitted_for_won_deals_that_bought_days_of_it(demo, deals):
+    (kind,) = demo["types"]
+    assert (kind["TITLE"], kind["ENTITY_TYPE_ID"]) == ("Chantiers", 174)
+    won = {d["ID"]: d for d in deals if d["STAGE_SEMANTIC_ID"] == "S"}
+    fitting = {r["OWNER_ID"] for r in demo["product_rows"] if r["PRODUCT_NAME"].startswith("Pose")}
+    known = {s["STATUS_ID"] for s in demo["statuses"]}
+    sites = demo["items_174"]
+    assert 100 < len(sites) < 400
+    assert len({site["PARENT_ID_2"] for site in sites}) == len(sites)
+    for site in sites:
+        assert site["PARENT_ID_2"] in won.keys() & fitting
+        assert won[site["PARENT_ID_2"]]["MOVED_TIME"] <= site["CREATED_TIME"]
+        assert site["CREATED_TIME"] <= site["MOVED_TIME"] < END
+        assert site["BEGINDATE"] <= site["CLOSEDATE"]
+        assert site["STAGE_ID"] in known
+        before = site["PREVIOUS_STAGE_ID"]
+        assert (before is None) == (site["STAGE_ID"] == "DT174_12:NEW")
+        assert before is None or before in known
+    assert {site["STAGE_ID"][9:] for site in sites} == {
+        "NEW", "PREPARATION", "CLIENT", "SUCCESS", "FAIL"
+    }  # fmt: skip
 
 
 def test_francs_are_for_swiss_customers(demo, deals):

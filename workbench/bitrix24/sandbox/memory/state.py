@@ -106,8 +106,12 @@ class State:
 
     def _declare_types(self) -> None:
         for row in self.find("types"):
-            type_id = row["ENTITY_TYPE_ID"]
-            self.declare(smart_entity(f"items_{type_id}", type_id, number=row["ID"]))
+            self.declare_type(row)
+
+    def declare_type(self, row: Mapping[str, Any]) -> None:
+        """Give the items of a smart process (a row of ``types``) their table."""
+        type_id = row["ENTITY_TYPE_ID"]
+        self.declare(smart_entity(f"items_{type_id}", type_id, number=row["ID"]))
 
     def fields(self, name: str) -> list[Field]:
         """The entity's fields and the user fields that its records may carry."""

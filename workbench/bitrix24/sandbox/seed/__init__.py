@@ -3,7 +3,9 @@
 `seed_company` fills an empty portal with about three years up to the evening before ``today``:
 users in six departments (the company itself is the root), companies with contacts, leads, deals in
 three pipelines with their stage history, activities, products and product rows, smart invoices,
-EUR and CHF. The same size, seed and day give the same rows.
+EUR and CHF; the telephone calls of the last month, tasks for the deals of the last four, and a
+smart process for the installations of what was sold (*Chantiers*, `sites`). The same size, seed and
+day give the same rows.
 
 The story, with the parameters of `story`:
 
@@ -89,4 +91,7 @@ def seed_company(
     with state.bulk():
         for table, rows in company(size, seed=seed, today=today, deals=deals, timezone=timezone):
             counts[table] = counts.get(table, 0) + state.insert_many(table, rows)
+            if table == "types":
+                for row in rows:
+                    state.declare_type(row)
     return counts

@@ -50,6 +50,9 @@ PRODUCTS = (
     Product("Reprise de l’ancien mobilier", "Services", 380.0, 4),
 )
 
+# The product whose quantity is days of fitting, and makes a building site.
+FITTING = next(n for n, p in enumerate(PRODUCTS) if p.name.startswith("Pose et raccordement"))
+
 PROJECT_TYPES = ("Aménagement neuf", "Rénovation", "Remplacement à l’identique", "Extension")
 FIRST_OPTION = 51  # ID of the first of PROJECT_TYPES in its enumeration
 PROJECT_FIELD = "UF_CRM_TYPE_PROJET"

@@ -9,10 +9,12 @@ from typing import Literal
 
 import numpy as np
 
+from workbench.bitrix24.sandbox.crm.smart_types import FLAGS
 from workbench.bitrix24.sandbox.memory.columns import Columns, Row
 from workbench.bitrix24.sandbox.seed import (
     activities,
     baskets,
+    calls,
     deal_rows,
     deals,
     directories,
@@ -20,7 +22,9 @@ from workbench.bitrix24.sandbox.seed import (
     invoices,
     leads,
     people,
+    sites,
     story,
+    tasks,
 )
 from workbench.bitrix24.sandbox.seed.clock import Clock
 
@@ -76,8 +80,10 @@ def company(
     yield "departments", directories.departments(staff.heads)
     yield "users", people.users(_random(seed, 2), staff, clock)
     yield "currencies", directories.currencies()
-    yield "categories", directories.categories()
-    yield "statuses", directories.statuses()
+    yield "types", sites.types(FLAGS, clock)
+    yield "categories", [*directories.categories(), sites.category()]
+    known = directories.statuses()
+    yield "statuses", [*known, *sites.statuses(known[-1]["ID"] + 1)]
     yield "user_fields", directories.userfields()
     yield "products", directories.products(clock)
 
@@ -105,18 +111,17 @@ def _leads(world: _World, those: leads.Leads) -> Pieces:
         ),
     )
     number = world.first("activities", len(talks.record))
-    yield (
-        "activities",
-        activities.activity_rows(
-            world.random(9),
-            talks,
-            activities.LEAD,
-            identifiers,
-            those.owner,
-            number,
-            world.clock,
-        ),
+    held = activities.activity_rows(
+        world.random(9),
+        talks,
+        activities.LEAD,
+        identifiers,
+        those.owner,
+        number,
+        world.clock,
     )
+    yield "activities", held
+    yield "calls", _calls(world, held, "LEAD", identifiers[talks.record].tolist())
     yield (
         "stage_history",
         _history(world, activities.LEAD, those.happened, identifiers, history.lead_stages()),
@@ -167,18 +172,21 @@ def _chunk(world: _World, these: deals.Demand, chunk: int, first: int) -> Pieces
     number = world.first("product_rows", len(basket.deal))
     yield "product_rows", baskets.product_rows(basket, first, number)
     number = world.first("activities", len(talks.record))
-    yield (
-        "activities",
-        activities.activity_rows(
-            world.random(15, chunk),
-            talks,
-            activities.DEAL,
-            identifiers,
-            these.owner,
-            number,
-            clock,
-        ),
+    held = activities.activity_rows(
+        world.random(15, chunk),
+        talks,
+        activities.DEAL,
+        identifiers,
+        these.owner,
+        number,
+        clock,
     )
+    yield "activities", held
+    called = [contacts[n] for n in talks.record.tolist()]
+    yield "calls", _calls(world, held, "CONTACT", called, chunk + 1)
+    del held, called
+    work = tasks.task_rows(world.random(18, chunk), these, world.titles, world.staff, first, clock)
+    yield "tasks", _numbered(world, "tasks", work)
     bills = invoices.invoices(world.random(16, chunk), way, basket, clock)
     number = world.first("invoices", len(bills.deal))
     yield "invoices", invoices.invoice_rows(bills, these, customers, first, number, clock)
@@ -186,6 +194,33 @@ def _chunk(world: _World, these: deals.Demand, chunk: int, first: int) -> Pieces
     yield (
         "stage_history",
         _history(world, 31, bills.happened, identifiers, history.invoice_stages()),
+    )
+    fitted = sites.sites(world.random(19, chunk), way, basket, clock)
+    number = world.first(sites.TABLE, len(fitted.deal))
+    yield (
+        sites.TABLE,
+        sites.site_rows(fitted, these, customers, world.titles, first, number, clock),
+    )
+    identifiers = np.arange(number, number + len(fitted.deal))
+    yield (
+        "stage_history",
+        _history(world, sites.TYPE, fitted.happened, identifiers, sites.stages()),
+    )
+
+
+def _numbered(world: _World, table: str, rows: Columns) -> Columns:
+    """Give rows, as many as there turned out to be, the next identifiers of their table."""
+    first = world.first(table, len(rows))
+    return Columns({**rows.columns, "ID": list(range(first, first + len(rows)))}, len(rows))
+
+
+def _calls(
+    world: _World, held: Columns, entity_type: str, entity: Sequence[int | None], chunk: int = 0
+) -> Columns:
+    """The telephone calls among some activities, the first chunk being that of the leads."""
+    random = world.random(17, chunk)
+    return _numbered(
+        world, "calls", calls.call_rows(random, held, entity_type, entity, world.clock)
     )
 
 
