@@ -61,11 +61,16 @@ def fresh_portal(tmp_path: Path) -> Iterator[SandboxPortal]:
 
 @pytest.fixture(scope="session")
 def company_home(portal: SandboxPortal, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with one snapshot of the small company, marketing spend included; read only."""
+    """A home with one snapshot of the small company, with spend and plan; read only."""
     folder = tmp_path_factory.mktemp("company")
     subprocess.run(
         [sys.executable, "-m", "workbench", "sandbox", "spend", "--company", "small"]
         + ["--seed", SEED, "--today", TODAY, str(folder / "imports" / "marketing_spend.csv")],
+        check=True,
+    )
+    subprocess.run(
+        [sys.executable, "-m", "workbench", "sandbox", "targets", "--company", "small"]
+        + ["--today", TODAY, str(folder / "imports" / "targets.csv")],
         check=True,
     )
     environ = {

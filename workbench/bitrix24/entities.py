@@ -381,6 +381,8 @@ def title(name: str) -> str:
         "activities": _("Activities"),
         "marketing_spend": _("Marketing spend"),
         "rates": _("Earlier exchange rates"),
+        "targets": _("Plan"),
+        "accounting_documents": _("Accounting documents"),
     }
     process = SMART_NAME.fullmatch(name)
     if process:

@@ -41,6 +41,7 @@ def demo(
     from rich.console import Console
 
     from workbench.bitrix24.sandbox.seed import write_marketing_spend
+    from workbench.bitrix24.sandbox.seed.targets import write_targets
     from workbench.cli.processes import Processes, check_port, exit_on_terminate
     from workbench.i18n import _, format_number
     from workbench.settings import settings
@@ -59,6 +60,7 @@ def demo(
             WORKBENCH_HOME=str(home), WORKBENCH_WEBHOOK=webhook, WORKBENCH_PLAN="unlimited"
         )
         write_marketing_spend(home / "imports" / "marketing_spend.csv", SEED, date.today())  # noqa: DTZ011
+        write_targets(home / "imports" / "targets.csv", date.today())  # noqa: DTZ011
         _sync(console)
         address = _start_dashboards(processes, port)
         _start_automation(processes, home)

@@ -327,3 +327,25 @@ def spend(
         )
     day = today.date() if today else date.today()  # noqa: DTZ011 - the seed's day, not a moment
     write_marketing_spend(file, seed, day, size=company)
+
+
+@app.command()
+def targets(
+    file: Annotated[Path, typer.Argument(help="The CSV file to write.")],
+    today: Today = None,
+    company: Annotated[str, typer.Option(help="small or demo.")] = "demo",
+) -> None:
+    """Write the seeded company's plan of won revenue by month and pipeline."""
+    from datetime import date
+
+    from workbench.bitrix24.sandbox.seed.story import SIZES
+    from workbench.bitrix24.sandbox.seed.targets import write_targets
+    from workbench.errors import UsageError
+    from workbench.i18n import _
+
+    if company not in SIZES:
+        raise UsageError(
+            _("There is no company {name}.").format(name=company), hint=", ".join(sorted(SIZES))
+        )
+    day = today.date() if today else date.today()  # noqa: DTZ011 - the seed's day, not a moment
+    write_targets(file, day, size=company)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -13,7 +13,11 @@ from workbench.i18n import _
 from workbench.settings import settings
 
 SPEND = "marketing_spend"
+TARGETS = "targets"
+ACCOUNTING = "accounting_documents"
 SPEND_COLUMNS = ("month", "channel", "spend", "currency", "clicks", "impressions")
+TARGET_COLUMNS = ("month", "pipeline", "manager", "amount", "currency")
+DOCUMENT_COLUMNS = ("number", "date", "kind", "customer", "amount", "currency", "due", "settled")
 
 
 class PortalSource(BaseModel):
@@ -25,33 +29,30 @@ class PortalSource(BaseModel):
     title: dict[Literal["fr", "en"], str] = Field(default_factory=dict)
 
 
-class SpendSource(BaseModel):
-    """Monthly marketing spend from a CSV file.
+class FileSource(BaseModel):
+    """A CSV file. ``path`` is relative to the installation's home .
 
-    ``path`` is relative to the installation's home; ``columns`` maps our names (month, channel,
-    spend, currency, clicks, impressions) to the file's; ``channels`` maps the file's channels to
-    the CRM's source ids.
+    ``columns`` maps our names to the file's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["csv"]
+    known: ClassVar[tuple[str, ...]] = ()
     title: dict[Literal["fr", "en"], str] = Field(default_factory=dict)
     path: str
     delimiter: Literal[",", ";", "\t"] = ","
     decimal: Literal[".", ","] = "."
     columns: dict[str, str] = Field(default_factory=dict)
-    channels: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("columns")
     @classmethod
     def known_columns(cls, value: dict[str, str]) -> dict[str, str]:
-        """Refuse names that spend does not have."""
-        unknown = sorted(set(value) - set(SPEND_COLUMNS))
+        """Refuse names that such a file does not have."""
+        unknown = sorted(set(value) - set(cls.known))
         if unknown:
             raise ValueError(
                 _("unknown column {names}; known are {known}").format(
-                    names=", ".join(unknown), known=", ".join(SPEND_COLUMNS)
+                    names=", ".join(unknown), known=", ".join(cls.known)
                 )
             )
         return value
@@ -69,7 +70,40 @@ class SpendSource(BaseModel):
         return self.columns.get(name, name)
 
 
-Source = Annotated[PortalSource | SpendSource, Field(discriminator="kind")]
+class SpendSource(FileSource):
+    """Monthly marketing spend.
+
+    Our columns: month, channel, spend, currency, clicks, impressions; ``channels`` maps the
+    file's channels to the CRM's source ids.
+    """
+
+    known = SPEND_COLUMNS
+    kind: Literal["csv"]
+    channels: dict[str, str] = Field(default_factory=dict)
+
+
+class TargetsSource(FileSource):
+    """The plan of won revenue by month. Our columns: month, pipeline, manager, amount, currency."""
+
+    known = TARGET_COLUMNS
+    kind: Literal["targets"]
+
+
+class AccountingSource(FileSource):
+    """What accounting booked.
+
+    Our columns: number, date, kind (``kinds`` maps the file's words to invoice, credit, payment),
+    customer, amount, currency, due, settled.
+    """
+
+    known = DOCUMENT_COLUMNS
+    kind: Literal["accounting"]
+    kinds: dict[str, Literal["invoice", "credit", "payment"]] = Field(default_factory=dict)
+
+
+Source = Annotated[
+    PortalSource | SpendSource | TargetsSource | AccountingSource, Field(discriminator="kind")
+]
 
 
 class Sources(BaseModel):
@@ -90,6 +124,13 @@ class Sources(BaseModel):
                         name=name, spend=SPEND
                     )
                 )
+            expected = {TargetsSource: TARGETS, AccountingSource: ACCOUNTING}.get(type(source))
+            if expected and name != expected:
+                raise ValueError(
+                    _("{name}: a source of this kind is called {expected}").format(
+                        name=name, expected=expected
+                    )
+                )
         return value
 
 
@@ -98,7 +139,7 @@ def sources_file() -> Path:
     return settings().parameters_dir / "sources.yml"
 
 
-def read_sources(file: Path | None = None) -> dict[str, PortalSource | SpendSource]:
+def read_sources(file: Path | None = None) -> dict[str, Source]:
     """Return the declared sources by name.
 
     Raises `ConfigurationError` naming the file and the key; without a file only the portal is
@@ -149,9 +190,7 @@ def reason(error: Any) -> str:
     return str(error["msg"])
 
 
-def pick(
-    declared: dict[str, PortalSource | SpendSource], names: list[str]
-) -> dict[str, PortalSource | SpendSource]:
+def pick(declared: dict[str, Source], names: list[str]) -> dict[str, Source]:
     """Return the sources called ``names`` (all if empty); `QueryError` for an unknown one."""
     unknown = [name for name in names if name not in declared]
     if unknown:

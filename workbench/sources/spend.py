@@ -6,28 +6,25 @@ spreadsheet counts, the header is 1) and the column.
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
-from workbench.errors import SourceError
 from workbench.i18n import _, ngettext
-from workbench.sources.csv_text import csv_text
+from workbench.sources.csv_rows import (
+    BEYOND,
+    open_rows,
+    parse_amount,
+    parse_count,
+    parse_month,
+    refused,
+)
 from workbench.sources.declared import SPEND_COLUMNS, SpendSource
 
-SHOWN = 20  # problems listed of one file
-LARGEST = 20 * 1024 * 1024  # bytes; a few years of spend are some kilobytes
-MONTH = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
 REQUIRED = ("month", "channel", "spend")
-YEARS = (1990, 2100)
-HIGHEST = Decimal(10) ** 15
-BEYOND = "\0"  # stands among a row's cells if it has more of them than the header
 
 
 @dataclass(frozen=True)
@@ -66,88 +63,6 @@ class SpendFile:
         ]
 
 
-def parse_month(text: str) -> date:
-    """Return the first day of ``2026-03``, ``2026-03-01``; raises `ValueError`."""
-    match = MONTH.fullmatch(text)
-    if not match or (match[3] or "01") != "01":
-        raise ValueError(_("not a month like 2026-03"))
-    try:
-        month = date(int(match[1]), int(match[2]), 1)
-    except ValueError:
-        raise ValueError(_("not a month like 2026-03")) from None
-    if not YEARS[0] <= month.year <= YEARS[1]:
-        raise ValueError(_("a year beyond reason"))
-    return month
-
-
-def parse_amount(text: str, decimal: str) -> Decimal:
-    """Return an amount ≥ 0 with the file's decimal sign; raises `ValueError`."""
-    cleaned = re.sub(r"[\s\u00a0\u202f]", "", text)
-    if decimal == ",":
-        cleaned = cleaned.replace(",", ".")
-    if not re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?", cleaned):
-        raise ValueError(_("not an amount"))
-    try:
-        amount = Decimal(cleaned)
-    except InvalidOperation:
-        raise ValueError(_("not an amount")) from None
-    if amount < 0:
-        raise ValueError(_("an amount below zero"))
-    if amount >= HIGHEST:
-        raise ValueError(_("an amount beyond reason"))
-    return amount.quantize(Decimal("0.01"))
-
-
-def parse_count(text: str) -> int | None:
-    """Return a count ≥ 0, ``None`` for an empty cell; raises `ValueError`."""
-    cleaned = re.sub(r"[\s\u00a0\u202f]", "", text)
-    if not cleaned:
-        return None
-    if not re.fullmatch(r"[0-9]{1,15}", cleaned):
-        raise ValueError(_("not a whole number"))
-    return int(cleaned)
-
-
-def open_rows(file: Path, source: SpendSource) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (row number, cells by the file's column names); raises `SourceError`.
-
-    Row numbers are a spreadsheet's: the header is 1. `BEYOND` is among the names of a row that is
-    longer than the header.
-    """
-    reader = csv.reader(
-        io.StringIO(csv_text(file, LARGEST), newline=""), delimiter=source.delimiter, strict=True
-    )
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        twice = [name for name in SPEND_COLUMNS if header.count(source.column(name)) > 1]
-        if twice:
-            raise SourceError(
-                _("{file}, row 1: column {name} is there twice.").format(
-                    file=file.name, name=source.column(twice[0])
-                )
-            )
-        missing = [source.column(name) for name in REQUIRED if source.column(name) not in header]
-        if missing:
-            raise SourceError(
-                _("{file}, row 1: no column {names}.").format(
-                    file=file.name, names=", ".join(missing)
-                ),
-                hint=_("Found: {names}.").format(names=", ".join(header)[:300] or _("nothing")),
-            )
-        for number, cells in enumerate(reader, 2):
-            if any(cell.strip() for cell in cells):
-                row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
-                if any(cell.strip() for cell in cells[len(header) :]):
-                    row[BEYOND] = ""  # an amount with a comma that is not quoted, mostly
-                yield number, row
-    except csv.Error as error:
-        raise SourceError(
-            _("{file}, row {row}: not a CSV row ({reason}).").format(
-                file=file.name, row=reader.line_num, reason=error
-            )
-        ) from error
-
-
 def read_spend(
     file: Path, source: SpendSource, currencies: Collection[str], base_currency: str
 ) -> SpendFile:
@@ -159,7 +74,7 @@ def read_spend(
     result = SpendFile()
     problems: list[str] = []
     seen: dict[tuple[date, str], int] = {}
-    for number, cells in open_rows(file, source):
+    for number, cells in open_rows(file, source, SPEND_COLUMNS, REQUIRED):
         if BEYOND in cells:
             problems.append(
                 _("{file}, row {row}: more cells than the header has.").format(
@@ -215,13 +130,5 @@ def read_spend(
             )
         )
     if problems:
-        more = len(problems) - SHOWN
-        shown = problems[:SHOWN]
-        if more > 0:
-            shown.append(_("… and {n} more").format(n=more))
-        raise SourceError(
-            "\n".join(shown),
-            hint=_("Nothing of this file was loaded; mend it and sync again."),
-            problem=problems[0],
-        )
+        raise refused(problems)
     return result

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from workbench.bitrix24.entities import ENTITIES
 from workbench.bitrix24.entity import Entity
+from workbench.sources.calendar import read_calendar
+from workbench.warehouse.files import put_calendar
 from workbench.warehouse.generated import field_tables, raw_views
 from workbench.warehouse.models import models, staging, unparsed_query
 from workbench.warehouse.retention import drop_others
@@ -54,6 +56,7 @@ def prepare_staging(store: Store, as_of: datetime) -> None:
     connection.execute("SET VARIABLE timezone = ?", [timezone])
     connection.execute("SET VARIABLE base_currency = ?", [store.base_currency()])
     connection.execute("SET VARIABLE as_of = ?", [as_of])
+    put_calendar(store, read_calendar(), as_of)
     for name, sql in raw_views(store).items():
         connection.execute(f"CREATE OR REPLACE VIEW raw.{name} AS {sql}")
     for name, sql in staging().items():
@@ -87,6 +90,14 @@ def sources_query(entities: Sequence[Entity] = ENTITIES) -> str:
         " last_day(max(month)) FROM external.marketing_spend"
     )
     loaded.append(
+        "SELECT 'targets', 'targets', NULL, count(*), min(month), last_day(max(month))"
+        " FROM external.targets"
+    )
+    loaded.append(
+        "SELECT 'accounting_documents', 'accounting_documents', NULL, count(*), min(date),"
+        " max(date) FROM external.accounting_documents"
+    )
+    loaded.append(
         "SELECT 'rates', 'rates', NULL, count(*), min(valid_from), max(valid_from)"
         " FROM external.rates"
     )
@@ -95,7 +106,8 @@ def sources_query(entities: Sequence[Entity] = ENTITIES) -> str:
         " loaded.rows, loaded.loaded_from, loaded.loaded_to, progress.last_sync,"
         " progress.missing, loaded.label FROM (" + " UNION ALL ".join(loaded) + ") AS loaded"
         " LEFT JOIN state.progress AS progress USING (source, entity)"
-        " WHERE source <> 'rates' OR progress.status <> 'not loaded'"
+        " WHERE source NOT IN ('rates', 'targets', 'accounting_documents')"
+        " OR progress.status <> 'not loaded'"
     )
 
 

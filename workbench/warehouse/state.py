@@ -39,6 +39,13 @@ CREATE TABLE IF NOT EXISTS external.marketing_spend (
     month DATE, channel VARCHAR, source_id VARCHAR, spend DECIMAL(18, 2), currency VARCHAR,
     clicks BIGINT, impressions BIGINT
 );
+CREATE TABLE IF NOT EXISTS external.targets (
+    month DATE, pipeline VARCHAR, manager VARCHAR, amount DECIMAL(18, 2), currency VARCHAR
+);
+CREATE TABLE IF NOT EXISTS external.accounting_documents (
+    number VARCHAR, date DATE, kind VARCHAR, customer VARCHAR, amount DECIMAL(18, 2),
+    currency VARCHAR, due DATE, settled DATE
+);
 """
 
 

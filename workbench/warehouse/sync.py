@@ -18,11 +18,21 @@ from workbench.errors import PortalError, SourceError, WarehouseError
 from workbench.i18n import _, format_datetime
 from workbench.i18n.texts import kept, kept_list
 from workbench.settings import settings
-from workbench.sources.declared import SPEND, PortalSource, SpendSource, pick, read_sources
+from workbench.sources.calendar import read_calendar
+from workbench.sources.declared import (
+    SPEND,
+    AccountingSource,
+    PortalSource,
+    SpendSource,
+    TargetsSource,
+    pick,
+    read_sources,
+)
 from workbench.sources.rates import RATES_FILE
 from workbench.sources.spend import read_spend
 from workbench.warehouse import generated
 from workbench.warehouse.bookkeeping import Loaded, Report
+from workbench.warehouse.files import forget_files, load_file
 from workbench.warehouse.loading import Loading
 from workbench.warehouse.models import models, staging
 from workbench.warehouse.publish import mark_checked, publish, snapshot_files, sources_query
@@ -57,9 +67,10 @@ class SyncResult:
 
 
 def models_version() -> str:
-    """Return a fingerprint of the SQL that builds a snapshot."""
+    """Return a fingerprint of the SQL and the calendar that build a snapshot."""
     shaped = Path(generated.__file__).read_text("utf-8")
     parts = [*staging().values(), *(model.sql for model in models()), sources_query(), shaped]
+    parts.append(read_calendar().model_dump_json())
     text = "".join(parts)
     return sha256(text.encode()).hexdigest()[:12]
 
@@ -210,12 +221,19 @@ def sync(
                     result.remarks += load_spend(store, name, source, current.home_dir)
                 except SourceError as error:
                     result.problems[name] = str(error)
+            elif isinstance(source, TargetsSource | AccountingSource):
+                try:
+                    load_file(store, name, source, current.home_dir)
+                except SourceError as error:
+                    result.problems[name] = str(error)
         try:
             load_rates(store, current.parameters_dir / RATES_FILE)
         except SourceError as error:
             result.problems["rates"] = str(error)
         if not names and not any(isinstance(each, SpendSource) for each in chosen.values()):
             forget_spend(store)
+        if not names:
+            forget_files(store, set(chosen))
         publishing = time.perf_counter()
         published = publish_if_changed(store, as_of, referred() if referred else ())
         if isinstance(published, datetime):

@@ -14,6 +14,8 @@ SELECT
     END AS direction,
     calls.user_id,
     coalesce(users.manager, '#' || calls.user_id) AS manager,
+    users.department_id,
+    users.department,
     calls.started_at,
     local_day(calls.started_at) AS started_on,
     calls.seconds,

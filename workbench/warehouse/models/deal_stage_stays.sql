@@ -4,6 +4,7 @@
 -- columns:
 --   left_at = moment of the next entry, NULL while the deal is still there
 --   days = left - entered on the local clock, NULL while the deal is still there
+--   came_from = stage before, NULL for the first entry
 --   pipeline_id, stage as of the entry; sort and semantics as the stage is listed today
 -- tests:
 --   unique: [history_id]
@@ -25,8 +26,10 @@ WITH entries AS (
 stays AS (
     SELECT
         *,
-        lead(entered_at) OVER (PARTITION BY deal_id ORDER BY entered_at, history_id) AS left_at
+        lead(entered_at) OVER moves AS left_at,
+        lag(stage_id) OVER moves AS came_from
     FROM entries
+    WINDOW moves AS (PARTITION BY deal_id ORDER BY entered_at, history_id)
 )
 SELECT
     stays.history_id,
@@ -39,6 +42,7 @@ SELECT
     stays.entered_at,
     local_day(stays.entered_at) AS entered_on,
     stays.left_at,
+    stays.came_from,
     local_days(stays.entered_at, stays.left_at) AS days
 FROM stays
 LEFT JOIN snapshot.stages AS stages USING (pipeline_id, stage_id)

@@ -4,6 +4,7 @@
 --   semantics = P in work, S converted, F junk; closed_at = DATE_CLOSED, else the last entry into
 --   the final status, else MOVED_TIME; *_on days in the portal's time zone
 --   amount_base in the portal's base currency, at the rate known on the closing day (open: today)
+--   rate_basis says which rate: base, observed, given or later (see deals)
 -- tests:
 --   unique: [lead_id]
 --   not_null: [lead_id, semantics, created_at, created_on]
@@ -60,7 +61,8 @@ SELECT
     leads.utm_campaign,
     leads.amount,
     leads.currency,
-    TRY_CAST(leads.amount * rates.rate AS DECIMAL(18, 2)) AS amount_base
+    TRY_CAST(leads.amount * rates.rate AS DECIMAL(18, 2)) AS amount_base,
+    rates.basis AS rate_basis
 FROM leads
 LEFT JOIN staging.rate_periods AS rates
     ON rates.currency = leads.currency

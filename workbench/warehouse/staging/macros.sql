@@ -42,3 +42,16 @@ CREATE OR REPLACE MACRO option_texts(x) AS
         TRY(from_json(x, '["JSON"]')),
         lambda option: coalesce(option ->> 'VALUE', option ->> 'value')
     );
+-- Working seconds from 2000 to a local moment: whole working days before, and those of its day.
+CREATE OR REPLACE MACRO working_seconds(days_before, is_working, moment) AS
+    days_before * (getvariable('closes') - getvariable('opens'))
+    + CASE
+        WHEN is_working
+        THEN greatest(
+            least(
+                date_diff('second', date_trunc('day', moment), moment), getvariable('closes')
+            ) - getvariable('opens'),
+            0
+        )
+        ELSE 0
+    END;
