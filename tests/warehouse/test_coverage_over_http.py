@@ -14,6 +14,7 @@ from workbench.bitrix24.connect import NEEDED, USEFUL
 from workbench.bitrix24.entities import ENTITIES
 from workbench.bitrix24.sandbox.memory.state import State
 from workbench.bitrix24.sandbox.new_portal import furnish
+from workbench.i18n import use_language
 from workbench.warehouse import newest_snapshot
 from workbench.warehouse.checks import run_checks
 from workbench.warehouse.store import Store
@@ -137,8 +138,11 @@ def test_one_of_everything_is_read_and_agrees_with_the_portal_row_by_row(busy_po
         assert snapshot.query("SELECT count(*) AS n FROM deal_contacts").n[0] == 2
         assert snapshot.query("SELECT count(*) AS n FROM contact_companies").n[0] == 4
         assert snapshot.query("SELECT sum(emails) AS n FROM contacts").n[0] == 2
-        zone = snapshot.query("SELECT owner, options FROM user_fields WHERE label = 'Zone'")
+        zone = snapshot.query(
+            "SELECT owner, options, label_en FROM user_fields WHERE label = 'Zone'"
+        )
         assert zone.owner[0] == name and list(zone.options[0]) == ["Nord", "Sud"]
+        assert zone.label_en[0] == "Area"
         assert [o.check for o in run_checks(snapshot) if not o.passed] == []
 
 
@@ -199,6 +203,48 @@ def test_what_was_never_read_is_read_for_all_records_after_an_upgrade(busy_porta
             store.connection.execute("DELETE FROM state.progress WHERE entity = ?", [name])
     synced(busy_portal.url)
     assert differences(home, busy_portal.url) == []
+
+
+def floors(url: str, name: str) -> int:
+    """Give deals a user field of several values."""
+    labels = {"fr": "Étages", "en": "Floors"}
+    fields = {"FIELD_NAME": name, "USER_TYPE_ID": "integer", "MULTIPLE": "Y"}
+    with Portal(url, "unlimited") as portal:
+        return portal.call(
+            "crm.deal.userfield.add", {"fields": {**fields, "EDIT_FORM_LABEL": labels}}
+        )
+
+
+def test_a_store_of_a_version_that_asked_for_fewer_fields_is_read_anew_by_itself(busy_portal, home):
+    url = busy_portal.url
+    floors(url, "ETAGES")
+    with Portal(url, "unlimited") as portal:
+        deal = portal.call("crm.deal.list", {"select": ["ID"]})[0]["ID"]
+        portal.call("crm.deal.update", {"id": deal, "fields": {"UF_CRM_ETAGES": [3, 5]}})
+    synced(url)
+    with Store.open(home / "warehouse") as store:  # as that version left it
+        store.connection.execute("UPDATE raw.deals SET UF_CRM_ETAGES = NULL")
+        store.connection.execute("DELETE FROM state.info WHERE key LIKE 'asked of %'")
+    advance(busy_portal.base, 600)  # so that no change is read again
+    with use_language("en"):
+        again = synced(url)
+    assert "left some fields out" in again.remarks[0] and "Deals" in again.remarks[0]
+    assert differences(home, url) == []
+    with newest_snapshot() as snapshot:
+        values = snapshot.query("SELECT uf_crm_etages FROM deal_fields").iloc[0, 0]
+        assert list(values) == [3, 5]
+        labels = snapshot.query("SELECT label, label_en FROM user_fields WHERE owner = 'deal'")
+        assert labels.values.tolist() == [["Étages", "Floors"]]
+    assert not synced(url).remarks
+
+
+def test_a_field_that_is_new_at_the_portal_costs_no_full_load(busy_portal, home):
+    synced(busy_portal.url)
+    advance(busy_portal.base, 600)
+    synced(busy_portal.url)
+    floors(busy_portal.url, "NIVEAUX")
+    result = synced(busy_portal.url)
+    assert not result.remarks and result.rows["deals"] == 0
 
 
 @pytest.mark.parametrize("scope", ALL[1:])
