@@ -12,6 +12,7 @@ import pytest
 from sandbox_portal import SMALL_COMPANY, running_portal
 
 from workbench.bitrix24.budget import MARGIN, PLANS, Budget, Plan, budget_file, read
+from workbench.bitrix24.client import Portal
 
 TAKER = """
 import asyncio, sys, time
@@ -215,6 +216,62 @@ def test_processes_that_call_a_portal_at_once_are_never_refused(tmp_path):
     assert sum(line["calls"] for line in called) == 72
     assert [line["refused"] for line in figures["methods"]] == [0] * len(figures["methods"])
     assert figures["refused"] == 0
+
+
+READER = """
+import sys, time
+from workbench.bitrix24.client import Portal
+pages = [("crm.deal.list", {"filter": {">ID": n}, "start": -1}) for n in range(50)]
+with Portal(sys.argv[1], "unlimited", patience=60) as portal:
+    portal.batch(pages)
+    print("known", flush=True)
+    sys.stdin.readline()
+    futures = [portal.submit(pages) for _ in range(12)]
+    print(sum(len(future.result()) for future in futures))
+"""
+
+
+def test_processes_that_read_the_same_list_share_its_operating_time_and_are_not_refused(tmp_path):
+    options = (*SMALL_COMPANY, "--plan", "unlimited", "--operating", "60")
+    with running_portal(tmp_path, *options) as portal:
+        with Portal(portal.url, "unlimited") as bitrix:  # the limit is known from its word
+            bitrix.budget.refused("crm.deal.list", timing(60, 0), 0)
+        readers = [
+            subprocess.Popen(
+                [sys.executable, "-c", READER, portal.url],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in "ab"
+        ]
+        assert [reader.stdout.readline() for reader in readers] == ["known\n"] * 2
+        for reader in readers:
+            reader.stdin.write("go\n")
+            reader.stdin.flush()
+        time.sleep(6)
+        figures = httpx.get(f"{portal.base}/control/stats").json()
+        for reader in readers:  # they wait for relief, ten minutes
+            reader.kill()
+            assert reader.communicate()[0] == ""
+    (line,) = [line for line in figures["methods"] if line["method"] == "crm.deal.list"]
+    assert line["refused"] == figures["refused"] == 0
+    assert 60 * 0.75 < line["operating"] < 60  # not refused, and not for want of trying
+
+
+def test_calls_of_a_process_that_died_are_forgotten(tmp_path):
+    file = tmp_path / "b.json"
+    budget = Budget(PLANS["unlimited"], file)
+    budget.settle("crm.deal.list", 50, timing(400, 600))
+    assert admitted(budget, "crm.deal.list", 6, 0.4) < 0.1
+    state = json.loads(file.read_text())
+    ((key, those),) = state["flying"].items()
+    assert [many for many, _at in those.values()] == [6]
+    state["flying"][key] = {who: (many, at - 130) for who, (many, at) in those.items()}
+    file.write_text(json.dumps(state))
+    assert admitted(Budget(PLANS["unlimited"], file), "crm.deal.list", 6, 0.4) < 0.1
+    assert len(json.loads(file.read_text())["flying"][key]) == 1
+    budget.release({"crm.deal.list": 6})
 
 
 def test_its_file_is_of_this_user_s_and_hides_the_portal(tmp_path, monkeypatch):

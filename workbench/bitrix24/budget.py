@@ -18,6 +18,7 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import time
 import warnings
 from collections import Counter
@@ -34,6 +35,7 @@ OPERATING = 480.0  # seconds per method; the cloud's value is not published, thi
 USABLE = 0.95  # share of the operating time that is used
 WINDOW = 600.0  # seconds over which the portal sums operating time up
 FORGOTTEN = 86_400.0  # seconds after which the file of a portal that nobody calls is removed
+LANDED = 120.0  # seconds after which a call is over, whatever became of its process
 PROBE = 0.5  # seconds between two looks while somebody else may make room
 
 
@@ -68,11 +70,15 @@ class Spent:
 
 @dataclass
 class State:
-    """The file's content: the bucket's level at the moment ``at`` (Unix time), and the methods."""
+    """The file's content: the bucket's level at the moment ``at`` (Unix time), and the methods.
+
+    ``flying``: the calls that are under way, method → process → how many and when it last said so.
+    """
 
     level: float = 0.0
     at: float = 0.0
     methods: dict[str, Spent] = field(default_factory=dict)
+    flying: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,7 @@ class Budget:
         self.background = background
         self._own = State()
         self._flying: Counter[str] = Counter()
+        self._me = secrets.token_hex(4)
         self._turn = asyncio.Lock()
 
     # The state
@@ -179,24 +186,42 @@ class Budget:
     async def admit(self, calls: Mapping[str, int], patience: float) -> None:
         """Wait until each method has operating time left for so many calls, and book them.
 
-        After ``patience`` seconds they are admitted all the same, and the portal decides.
-        `release` ends the booking. A method of which the last news are out of date is tried by
-        one request at a time.
+        After ``patience`` seconds they are admitted all the same, and the portal decides: its limit
+        is not published, and ours may be too low. (A sync's patience outlasts the window, so that
+        relief comes first.) `release` ends the booking. A method of which the last news are out of
+        date is tried by one request at a time, of all processes.
         """
         waited = 0.0
-        while waited < patience and (wait := self._wait(calls)) > 0:
-            await asyncio.sleep(min(wait, patience - waited))
+        while (wait := self._book(calls, whatever=waited >= patience)) > 0:
+            wait = min(wait, patience - waited)
+            await asyncio.sleep(wait)
             waited += wait
-        self._flying.update({self._key(method): n for method, n in calls.items()})
 
-    def _wait(self, calls: Mapping[str, int]) -> float:
-        now, wait = time.time(), 0.0
+    def _book(self, calls: Mapping[str, int], *, whatever: bool) -> float:
+        """Book calls if there is time left for them, or ``whatever``; else how long to wait."""
         with self._state() as state:
-            for method, n in calls.items():
-                spent = state.methods.get(self._key(method))
-                if spent is None:
-                    continue
-                flying = self._flying[self._key(method)]
+            wait = 0.0 if whatever else self._wait(state, calls)
+            if not wait:
+                self._fly(state, calls, 1)
+        return wait
+
+    def _fly(self, state: State, calls: Mapping[str, int], sign: int) -> None:
+        now = time.time()
+        for method, n in calls.items():
+            key = self._key(method)
+            self._flying[key] += sign * n
+            everyone = state.flying.pop(key, {}) | {self._me: (self._flying[key], now)}
+            still = {w: (many, at) for w, (many, at) in everyone.items() if now - at < LANDED}
+            if still := {who: each for who, each in still.items() if each[0] > 0}:
+                state.flying[key] = still
+
+    def _wait(self, state: State, calls: Mapping[str, int]) -> float:
+        now, wait = time.time(), 0.0
+        for method, n in calls.items():
+            spent = state.methods.get(self._key(method))
+            if spent is not None:
+                everyone = state.flying.get(self._key(method), {}).values()
+                flying = sum(many for many, at in everyone if now - at < LANDED)
                 if spent.refused_until > now:
                     wait = max(wait, spent.refused_until - now)
                 elif spent.reset_at <= now:
@@ -236,7 +261,8 @@ class Budget:
 
     def release(self, calls: Mapping[str, int]) -> None:
         """End the bookings of `admit`, whatever became of the calls."""
-        self._flying.subtract({self._key(method): n for method, n in calls.items()})
+        with self._state() as state:
+            self._fly(state, calls, -1)
 
     # What is left
 
@@ -267,7 +293,11 @@ def read(content: bytes) -> State:
             key: Spent(**{name: float(value) for name, value in spent.items()})
             for key, spent in raw["methods"].items()
         }
-        return State(float(raw["level"]), float(raw["at"]), methods)
+        flying = {
+            key: {who: (float(n), float(said)) for who, (n, said) in those.items()}
+            for key, those in raw.get("flying", {}).items()
+        }
+        return State(float(raw["level"]), float(raw["at"]), methods, flying)
     except (ValueError, TypeError, KeyError, AttributeError):
         return State()
 
