@@ -22,7 +22,7 @@ import secrets
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -183,17 +183,24 @@ class Budget:
     def _key(self, method: str) -> str:
         return f"{self.account} {method.lower()}"
 
-    async def admit(self, calls: Mapping[str, int], patience: float) -> None:
+    async def admit(
+        self,
+        calls: Mapping[str, int],
+        patience: float,
+        slowed: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
         """Wait until each method has operating time left for so many calls, and book them.
 
         After ``patience`` seconds they are admitted all the same, and the portal decides: its limit
         is not published, and ours may be too low. (A sync's patience outlasts the window, so that
         relief comes first.) `release` ends the booking. A method of which the last news are out of
-        date is tried by one request at a time, of all processes.
+        date is tried by one request at a time, of all processes. ``slowed`` is told each wait.
         """
         waited = 0.0
         while (wait := self._book(calls, whatever=waited >= patience)) > 0:
             wait = min(wait, patience - waited)
+            if wait > PROBE:
+                slowed(wait)
             await asyncio.sleep(wait)
             waited += wait
 

@@ -51,12 +51,16 @@ PATIENCE_OF_SYNC = 900.0
 REFERENCE = "%24result%5B"  # to another answer of the batch, in a command
 RETRIES = 4  # of a read whose connection broke
 
+Waiting = Callable[[str, float], None]
+
 
 class Portal:
     """One portal, through an incoming webhook or an application's token.
 
-    ``host`` is its name without the secret, ``requests`` the HTTP requests made so far. Methods
-    are synchronous and safe to call from several threads and from inside a running event loop.
+    ``host`` is its name without the secret, ``requests`` the HTTP requests made so far.
+    ``waiting(reason, seconds)`` is called, on another thread, whenever it waits for the portal:
+    set it to tell somebody. Methods are synchronous and safe to call from several threads and from
+    inside a running event loop.
     ``patience``: seconds that a call may wait for the portal's limits before it gives up.
     """
 
@@ -139,6 +143,7 @@ class Portal:
     ) -> None:
         self.host, self.portal_url, self.patience = host, portal_url, patience
         self.requests = 0
+        self.waiting: Waiting = lambda _reason, _seconds: None
         self.moved_to: str | None = None  # webhook address after a renaming (secret)
         self._base = base
         self.budget = Budget(
@@ -257,19 +262,19 @@ class Portal:
                         _("{host} redirects in a circle.").format(host=self.host)
                     ) from None
                 self._follow(moved.location[: moved.location.rfind(method)] or moved.location)
-            except QueryLimitExceeded:
+            except QueryLimitExceeded as error:
                 self.budget.exhausted()
                 wait = min(0.5 * 2**limits, 30.0)
                 if time.monotonic() + wait > give_up:
                     raise
                 limits += 1
-                await asyncio.sleep(wait)
+                await self._pause(wait, error)
             except OperationTimeLimit as error:
                 wait = self.budget.refused(method, {}, limits)
                 if time.monotonic() + wait > give_up:
                     raise error from None
                 limits += 1
-                await asyncio.sleep(wait)
+                await self._pause(wait, error)
             except PortalError as error:
                 if error.code == EXPIRED and self._refresh is not None and not renewed:
                     renewed = True
@@ -283,14 +288,21 @@ class Portal:
                     raise
                 if isinstance(error, NotSent) and not self._answered:
                     raise  # never reached: the address is wrong rather than the line bad
-                await asyncio.sleep(0.25 * 2**breaks)
+                await self._pause(0.25 * 2**breaks, error)
             else:
                 self._answered = True
                 return payload
 
+    async def _pause(self, seconds: float, reason: PortalError) -> None:
+        self.waiting(reason.message, seconds)
+        await asyncio.sleep(seconds)
+
+    def _slowed(self, seconds: float) -> None:
+        self.waiting(_("The portal’s operating time is used up for now."), seconds)
+
     async def _call(self, method: str, params: Params) -> Any:
         calls = {method: 1}
-        await self.budget.admit(calls, self.patience)
+        await self.budget.admit(calls, self.patience, self._slowed)
         try:
             payload = await self._request(method, params, safe=only_reads(method))
         finally:
@@ -302,7 +314,7 @@ class Portal:
 
     async def _batch(self, calls: Sequence[Command]) -> list[BatchAnswer]:
         """Send up to 50 commands; those that ran into a limit are sent again later."""
-        answers: list[BatchAnswer | None] = [None] * len(calls)
+        answers = [BatchAnswer()] * len(calls)
         pending = list(range(len(calls)))
         give_up = time.monotonic() + self.patience
         attempt = 0
@@ -313,7 +325,8 @@ class Portal:
             }
             safe = all(only_reads(calls[index][0]) for index in pending)
             methods = Counter(calls[index][0] for index in pending)
-            await self.budget.admit(methods, max(0.0, give_up - time.monotonic()))
+            patience = max(0.0, give_up - time.monotonic())
+            await self.budget.admit(methods, patience, self._slowed)
             try:
                 payload = await self._request("batch", {"halt": 0, "cmd": commands}, safe=safe)
             finally:
@@ -346,9 +359,9 @@ class Portal:
                 break
             attempt += 1
             pending = again
-            if pending:
-                await asyncio.sleep(wait)
-        return [answer for answer in answers if answer is not None]
+            if pending and (reason := answers[pending[0]].error):
+                await self._pause(wait, reason)
+        return answers
 
     # What others call
 

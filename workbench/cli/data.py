@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from workbench.warehouse.sync import SyncResult
 
 WIDE = 140  # characters from which the table of sources has room for all its columns
+LONG_WAIT = 5.0  # seconds; of those a log hears
+SAID_AGAIN = 60.0
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -60,18 +62,25 @@ def sync(
 
 
 def run_sync(names: list[str], full: bool = False, *, quiet: bool = False) -> SyncResult:
-    """Sync with a counter of rows per entity while it works (on a terminal)."""
+    """Sync with a counter of rows per entity, and what it waits for, while it works.
+
+    Where there is no terminal only long waits are told, once in `SAID_AGAIN` seconds.
+    """
+    import time
+
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from workbench.automation.kept import referred_snapshots
     from workbench.bitrix24.entities import title
+    from workbench.cli.screen import escape
     from workbench.i18n import _, format_number
     from workbench.warehouse.sync import sync as synchronise
 
     console = Console(stderr=True, quiet=quiet)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     rows: dict[str, int] = {}
+    said = [-SAID_AGAIN]
     quietly = not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=quietly) as progress:
         task = progress.add_task(_("Sync"))
@@ -83,7 +92,20 @@ def run_sync(names: list[str], full: bool = False, *, quiet: bool = False) -> Sy
             )
             progress.update(task, description=text)
 
-        return synchronise(names, full=full, report=report, referred=referred_snapshots)
+        def waiting(reason: str, seconds: float) -> None:
+            digits = 0 if seconds >= 10 else 1
+            text = _("{reason} Waiting {seconds} s…").format(
+                reason=reason, seconds=format_number(seconds, digits)
+            )
+            progress.update(task, description=escape(text))
+            now = time.monotonic()
+            if quietly and seconds >= LONG_WAIT and now - said[0] >= SAID_AGAIN:
+                said[0] = now
+                console.print(escape(text), soft_wrap=True)
+
+        return synchronise(
+            names, full=full, report=report, waiting=waiting, referred=referred_snapshots
+        )
 
 
 def sources(as_json: AsJson = False) -> None:

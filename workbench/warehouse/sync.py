@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from workbench.bitrix24.client import PATIENCE_OF_SYNC, Portal
+from workbench.bitrix24.client import PATIENCE_OF_SYNC, Portal, Waiting
 from workbench.bitrix24.entities import ENTITIES, title
 from workbench.errors import PortalError, SourceError, WarehouseError
 from workbench.i18n import _, format_datetime
@@ -194,13 +194,15 @@ def sync(
     full: bool = False,
     portal: Portal | None = None,
     report: Report | None = None,
+    waiting: Waiting | None = None,
     referred: Callable[[], Collection[str]] | None = None,
 ) -> SyncResult:
     """Bring the warehouse up to date and publish a snapshot if anything changed.
 
     ``names``: sources of ``parameters/sources.yml`` (default: all). ``full`` reads everything
-    again. ``report(entity, rows)`` is called as rows come in. ``referred`` gives the ids of
-    snapshots that something refers to, which therefore stay. Raises `SyncRunning` if another
+    again. ``report(entity, rows)`` is called as rows come in, ``waiting(reason, seconds)`` from
+    another thread when the portal has to be waited for. ``referred`` gives the ids of snapshots
+    that something refers to, which therefore stay. Raises `SyncRunning` if another
     process is at it, the `PortalError` family for what concerns the whole portal; what a single
     entity or file lacks is in the result's ``problems``.
     """
@@ -211,7 +213,8 @@ def sync(
     with Store.open(current.home_dir / "warehouse") as store, told_as_ours():
         as_of = datetime.now(UTC)
         if any(isinstance(source, PortalSource) for source in chosen.values()):
-            loaded = _load_portal(store, portal, full, report, result)
+            with opened(portal, waiting) as reached:
+                loaded = _load_portal(store, reached, full, report, result)
             as_of = loaded.as_of
         elif store.info("as_of"):
             as_of = datetime.fromisoformat(store.info("as_of"))
@@ -247,22 +250,31 @@ def sync(
     return result
 
 
+@contextmanager
+def opened(portal: Portal | None, waiting: Waiting | None) -> Iterator[Portal]:
+    """Give the portal to read: a caller's own, which stays open, or that of the settings."""
+    reached = portal or Portal.from_settings(patience=PATIENCE_OF_SYNC, background=True)
+    reached.waiting = waiting or reached.waiting
+    try:
+        yield reached
+    finally:
+        if portal is None:
+            reached.close()
+
+
 def _load_portal(
-    store: Store, portal: Portal | None, full: bool, report: Report | None, result: SyncResult
+    store: Store, portal: Portal, full: bool, report: Report | None, result: SyncResult
 ) -> Loaded:
-    opened = portal or Portal.from_settings(patience=PATIENCE_OF_SYNC, background=True)
-    before = opened.requests
-    loading = Loading(opened, store, full=full, report=report)
+    before = portal.requests
+    loading = Loading(portal, store, full=full, report=report)
     try:
         loaded = loading.run(settings().timezone)
     except PortalError as error:
         _mark_interrupted(store, error)
         raise
     finally:
-        result.requests = opened.requests - before
+        result.requests = portal.requests - before
         result.rows, result.changed = loading.loaded.rows, loading.loaded.changed
-        if portal is None:
-            opened.close()
     for name, refusal in loaded.problems.items():
         if name in loaded.left_out:
             scope = {entity.name: entity.scope for entity in ENTITIES}[name]
@@ -281,10 +293,10 @@ def _load_portal(
                 "see are missing without notice."
             ).format(user=loaded.hidden_from)
         )
-    if opened.moved_to:
+    if portal.moved_to:
         result.remarks.append(
             _("The portal is now called {host}; run `workbench connect` to store this.").format(
-                host=opened.host
+                host=portal.host
             )
         )
     return loaded
