@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
+import hand_ways
 
 from workbench.warehouse import Snapshot
 
@@ -27,6 +28,22 @@ STAGES = {
     "C2:LOSE": (2, "Partners", "Lost", 30, "F"),
 }
 MANAGERS = {1: ("Ana", 1, "North"), 2: ("Ana", 2, "South"), 3: ("Bo", 2, "South")}
+# id, name, the one above it
+DEPARTMENTS = [(9, "Sales", None), (1, "North", 9), (2, "South", 9), (4, "Stock", None)]
+# The portal's own fields: of deals a text, a list and a number, of companies a truth.
+USER_FIELDS = [
+    ("deal", "UF_CRM_KIND", "Kind", "enumeration", False),
+    ("deal", "UF_CRM_NEEDS", "Needs", "enumeration", True),
+    ("deal", "UF_CRM_FLOORS", "Floors", "integer", False),
+    ("company", "UF_CRM_KEY", "Key account", "boolean", False),
+]
+DEAL_FIELDS = [
+    (1, "New", ["Light", "Desks"], 3),
+    (2, "Old", ["Light"], None),
+    (4, "New", [], 12),
+    (9, None, None, 3),
+]
+COMPANY_FIELDS = [(10, True), (11, False)]
 COMPANIES = {10: ("Acme", "IT"), 11: ("Zed", None)}
 SOURCES = {"WEB": "Website", "ADS": "Adverts", None: None}
 
@@ -99,6 +116,8 @@ PORTAL_ENTITIES = (
     "deal_products",
     "invoices",
     "activities",
+    "departments",
+    "calls",
 )
 
 
@@ -168,8 +187,14 @@ TABLES = {
     " department_id BIGINT, department VARCHAR, company_id BIGINT, customer VARCHAR,"
     " contact_id BIGINT, source_id VARCHAR, source VARCHAR, utm_source VARCHAR,"
     " utm_medium VARCHAR, utm_campaign VARCHAR, amount DECIMAL(18,2), currency VARCHAR,"
-    " amount_base DECIMAL(18,2)",
+    " amount_base DECIMAL(18,2), rate_basis VARCHAR",
     "customers": "company_id BIGINT, customer VARCHAR, company_type VARCHAR, industry VARCHAR",
+    "departments": "department_id BIGINT, department VARCHAR, parent_id BIGINT",
+    "user_fields": "owner VARCHAR, field VARCHAR, label VARCHAR, kind VARCHAR,"
+    " is_multiple BOOLEAN, sort BIGINT, table_name VARCHAR, column_name VARCHAR, options VARCHAR[]",
+    "deal_fields": "deal_id BIGINT, uf_crm_kind VARCHAR, uf_crm_needs VARCHAR[],"
+    " uf_crm_floors BIGINT",
+    "company_fields": "company_id BIGINT, uf_crm_key BOOLEAN",
     "stages": "pipeline_id INTEGER, pipeline VARCHAR, stage_id VARCHAR, stage VARCHAR,"
     " sort INTEGER, semantics VARCHAR",
     "deal_stage_stays": "history_id BIGINT, deal_id BIGINT, pipeline_id INTEGER,"
@@ -178,13 +203,13 @@ TABLES = {
     "deal_reach": "deal_id BIGINT, pipeline_id INTEGER, stage_id VARCHAR, sort INTEGER,"
     " reached_on DATE",
     "invoices": "invoice_id BIGINT, deal_id BIGINT, company_id BIGINT, amount DECIMAL(18,2),"
-    " currency VARCHAR, amount_base DECIMAL(18,2), stage_id VARCHAR, stage VARCHAR,"
-    " semantics VARCHAR, created_on DATE, paid_on DATE, due_on DATE",
+    " currency VARCHAR, amount_base DECIMAL(18,2), rate_basis VARCHAR, stage_id VARCHAR,"
+    " stage VARCHAR, semantics VARCHAR, created_on DATE, paid_on DATE, due_on DATE, ended_on DATE",
     "deal_products": "row_id BIGINT, deal_id BIGINT, product_id BIGINT, product VARCHAR,"
     " price DECIMAL(18,2), quantity DOUBLE, amount DECIMAL(18,2)",
     "marketing_spend": "month DATE, channel VARCHAR, source_id VARCHAR, source VARCHAR,"
-    " amount_base DECIMAL(18,2), clicks BIGINT, impressions BIGINT",
-}
+    " amount_base DECIMAL(18,2), rate_basis VARCHAR, clicks BIGINT, impressions BIGINT",
+} | hand_ways.TABLES
 
 
 def hand_snapshot(
@@ -205,11 +230,15 @@ def hand_snapshot(
         ("marketing_spend", "marketing_spend", status["marketing_spend"], 4 if spend else 0)
         + (day("2026-01-01") if spend else None, last, AS_OF, None)
     )
+    sources += [
+        (name, name, "complete", 4, day("2026-01-01"), day("2026-06-30"), AS_OF, None)
+        for name in ("targets", "accounting_documents")
+    ]
     lead_rows = [
         (number, f"Lead {number}", f"S{semantics}", f"Status {semantics}", semantics)
         + (semantics == "S", semantics == "F", semantics == "P", day(created), None)
         + (1, "Ana", 1, "North", None, None, None, source, SOURCES[source])
-        + (None, None, None, None, "EUR", None)
+        + (None, None, None, None, "EUR", None, "base")
         for number, semantics, created, source in LEADS
     ]
     rows: dict[str, list[tuple[Any, ...]]] = {
@@ -224,6 +253,13 @@ def hand_snapshot(
         "deals": deal_rows(),
         "leads": lead_rows,
         "customers": [(key, name, "Client", branch) for key, (name, branch) in COMPANIES.items()],
+        "departments": DEPARTMENTS,
+        "user_fields": [
+            (owner, name, label, kind, several, 100, f"{owner}_fields", name.lower(), None)
+            for owner, name, label, kind, several in USER_FIELDS
+        ],
+        "deal_fields": DEAL_FIELDS,
+        "company_fields": COMPANY_FIELDS,
         "stages": [
             (p, name, stage, title, n, s) for stage, (p, name, title, n, s) in STAGES.items()
         ],
@@ -234,8 +270,9 @@ def hand_snapshot(
         ],
         "deal_reach": reach_rows(),
         "invoices": [
-            (number, deal, firm, amount, "EUR", amount, f"I{semantics}", f"Invoice {semantics}")
-            + (semantics, day(created), day(paid), None)
+            (number, deal, firm, amount, "EUR", amount, "base", f"I{semantics}")
+            + (f"Invoice {semantics}", semantics, day(created), day(paid))
+            + tuple(day(each) for each in hand_ways.DUE[number])
             for number, deal, firm, amount, semantics, created, paid in INVOICES
         ],
         "deal_products": [
@@ -243,10 +280,10 @@ def hand_snapshot(
             for n, (deal, product, amount) in enumerate(PRODUCTS, 1)
         ],
         "marketing_spend": [
-            (day(month), channel, source, SOURCES[source], amount, 10, 100)
+            (day(month), channel, source, SOURCES[source], amount, "base", 10, 100)
             for month, channel, source, amount in (SPEND if spend else [])
         ],
-    }
+    } | hand_ways.way_rows(MANAGERS, STAGES, STAYS, reach_rows())
     with duckdb.connect(str(path)) as connection:
         for name, columns in TABLES.items():
             connection.execute(f"CREATE TABLE {name} ({columns})")

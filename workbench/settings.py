@@ -35,11 +35,20 @@ class Settings(BaseSettings):
         "standard", description="The portal's plan, which sets the request rate."
     )
     timezone: str | None = Field(None, description="The portal's time zone, if its own is wrong.")
+    fiscal_year_start: int = Field(
+        1, ge=1, le=12, description="Month in which the company's fiscal year begins, 1 to 12."
+    )
     snapshot: str | None = Field(None, description="Pin every reader to this snapshot id.")
     snapshot_minutes: float = Field(
         0.0,
         ge=0,
         description="Minutes at least between two published snapshots; 0: publish every change.",
+    )
+    kernels: Literal["forked", "stock"] = Field(
+        "forked", description="Fork kernels and runs from a preloaded process, or start each anew."
+    )
+    zygote: Path | None = Field(
+        None, description="Socket of the preloaded process; set by the one that keeps it."
     )
     run: Path | None = Field(None, description="Folder of the run that this process belongs to.")
     app_client_id: str | None = Field(None, description="The local application's client_id.")

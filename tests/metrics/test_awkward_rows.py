@@ -120,6 +120,6 @@ def test_the_rows_read_are_those_of_the_tables_that_were_asked(changed):
     assert snapshot.rows_read == 0
     query("won_revenue", by="product", snapshot=snapshot)
     snapshot.query("SELECT count(*) AS leads FROM deals")  # a table's name, but not in its place
-    asked = ("deals", "deal_products", "sources")
+    asked = ("deals", "deal_products", "sources", "user_fields")
     counts = [snapshot.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in asked]
     assert snapshot.rows_read == sum(counts)

@@ -3,6 +3,7 @@
 import math
 from datetime import date, datetime
 
+import hand_ways
 import pandas as pd
 import pytest
 from hand_company import hand_snapshot
@@ -50,7 +51,7 @@ FIRST_QUARTER = {
     "paid_amount": 1000,
     "new_customers": 1,
     "cac": 650,
-}
+} | hand_ways.FIRST_QUARTER
 N = {
     "closed_win_rate": 4,
     "created_win_rate": 6,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from workbench.metrics.quality import Quality
     from workbench.warehouse.sync import SyncResult
 
 WIDE = 140  # characters from which the table of sources has room for all its columns
@@ -243,10 +245,16 @@ def sql(
         )
 
 
-def check(as_json: AsJson = False) -> None:
-    """Run the tests that the models declare; exit code 1 if one fails.
+def check(
+    as_json: AsJson = False,
+    page: Annotated[
+        Path | None, typer.Option(help="Where to write the page; default: quality.html at home.")
+    ] = None,
+) -> None:
+    """Check the data: what the tables promise, and what parameters/checks.yml declares.
 
-    Values that could not be read as what they should be are listed with their counts.
+    Writes a page with what is wrong, how many, examples with their cards in the portal, and a score
+    per entity over time. Exit code 1 if a check of severity error fails.
     """
     import json
 
@@ -255,39 +263,37 @@ def check(as_json: AsJson = False) -> None:
 
     from workbench.bitrix24.entities import title
     from workbench.cli.screen import escape
-    from workbench.i18n import _, format_number, ngettext
+    from workbench.i18n import _, format_number, format_percent, ngettext
+    from workbench.metrics.quality import run_quality
+    from workbench.metrics.quality.history import keep
+    from workbench.settings import private_folder, settings
+    from workbench.views.quality_page import quality_html, severity_name
     from workbench.warehouse import newest_snapshot
-    from workbench.warehouse.checks import run_checks, unparsed_counts
+    from workbench.warehouse.checks import unparsed_counts
 
     with newest_snapshot() as snapshot:
-        outcomes = run_checks(snapshot)
+        quality = run_quality(snapshot)
         unparsed = unparsed_counts(snapshot)
+        zone = snapshot.timezone
+    if page is None:
+        page = settings().home_dir / "quality.html"
+        private_folder(page.parent)
+    page.write_text(quality_html(quality, keep(quality), zone, unparsed), "utf-8")
     if as_json:
-        rows = [
-            {"table": o.check.table, "rule": o.check.rule, "subject": o.check.subject}
-            | {"broken": o.broken, "passed": o.passed}
-            for o in outcomes
-        ]
-        values = [
-            {"entity": entity, "field": field, "count": count, "example": example}
-            for entity, field, count, example in unparsed
-        ]
-        print(json.dumps({"checks": rows, "unparsed": values}, indent=2, ensure_ascii=False))
+        print(json.dumps(_quality(quality, unparsed), indent=2, ensure_ascii=False))
     else:
-        table = Table(box=None, header_style="bold")
-        for heading in (_("Table"), _("What must hold"), _("Rows that break it")):
-            table.add_column(heading)
-        for outcome in outcomes:
-            if not outcome.passed:
-                table.add_row(
-                    outcome.check.table,
-                    escape(outcome.check.sentence),
-                    format_number(outcome.broken),
-                )
         console = Console()
-        passed = sum(o.passed for o in outcomes)
+        outcomes = quality.outcomes
+        passed = sum(each.passed for each in outcomes)
         console.print(_("{n} of {all} checks passed.").format(n=passed, all=len(outcomes)))
-        if passed < len(outcomes):
+        if quality.failed:
+            table = Table(box=None, header_style="bold")
+            for heading in (_("Severity"), _("Table"), _("What must hold")):
+                table.add_column(heading)
+            table.add_column(_("Rows that break it"), justify="right")
+            for each in quality.failed:
+                words = severity_name(each.severity), each.table, escape(each.title)
+                table.add_row(*words, format_number(each.broken))
             console.print(table)
         for entity, field, count, example in unparsed:
             line = ngettext(
@@ -296,5 +302,37 @@ def check(as_json: AsJson = False) -> None:
                 count,
             ).format(entity=title(entity), field=field, n=format_number(count), example=example)
             console.print(escape(line), style="yellow", soft_wrap=True)
-    if not all(o.passed for o in outcomes):
+        shares = [
+            _("{name}: {value}").format(name=title(name), value=format_percent(score))
+            for name, score in quality.scores.items()
+        ]
+        console.print(_("Scores: {scores}").format(scores=", ".join(shares)), soft_wrap=True)
+        console.print(_("Page: {file}").format(file=page), soft_wrap=True, style="dim")
+    if any(each.severity == "error" for each in quality.failed):
         raise typer.Exit(1)
+
+
+def _quality(quality: Quality, unparsed: list[tuple[str, str, int, str]]) -> dict[str, Any]:
+    """Return what the checks found as JSON has it."""
+    from dataclasses import asdict
+
+    tests = [
+        {"table": each.table, "rule": each.rule, "subject": each.subject}
+        | {"broken": each.broken, "passed": each.passed}
+        for each in quality.outcomes
+        if each.rule
+    ]
+    declared = [
+        asdict(each) | {"passed": each.passed} for each in quality.outcomes if not each.rule
+    ]
+    values = [
+        {"entity": entity, "field": field, "count": count, "example": example}
+        for entity, field, count, example in unparsed
+    ]
+    return {
+        "checks": tests,
+        "declared": declared,
+        "unparsed": values,
+        "scores": quality.scores,
+        "snapshot": quality.snapshot,
+    }

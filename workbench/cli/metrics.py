@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,22 +16,30 @@ By = Annotated[str, typer.Option(help="Dimensions to cut by, separated by commas
 Where = Annotated[
     str, typer.Option(help="Filter, such as \"source = 'Web' and amount_base > 100\".")
 ]
+Segment = Annotated[str, typer.Option(help="A segment by its name; see `workbench segments`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+WIDE = 200  # characters from which the list has room for all that a definition says
 
 
 def metric(
     ids: Annotated[list[str] | None, typer.Argument(help="Metric ids; see --list.")] = None,
     by: By = "",
-    grain: Annotated[str, typer.Option(help="day, week, month, quarter or year.")] = "",
+    grain: Annotated[
+        str, typer.Option(help="day, week, month, quarter, year, fiscal_quarter, fiscal_year.")
+    ] = "",
     start: Annotated[str, typer.Option("--from", help="First day, such as 2026-01-01.")] = "",
     end: Annotated[str, typer.Option("--to", help="Last day, included.")] = "",
     period: Annotated[
         str, typer.Option(help="last_quarter, this_year, 2026-Q1, 2026-01-01..2026-02-15, all …")
     ] = "",
     where: Where = "",
-    compare: Annotated[str, typer.Option(help="Beside it: previous or year_ago.")] = "",
+    segment: Segment = "",
+    compare: Annotated[str, typer.Option(help="Beside it: previous, year_ago or plan.")] = "",
     as_json: AsJson = False,
     listed: Annotated[bool, typer.Option("--list", help="List every metric.")] = False,
+    pages: Annotated[
+        Path | None, typer.Option(help="Write the help page of all metrics into this folder.")
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Definition, portal fields and SQL of each metric.")
     ] = False,
@@ -44,6 +53,12 @@ def metric(
     from workbench.i18n import _
     from workbench.metrics import catalogue, describe
 
+    if pages is not None:
+        from workbench.views.metric_pages import write_pages
+
+        for file in write_pages(pages):
+            print(file)
+        return
     if listed and not ids:
         _print_list([describe(each) for each in catalogue().values()], as_json)
         return
@@ -54,7 +69,7 @@ def metric(
     if explain:
         _explain(ids, as_json)
         return
-    frame = _query(ids, by, grain, start, end, period, where, compare)
+    frame = _query(ids, by, grain, start, end, period, where, segment, compare)
     if as_json:
         print_json(_answer(frame))
     else:
@@ -69,6 +84,7 @@ def _query(
     end: str,
     period: str,
     where: str,
+    segment: str,
     compare: str,
 ) -> pd.DataFrame:
     from workbench.errors import UsageError
@@ -85,6 +101,7 @@ def _query(
         start=_day(start) if start else None,
         end=_day(end, after=True) if end else None,
         where=where or None,
+        segment=segment or None,
         compare=compare or None,  # type: ignore[arg-type]
         each_n=True,
     )
@@ -118,19 +135,25 @@ def _answer(frame: pd.DataFrame) -> dict[str, Any]:
         "snapshot": attrs["snapshot"],
         "currency": attrs["currency"],
         "timezone": attrs["timezone"],
+        "where": attrs["where"],
+        "segment": attrs["segment"],
+        "rates": attrs["rates"],
+        "dimensions": attrs["dimensions"],
+        "overlapping": attrs["overlapping"],
         "metrics": attrs["metrics"],
     }
-    if "before" in attrs:
-        before = attrs["before"]
-        answer["before"] = {
-            **before,
-            "total": {name: plain(value) for name, value in before["total"].items()},
-            "period": {
-                "start": before["period"]["start"].isoformat(),
-                "end": before["period"]["end"].isoformat(),
-                "label": before["period"]["label"],
-            },
-        }
+    for name in ("before", "plan"):
+        if name in attrs:
+            beside = attrs[name]
+            answer[name] = {
+                **beside,
+                "total": {one: plain(value) for one, value in beside["total"].items()},
+                "period": {
+                    "start": beside["period"]["start"].isoformat(),
+                    "end": beside["period"]["end"].isoformat(),
+                    "label": beside["period"]["label"],
+                },
+            }
     return answer
 
 
@@ -162,21 +185,27 @@ def _print_frame(frame: pd.DataFrame) -> None:
 
     from workbench.cli.screen import printable, table_console
     from workbench.i18n import _, format_datetime, format_number, language
-    from workbench.metrics import dimension_titles, format_value
+    from workbench.metrics import format_value
+    from workbench.metrics.formats import rate_words
+    from workbench.metrics.periods import unit_label
 
-    attrs, titles = frame.attrs, dimension_titles()
-    metrics = attrs["metrics"]
-    table = plain_table(attrs["period"]["label"])
+    attrs, metrics = frame.attrs, frame.attrs["metrics"]
+    heading = attrs["period"]["label"]
+    if attrs["segment"]:
+        heading = f"{_segment_title(attrs['segment'])}, {heading}"
+    table = plain_table(heading)
     keys = [name for name in frame if name == "period" or name in attrs["by"]]
     for name in keys:
-        table.add_column(_("Period") if name == "period" else str(titles[name]))
-    compared = "before" in attrs
+        table.add_column(_("Period") if name == "period" else attrs["dimensions"][name][language()])
+    beside = attrs.get("plan") or attrs.get("before")
+    compared, suffix = beside is not None, "plan" if "plan" in attrs else "before"
     console = table_console()
     room = (console.width - 20 * len(keys)) // len(metrics) - (24 if compared else 8)
     for one in metrics.values():
         add_numbers(table, one["title"][language()], width=room)
         if compared:
-            add_numbers(table, attrs["before"]["period"]["label"], style="dim")
+            label = _("Plan") if suffix == "plan" else beside["period"]["label"]
+            add_numbers(table, label, style="dim")
         add_numbers(table, "n", style="dim")
 
     def figures(values: Any, counts: Any, before: Any) -> list[str]:
@@ -184,7 +213,7 @@ def _print_frame(frame: pd.DataFrame) -> None:
         for name, one in metrics.items():
             cells.append(format_value(values[name], one["unit"], attrs["currency"]))
             if compared:
-                cells.append(format_value(before[name], one["unit"], attrs["currency"]))
+                cells.append(format_value(before.get(name), one["unit"], attrs["currency"]))
             cells.append(format_number(counts[name]))
         return cells
 
@@ -192,26 +221,35 @@ def _print_frame(frame: pd.DataFrame) -> None:
     for row in frame.to_dict("records"):
         cells = [
             Text(
-                _period_label(row[name], attrs["grain"])
+                unit_label(row[name].date(), attrs["grain"])
                 if name == "period"
                 else (_("not set") if plain(row[name]) is None else printable(str(row[name])))
             )
             for name in keys
         ]
         counts = {name: row[column] for name, column in n_columns.items()}
-        before = {name: row.get(f"{name}_before") for name in metrics}
+        before = {name: row.get(f"{name}_{suffix}") for name in metrics}
         table.add_row(*cells, *figures(row, counts, before))
     if keys:
         table.add_section()
         label = [_("Total"), *[""] * (len(keys) - 1)]
-        before_total = attrs["before"]["total"] if compared else {}
+        before_total = beside["total"] if compared else {}
         table.add_row(*label, *figures(attrs["total"], attrs["n"], before_total), style="bold")
     console.print(table)
+    for name in attrs["overlapping"]:
+        title = attrs["dimensions"][name][language()]
+        say(
+            _("{name}: one record may be in several groups; they do not add up.").format(name=title)
+        )
     for name, status in attrs["statuses"].items():
-        if status != "ok":
+        if status not in ("ok", "later rate", "no rate"):
             title = metrics[name]["title"][language()]
             told = _("{name}: {value}").format(name=title, value=_status(status))
             say(told, style="yellow")
+    for name, counts in attrs["rates"].items():
+        if told := rate_words(counts):
+            title = metrics[name]["title"][language()]
+            say(_("{name}: {value}").format(name=title, value=told), style="yellow")
     console.print(
         _("Data as of {moment}, snapshot {id}.").format(
             moment=format_datetime(attrs["as_of"], attrs["timezone"]), id=attrs["snapshot"]
@@ -220,19 +258,16 @@ def _print_frame(frame: pd.DataFrame) -> None:
     )
 
 
-def _period_label(day: Any, grain: str) -> str:
-    from workbench.metrics import Period
-    from workbench.metrics.periods import next_unit
+def _segment_title(name: str) -> str:
+    from workbench.metrics.segments import segment
 
-    first = day.date()
-    return Period(first, next_unit(first, grain)).label()
+    return str(segment(name).title)
 
 
 def _status(status: str) -> str:
     from workbench.i18n import _
 
     return {
-        "no rate": _("amounts in a currency without an exchange rate are left out"),
         "partial": _("the period is not over, or a part of it is not loaded"),
         "immature": _("the cohort is still young; the figure will change"),
         "whole months": _("known for whole months only"),
@@ -241,66 +276,73 @@ def _status(status: str) -> str:
 
 
 def _print_list(described: list[dict[str, Any]], as_json: bool) -> None:
-    from rich.console import Console
-
+    from workbench.cli.screen import table_console
     from workbench.i18n import _, language
-    from workbench.metrics.formats import basis_name, unit_name
+    from workbench.metrics.formats import basis_name, maturity_rule, unit_name
 
     if as_json:
         print_json(described)
         return
+    console, code = table_console(), language()
+    wide = console.width >= WIDE
     table = plain_table()
     table.add_column(_("Metric"), no_wrap=True)
-    for title in (_("Title"), _("Unit"), _("Date basis")):
+    headings = [_("Title"), _("Unit"), _("Date basis")]
+    if wide:
+        headings += [_("Formula"), _("One row is"), _("Dimensions"), _("Owner")]
+        headings += [_("Portal methods and files"), _("Maturity rule")]
+    for title in headings:
         table.add_column(title)
     for one in described:
-        words = unit_name(one["unit"]), basis_name(one["date_basis"])
-        table.add_row(one["id"], one["title"][language()], *words)
-    Console().print(table)
+        words = [one["title"][code], unit_name(one["unit"]), basis_name(one["date_basis"])]
+        if wide:
+            words += [one["formula"] or one["expression"], one["grain"][code]]
+            words += [", ".join(one["dimensions"]), one["owner"][code], ", ".join(one["sources"])]
+            words.append(maturity_rule(one["maturity"]))
+        table.add_row(one["id"], *words)
+    console.print(table)
     print(_("`workbench metric ID --explain` says what one means."))
 
 
 def _explain(ids: list[str], as_json: bool) -> None:
     from rich.console import Console
 
-    from workbench.i18n import _, language
+    from workbench.i18n import _
     from workbench.metrics import definition, describe
-    from workbench.metrics.formats import basis_name, maturity_rule, unit_name
+    from workbench.metrics.facts import facts
+    from workbench.metrics.lineage import origins
     from workbench.metrics.query import statements
     from workbench.metrics.sql import Cut
     from workbench.warehouse import newest_snapshot
 
     snapshot = newest_snapshot()
-    explained = [
-        {
-            **describe(definition(one)),
-            "sql": [
-                {"counts": names, "sql": ask.sql}
-                for names, ask in statements(definition(one), Cut(), snapshot)
-            ],
-        }
-        for one in ids
-    ]
+    asked = [definition(one) for one in ids]
+    sql = {one.id: statements(one, Cut(), snapshot) for one in asked}
     if as_json:
-        print_json(explained)
+        print_json(
+            [
+                {
+                    **describe(one),
+                    "portal_fields": [
+                        {
+                            "metric": origin.metric,
+                            "role": origin.role,
+                            "column": origin.column,
+                            "fields": [f"{field.source}: {field.name}" for field in origin.fields],
+                        }
+                        for origin in origins(one)
+                    ],
+                    "sql": [{"counts": names, "sql": ask.sql} for names, ask in sql[one.id]],
+                }
+                for one in asked
+            ]
+        )
         return
-    console, code = Console(highlight=False, soft_wrap=True), language()
-    for one in explained:
-        heading = _("{name}: {value}").format(name=one["id"], value=one["title"][code])
+    console = Console(highlight=False, soft_wrap=True)
+    for one in asked:
+        heading = _("{name}: {value}").format(name=one.id, value=one.title)
         console.print(heading, style="bold", markup=False)
-        facts = {
-            _("Meaning"): one["help"][code],
-            _("Formula"): one["formula"] or one["expression"],
-            _("Rows counted"): one["rows"] or _("all"),
-            _("One row is"): one["grain"][code],
-            _("Date basis"): basis_name(one["date_basis"]),
-            _("Unit"): unit_name(one["unit"]),
-            _("Dimensions"): ", ".join(one["dimensions"]),
-            _("Owner"): one["owner"][code],
-            _("Portal methods and files"): ", ".join(one["sources"]),
-            _("Maturity rule"): maturity_rule(one["maturity"]),
-        }
-        for name, value in facts.items():
+        for name, value in facts(one).items():
             console.print("  " + _("{name}: {value}").format(name=name, value=value), markup=False)
-        for each in one["sql"]:
-            console.print(f"\n-- {', '.join(each['counts'])}\n{each['sql']}\n", markup=False)
+        for names, ask in sql[one.id]:
+            console.print(f"\n-- {', '.join(names)}\n{ask.sql}\n", markup=False)

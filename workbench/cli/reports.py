@@ -23,6 +23,10 @@ def run(
         list[str] | None,
         typer.Option("-p", "--parameter", help="name=value, repeatable; wins over the file."),
     ] = None,
+    despite_checks: Annotated[
+        bool,
+        typer.Option("--despite-checks", help="Run although a check fails; it says so."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the run record.")] = False,
 ) -> None:
     """Run a report: notebook, HTML, charts, tables and a run record in outputs/.
@@ -45,7 +49,7 @@ def run(
     given = dict(split_pair(pair) for pair in parameter or [])
     status = Console(stderr=True).status(_("Running {report}…").format(report=report))
     with status:
-        record = run_report(report, given)
+        record = run_report(report, given, despite_checks=despite_checks)
     if as_json:
         print(_json(record))
     else:

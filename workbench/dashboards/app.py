@@ -48,6 +48,7 @@ from voila.utils import get_page_config, get_voila_labextensions_path
 from workbench.dashboards import pages
 from workbench.dashboards.channels import ALLOWED_IN, WidgetChannels
 from workbench.dashboards.kernels import VisitorKernels, kernel_environment
+from workbench.dashboards.metric_help import MetricHelp
 from workbench.dashboards.published import Dashboard, published_dashboards
 from workbench.errors import ConfigurationError
 from workbench.i18n import _
@@ -133,6 +134,7 @@ class Dashboards(Voila):
             (r"/dashboards/([\w-]+)", pages.DashboardPage),
             (r"/voila/render/([\w-]+)\.ipynb", pages.DashboardPage),
             (r"/healthz", pages.Health),
+            (r"/help/metrics", MetricHelp),
             (r"/static/([\w.-]+)", pages.OwnFiles),
             (kernel, pages.KernelModel),
             (rf"{kernel}/channels", VoilaKernelWebsocketHandler),

@@ -133,6 +133,7 @@ class Page(JupyterHandler):
             "language": self.speaks,
             "current": current,
             "home": self.address("/"),
+            "help": self.address("/help/metrics"),
             "navigation": [
                 (dashboard, self.address(f"/dashboards/{dashboard.name}"))
                 for dashboard in self.server.published.values()

@@ -10,7 +10,7 @@ from workbench.metrics.catalogue import (
 )
 from workbench.metrics.formats import format_value
 from workbench.metrics.periods import Period, resolve_period
-from workbench.metrics.query import query
+from workbench.metrics.query import query, rows
 
 __all__ = [
     "Definition",
@@ -23,4 +23,5 @@ __all__ = [
     "format_value",
     "query",
     "resolve_period",
+    "rows",
 ]

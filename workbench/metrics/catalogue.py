@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -22,12 +22,17 @@ from workbench.i18n import _, language
 
 DEFINITIONS = Path(__file__).parent / "definitions"
 MODELS = Path(__file__).parent / "models.yml"
+PERIOD_DAYS = "period_days"  # in a formula: days of the unit of time, up to that of the data
 
-Basis = Literal["created", "closed", "event", "as-of"]
-Unit = Literal["count", "money", "money_per_day", "share", "days", "ratio"]
-Grain = Literal["day", "week", "month", "quarter", "year"]
+Basis = Literal["created", "closed", "event", "as-of", "left", "due"]
+Unit = Literal["count", "money", "money_per_day", "share", "days", "hours", "ratio"]
+Maturity = Literal["cycle_p90", "response_p90"]
+Grain = Literal["day", "week", "month", "quarter", "year", "fiscal_quarter", "fiscal_year"]
 Kind = Literal["text", "number", "date", "boolean"]
-GRAINS: tuple[Grain, ...] = ("day", "week", "month", "quarter", "year")
+GRAINS: tuple[Grain, ...] = (
+    *("day", "week", "month", "quarter", "year"),
+    *("fiscal_quarter", "fiscal_year"),
+)
 
 
 class _Strict(BaseModel):
@@ -47,7 +52,8 @@ class Text(_Strict):
 class Join(_Strict):
     """What a dimension or metric adds to its model.
 
-    ``repeats``: a row may come several times; ``replace`` then shares its money out.
+    ``repeats``: a row may come several times; ``replace`` then shares its money out, or else it
+    counts in full under each.
     """
 
     sql: str
@@ -63,6 +69,7 @@ class Column(_Strict):
     column: str
     key: str | None = None
     join: str | None = None
+    kind: Kind = "text"
 
 
 class Model(_Strict):
@@ -78,6 +85,21 @@ class Model(_Strict):
     joins: dict[str, Join] = {}
     dimensions: dict[str, Column]
     fields: dict[str, Kind]
+    user_fields: dict[str, str] = {}  # kind of record -> column with its id (see `user_fields`)
+
+    def filterable(self) -> dict[str, tuple[str, Kind]]:
+        """Return what a filter may name: name -> (column, kind)."""
+        allowed: dict[str, tuple[str, Kind]] = {
+            name: (f'"{name}"', kind) for name, kind in self.fields.items()
+        }
+        for name, column in self.dimensions.items():
+            allowed[name] = (f'"{column.column}"', column.kind)
+        return allowed
+
+    def overlapping(self, dimension: str) -> bool:
+        """Whether a row may stand in several groups of a dimension, so that they do not add up."""
+        join = self.dimensions[dimension].join
+        return join is not None and self.joins[join].repeats
 
     @model_validator(mode="before")
     @classmethod
@@ -100,8 +122,9 @@ class Definition(_Strict):
     unit: Unit
     owner: Text
     additive: bool = False
+    plan: str | None = None  # the metric that says what was planned of this one
     sources: list[str] = []
-    maturity: Literal["cycle_p90"] | None = None
+    maturity: Maturity | None = None
     # Either counted …
     model: str | None = None
     date: Basis | None = None
@@ -169,7 +192,7 @@ def catalogue() -> dict[str, Definition]:
             _check_counted(file.name, definition)
         found[definition.id] = definition
     for definition in found.values():
-        for part in [*_names(definition), *definition.n_of]:
+        for part in [*_names(definition), *definition.n_of, *filter(None, [definition.plan])]:
             if part not in found:
                 raise ConfigurationError(f"{definition.id}.yml: there is no metric {part}")
     return found
@@ -213,7 +236,8 @@ def _names(metric: Definition) -> list[str]:
     if metric.formula is None:
         return []
     tree = ast.parse(metric.formula, mode="eval")
-    return list(dict.fromkeys(n.id for n in ast.walk(tree) if isinstance(n, ast.Name)))
+    names = dict.fromkeys(n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
+    return [name for name in names if name != PERIOD_DAYS]
 
 
 def parts(metric: Definition) -> list[Definition]:
@@ -231,21 +255,28 @@ def leaves(metric: Definition) -> list[Definition]:
     return list(found.values())
 
 
-def dimensions(metric: Definition) -> list[str]:
-    """Return the dimensions that a metric can be cut by: those that all its parts have."""
-    names: list[str] | None = None
-    for leaf in leaves(metric):
-        own = models()[str(leaf.model)].dimensions
-        names = list(own) if names is None else [name for name in names if name in own]
-    return names or []
+def dimensions(metric: Definition, known: Mapping[str, Model] | None = None) -> list[str]:
+    """Return the dimensions that a metric can be cut by: those that all its parts have.
+
+    ``known``: the models of a snapshot, with the portal's user fields (see `user_fields`).
+    """
+    own = [(known or models())[str(leaf.model)].dimensions for leaf in leaves(metric)]
+    return [name for name in own[0] if all(name in each for each in own)]
+
+
+def filterable(metric: Definition, known: Mapping[str, Model] | None = None) -> set[str]:
+    """Return what a filter of a metric may name: what all its parts have."""
+    own = ((known or models())[str(leaf.model)].filterable() for leaf in leaves(metric))
+    return set.intersection(*map(set, own))
 
 
 def grains(metric: Definition) -> list[Grain]:
-    """Return the time grains that a metric is known at."""
+    """Return the time grains that a metric is known at; fiscal ones are made of months."""
+    own = [models()[str(leaf.model)].grains for leaf in leaves(metric)]
     return [
         grain
         for grain in GRAINS
-        if all(grain in models()[str(leaf.model)].grains for leaf in leaves(metric))
+        if all(("month" if grain.startswith("fiscal") else grain) in each for each in own)
     ]
 
 
@@ -265,8 +296,10 @@ def maturity(metric: Definition) -> str | None:
     return rules[0] if rules else None
 
 
-def describe(metric: Definition) -> dict[str, Any]:
+def describe(metric: Definition, known: Mapping[str, Model] | None = None) -> dict[str, Any]:
     """Return a definition as plain values (what a frame's ``attrs["metrics"]`` hold).
+
+    ``known``: the models of a snapshot; the portal's user fields are among the dimensions then.
 
     Keys: id, title and help as {fr, en}, unit, date_basis, grain, model, expression, rows,
     formula, dimensions, grains, owner {fr, en}, sources, maturity, additive.
@@ -286,10 +319,11 @@ def describe(metric: Definition) -> dict[str, Any]:
         "expression": metric.expression,
         "rows": metric.rows,
         "formula": metric.formula,
-        "dimensions": dimensions(metric),
+        "dimensions": dimensions(metric, known),
         "grains": list(grains(metric)),
         "owner": metric.owner.model_dump(),
         "sources": portal_sources(metric),
         "maturity": maturity(metric),
         "additive": metric.additive,
+        "plan": metric.plan,
     }

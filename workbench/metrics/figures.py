@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -14,26 +14,42 @@ import pandas as pd
 
 from workbench.errors import QueryError
 from workbench.i18n import _, format_number
-from workbench.metrics.catalogue import Definition, Grain, definition, leaves
+from workbench.metrics.catalogue import (
+    PERIOD_DAYS,
+    Definition,
+    Grain,
+    Maturity,
+    definition,
+    leaves,
+    parts,
+)
 from workbench.metrics.loaded import HIDDEN, Extent, extent, mark, ripe_after, worst
 from workbench.metrics.periods import Period, floor_to, next_unit
-from workbench.metrics.sql import Cut, buckets, statement
+from workbench.metrics.sql import Cut, buckets, converts, statement
 from workbench.warehouse import Snapshot
 
 NOTHING = "\0"  # stands for a missing dimension value while rows are brought together
 MAX_ROWS = 1_000_000
 MAX_UNITS = 40_000  # units of time: a century of days
-SHORTEST: dict[Grain, int] = {"day": 1, "week": 7, "month": 28, "quarter": 90, "year": 365}
+SHORTEST: dict[Grain, int] = {
+    **{"day": 1, "week": 7, "month": 28, "quarter": 90, "year": 365},
+    **{"fiscal_quarter": 89, "fiscal_year": 365},
+}
 
 
 @dataclass
 class Figures:
-    """Values, rows behind them and marks of every metric, over one index of time and keys."""
+    """Values, rows behind them and marks of every metric, over one index of time and keys.
+
+    ``rates``: of a counted metric of money, how many amounts were converted at a ``later`` rate,
+    and how many are left out because there is ``none``.
+    """
 
     index: pd.MultiIndex
     values: dict[str, pd.Series]
     counts: dict[str, pd.Series]
     marks: dict[str, dict[date, str]]
+    rates: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 class Board:
@@ -49,7 +65,7 @@ class Board:
         self.snapshot, self.asked, self.known, self.today = snapshot, asked, known, today
         self._counted: dict[Any, Figures] = {}
         # dimension → key → label; shared by all cuts, so that a group has one name in all of them
-        self._labels: dict[str, dict[str, str | None]] = {}
+        self._labels: dict[str, dict[str, Any]] = {}
 
     def figures(self, cut: Cut) -> Figures:
         """Return the figures of a cut, counted once (an uncut frame is its own total)."""
@@ -78,12 +94,13 @@ class Board:
                 labels = self._labels.setdefault(name, {})
                 for each, label in zip(rows[f"key:{name}"], rows[f"dim:{name}"], strict=True):
                     if labels.get(each) is None:
-                        labels[each] = None if pd.isna(label) else str(label)
+                        labels[each] = _label(label)
             rows = rows.set_index(["period", *keys])
             parts |= {leaf.id: rows for leaf in group}
         index = _grid(firsts, keys, parts)
-        ripe = ripe_after(self.snapshot, cut) if self._ripens() else 0.0
+        ripe = {rule: ripe_after(self.snapshot, cut, rule) for rule in self._rules()}
         found = Figures(index, {}, {}, {})
+        found.values[PERIOD_DAYS] = _days(index, firsts, spans, self.today)
         for leaf in (leaf for metric in self.asked for leaf in leaves(metric)):
             if leaf.id not in found.values:
                 own = extent(leaf, cut, self.known)
@@ -131,8 +148,10 @@ class Board:
         }
         return frame.reset_index(drop=True), marks
 
-    def _ripens(self) -> bool:
-        return any(leaf.maturity for metric in self.asked for leaf in leaves(metric))
+    def _rules(self) -> set[Maturity]:
+        """Return the maturity rules of what is counted."""
+        counted = (leaf for metric in self.asked for leaf in leaves(metric))
+        return {leaf.maturity for leaf in counted if leaf.maturity}
 
 
 def groups(asked: Iterable[Definition]) -> list[list[Definition]]:
@@ -171,6 +190,16 @@ def _grid(firsts: list[date], keys: list[str], parts: dict[str, pd.DataFrame]) -
     )
 
 
+def _days(index: pd.MultiIndex, firsts: list[date], spans: list[Period], today: date) -> pd.Series:
+    """Return the days of each unit of time, up to that of the data."""
+    tomorrow = today + timedelta(days=1)
+    days = {
+        first: max((min(span.end, tomorrow) - span.start).days, 0)
+        for first, span in zip(firsts, spans, strict=True)
+    }
+    return pd.Series(index.get_level_values("period").map(days), index=index, dtype=float)
+
+
 def _cut_mark(leaf: Definition, span: Period, grain: Grain | None) -> str:
     """Return ``partial`` for a unit of time that the period shows in part only."""
     if grain is None or leaf.date == "as-of":
@@ -185,13 +214,11 @@ def _place(leaf: Definition, rows: pd.DataFrame, marks: dict[date, str], found: 
     placed = rows[[f"value:{leaf.id}", f"n:{leaf.id}"]].reindex(found.index)
     value = placed[f"value:{leaf.id}"].astype(float)
     n = placed[f"n:{leaf.id}"].fillna(0).astype("int64")
-    if f"unrated:{leaf.id}" in rows:
-        unrated = rows[f"unrated:{leaf.id}"].reindex(found.index).fillna(0) > 0
-        value = value.where(value.notna() | unrated, leaf.when_empty)
-        for first in set(found.index.get_level_values("period")[unrated.to_numpy()]):
-            marks[first] = worst([marks[first], "no rate"])
-    else:
-        value = value.fillna(leaf.when_empty)
+    unrated = _rows_marked(leaf, rows, "unrated", "no rate", marks, found)
+    later = _rows_marked(leaf, rows, "later", "later rate", marks, found)
+    if converts(leaf):
+        found.rates[leaf.id] = {"later": int(later.sum()), "none": int(unrated.sum())}
+    value = value.where(value.notna() | (unrated > 0), leaf.when_empty)
     hidden = {first for first, each in marks.items() if each in HIDDEN}
     if hidden:
         away = found.index.get_level_values("period").isin(hidden)
@@ -199,13 +226,41 @@ def _place(leaf: Definition, rows: pd.DataFrame, marks: dict[date, str], found: 
     found.values[leaf.id], found.counts[leaf.id], found.marks[leaf.id] = value, n, marks
 
 
+def _rows_marked(
+    leaf: Definition,
+    rows: pd.DataFrame,
+    column: str,
+    mark_: str,
+    marks: dict[date, str],
+    found: Figures,
+) -> pd.Series:
+    """Return how many rows of each group a column counts, and mark the units that have any."""
+    if f"{column}:{leaf.id}" not in rows:
+        return pd.Series(0, index=found.index)
+    counted = rows[f"{column}:{leaf.id}"].reindex(found.index).fillna(0).astype("int64")
+    for first in set(found.index.get_level_values("period")[(counted > 0).to_numpy()]):
+        marks[first] = worst([marks[first], mark_])
+    return counted
+
+
+def rates(metric: Definition, found: Figures) -> dict[str, int] | None:
+    """Return how many amounts behind a metric have a later rate or none; None if it has no money.
+
+    A part that counts most of them speaks for the whole: the parts of a ratio count the same rows.
+    """
+    own = [found.rates[leaf.id] for leaf in leaves(metric) if leaf.id in found.rates]
+    if not own:
+        return None
+    return {kind: max(each[kind] for each in own) for kind in ("later", "none")}
+
+
 def _calculate(metric: Definition, found: Figures) -> None:
     """Calculate a formula from its parts; a division by nothing is nothing."""
     if metric.id in found.values:
         return
     tree = ast.parse(metric.formula or "", mode="eval").body
-    for name in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}:
-        _calculate(definition(name), found)
+    for part in parts(metric):
+        _calculate(part, found)
     value = _apply(tree, found.values)
     found.values[metric.id] = value.where(np.isfinite(value))
     own = [leaf.id for leaf in leaves(metric)]
@@ -244,7 +299,18 @@ def _typed(metric: Definition, values: pd.Series) -> np.ndarray[Any, Any]:
     return plain.round().astype("int64") if whole else plain
 
 
-def _distinct(labels: dict[str, str | None]) -> dict[str, str | None]:
+def _label(value: Any) -> Any:
+    """Return the name of a group: a text, a number, a day as ``2026-01-31``; None without one."""
+    if pd.isna(value):
+        return None
+    if isinstance(value, bool | np.bool_):
+        return _("yes") if value else _("no")
+    if isinstance(value, int | float | np.number):
+        return int(value) if float(value).is_integer() else float(value)
+    return value.date().isoformat() if isinstance(value, pd.Timestamp) else str(value)
+
+
+def _distinct(labels: dict[str, Any]) -> dict[str, Any]:
     """Return the labels by key, those of homonyms told apart by their key."""
     texts = [label for label in labels.values() if label is not None]
     twice = (
@@ -268,4 +334,6 @@ def sortable(column: pd.Series) -> pd.Series:
     """Return a column as it is sorted: texts without regard to case."""
     if column.dtype != object:
         return column
-    return column.map(lambda text: text.casefold(), na_action="ignore")
+    return column.map(
+        lambda label: label.casefold() if isinstance(label, str) else label, na_action="ignore"
+    )

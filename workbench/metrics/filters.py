@@ -1,7 +1,12 @@
 """Filters: a small, safe language over declared dimensions and fields.
 
 ``source = 'Web' and amount_base > 100``, ``manager in ('A', 'B')``, ``stage like 'Nég%'``,
-``closed_on between '2026-01-01' and '2026-03-31'``, ``industry is null``, ``not is_won``.
+``closed_on between '2026-01-01' and '2026-03-31'``, ``industry is null``, ``not is_won``,
+``created_on >= last_quarter``, ``closed_on = '2026-Q1'``, ``(source = 'Web') is not true``.
+
+A date is compared with a period (a day is one, too): ``=`` and ``in`` mean on one of its days,
+``<`` before the first, ``>`` after the last; ``between A and B`` from A's first to B's last day.
+Periods that depend on the day are counted from the day of the data.
 
 The text is parsed with sqlglot only to be understood: the SQL that runs is written here, from a
 fixed set of operators, with columns that a model declares and values that are bound. Functions,
@@ -20,9 +25,10 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from workbench.errors import QueryError
+from workbench.errors import ParameterError, QueryError
 from workbench.i18n import _
 from workbench.metrics.catalogue import Kind, suggest
+from workbench.metrics.periods import Period, is_relative, resolve_period
 
 MAX_LENGTH = 4000
 MAX_DEPTH = 50
@@ -36,6 +42,10 @@ COMPARISONS: dict[type[exp.Expr], str] = {
     exp.GT: ">",
     exp.GTE: ">=",
 }
+CONDITIONS: tuple[type[exp.Expr], ...] = (
+    *(exp.And, exp.Or, exp.Not, exp.In, exp.Between, exp.Like, exp.ILike, exp.Is),
+    *COMPARISONS,
+)
 MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -48,10 +58,18 @@ class Filter:
     names: frozenset[str]
 
 
+@dataclass(frozen=True)
+class _Relative:
+    """A bare word on the side of the values: ``last_quarter``."""
+
+    name: str
+
+
 @dataclass
 class _Writer:
     columns: dict[str, tuple[str, Kind]]
     prefix: str
+    today: date | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
 
     def bind(self, value: Any) -> str:
@@ -100,20 +118,40 @@ def parse_filter(text: str) -> Filter:
     return Filter(text.strip(), tree, frozenset(names))
 
 
+def both(first: Filter | None, second: Filter | None) -> Filter | None:
+    """Return the filter that keeps what both keep; None keeps everything."""
+    if first is None or second is None:
+        return first or second
+    tree = exp.And(
+        this=exp.Paren(this=first.tree.copy()), expression=exp.Paren(this=second.tree.copy())
+    )
+    return Filter(f"({first.text}) and ({second.text})", tree, first.names | second.names)
+
+
+def rest(kept: Filter) -> Filter:
+    """Return the filter that keeps everything else, also where a value is missing."""
+    is_true = exp.Is(this=exp.Paren(this=kept.tree.copy()), expression=exp.Boolean(this=True))
+    return Filter(f"({kept.text}) is not true", exp.Not(this=is_true), kept.names)
+
+
 def write_filter(
-    parsed: Filter, columns: dict[str, tuple[str, Kind]], prefix: str = "f"
+    parsed: Filter,
+    columns: dict[str, tuple[str, Kind]],
+    prefix: str = "f",
+    today: date | None = None,
 ) -> tuple[str, dict[str, Any]]:
     """Write a filter as SQL over ``columns`` (name -> column and kind).
 
     Returns the condition and its parameters, named ``<prefix>0``, ``<prefix>1``, … Raises
-    `QueryError` for a name that is not declared or a value of the wrong kind.
+    `QueryError` for a name that is not declared or a value of the wrong kind. ``today``: the day
+    from which relative periods count.
     """
     for name in sorted(parsed.names - columns.keys()):
         raise QueryError(
             _("The filter names “{name}”, which is not known here.").format(name=name[:60]),
             hint=suggest(name, columns),
         )
-    writer = _Writer(columns, prefix)
+    writer = _Writer(columns, prefix, today)
     try:
         return _walk(parsed.tree, set(), writer, check_only=False), writer.parameters
     except RecursionError:
@@ -134,6 +172,11 @@ def _walk(node: exp.Expr, names: set[str], writer: _Writer, *, check_only: bool)
     def value(child: exp.Expr, kind: Kind) -> str:
         plain = _value(child)
         return "NULL" if check_only else writer.bind(_of_kind(plain, kind))
+
+    def compared(sql: str, sign: str, child: exp.Expr, kind: Kind) -> str:
+        if check_only or kind != "date":
+            return f"({sql} {sign} {value(child, kind)})"
+        return _beside(sql, sign, _period(_value(child), writer.today), writer)
 
     match node:
         case exp.Paren():
@@ -159,18 +202,27 @@ def _walk(node: exp.Expr, names: set[str], writer: _Writer, *, check_only: bool)
             if not isinstance(_bare(left), exp.Column):
                 left, right, sign = right, left, MIRRORED[sign]
             sql, kind = column(left)
-            return f"({sql} {sign} {value(right, kind)})"
+            return compared(sql, sign, right, kind)
         case exp.In():
             _only(node, "this", "expressions")
             if not node.expressions or len(node.expressions) > MAX_VALUES:
                 raise _refused(_("a list of {n} values").format(n=len(node.expressions)))
             sql, kind = column(node.this)
+            if kind == "date":
+                each = (compared(sql, "=", item, kind) for item in node.expressions)
+                return f"({' OR '.join(each)})"
             listed = ", ".join(value(item, kind) for item in node.expressions)
             return f"({sql} IN ({listed}))"
         case exp.Between():
             _only(node, "this", "low", "high")
             sql, kind = column(node.this)
-            low, high = value(node.args["low"], kind), value(node.args["high"], kind)
+            ends = node.args["low"], node.args["high"]
+            if kind == "date":
+                since, until = (
+                    compared(sql, *end, kind) for end in zip((">=", "<="), ends, strict=True)
+                )
+                return f"({since} AND {until})"
+            low, high = (value(end, kind) for end in ends)
             return f"({sql} BETWEEN {low} AND {high})"
         case exp.Like() | exp.ILike():
             _only(node, "this", "expression", "negate")
@@ -185,6 +237,11 @@ def _walk(node: exp.Expr, names: set[str], writer: _Writer, *, check_only: bool)
             return f"({sql} {word} {value(node.expression, 'text')})"
         case exp.Is():
             _only(node, "this", "expression")
+            if isinstance(node.expression, exp.Boolean) and isinstance(
+                _bare(node.this), CONDITIONS
+            ):
+                truth = "NULL" if check_only else writer.bind(bool(node.expression.this))
+                return f"({condition(node.this)} IS NOT DISTINCT FROM {truth})"
             sql, kind = column(node.this)
             if isinstance(node.expression, exp.Null):
                 return f"({sql} IS NULL)"
@@ -214,10 +271,46 @@ def _name(node: exp.Expr) -> str:
     return str(node.this.this) if node.this.quoted else str(node.this.this).lower()
 
 
-def _value(node: exp.Expr) -> str | Decimal | bool:
+def _beside(sql: str, sign: str, period: Period, writer: _Writer) -> str:
+    """Write how a day stands to a period."""
+    start, end = (lambda: writer.bind(period.start)), (lambda: writer.bind(period.end))
+    match sign:
+        case "=":
+            return f"({sql} >= {start()} AND {sql} < {end()})"
+        case "<>":
+            return f"({sql} < {start()} OR {sql} >= {end()})"
+        case "<" | ">=":
+            return f"({sql} {sign} {start()})"
+        case _:  # up to the last day, after the last day
+            return f"({sql} {'<' if sign == '<=' else '>='} {end()})"
+
+
+def _period(value: str | Decimal | bool | _Relative, today: date | None) -> Period:
+    """Return the days that a value stands for."""
+    name = value.name if isinstance(value, _Relative) else value
+    if isinstance(name, str):
+        try:
+            period = resolve_period(name, today)
+        except ParameterError:
+            raise _no_date(name) from None
+        if not period.is_all:
+            return period
+    raise _no_date(str(name))
+
+
+def _no_date(shown: str) -> QueryError:
+    return QueryError(
+        _("“{value}” is not a date.").format(value=shown[:40]),
+        hint=_("Write '2026-01-31', '2026-Q1' or last_quarter."),
+    )
+
+
+def _value(node: exp.Expr) -> str | Decimal | bool | _Relative:
     """Return the literal that a node is; anything else is refused."""
     node = _bare(node)
     match node:
+        case exp.Column(this=exp.Identifier(quoted=False)) if is_relative(_name(node)):
+            return _Relative(_name(node))
         case exp.Literal() if node.is_string:
             return str(node.this)
         case exp.Literal():
@@ -237,9 +330,9 @@ def _value(node: exp.Expr) -> str | Decimal | bool:
     raise _refused(type(node).__name__.lower())
 
 
-def _of_kind(value: str | Decimal | bool, kind: Kind) -> Any:
-    """Return the value as the kind of its column, or raise `QueryError`."""
-    shown = str(value)[:40]
+def _of_kind(value: str | Decimal | bool | _Relative, kind: Kind) -> Any:
+    """Return the value as the kind of its column (no date), or raise `QueryError`."""
+    shown = (value.name if isinstance(value, _Relative) else str(value))[:40]
     if kind == "text" and isinstance(value, str):
         return value
     if kind == "boolean" and isinstance(value, bool):
@@ -248,13 +341,6 @@ def _of_kind(value: str | Decimal | bool, kind: Kind) -> Any:
         _sign, digits, exponent = value.as_tuple()
         small = isinstance(exponent, int) and -12 <= exponent <= 0 and len(digits) <= 30
         return value if small else float(value)
-    if kind == "date" and isinstance(value, str):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            raise QueryError(
-                _("“{value}” is not a date.").format(value=shown), hint=_("Write 2026-01-31.")
-            ) from None
     wanted = {
         "text": _("a text in single quotes"),
         "number": _("a number"),
@@ -276,5 +362,6 @@ def _refused(what: str) -> QueryError:
 def _help() -> str:
     return _(
         "Write comparisons of a dimension with values, joined by and/or/not: "
-        "source = 'Web' and amount_base > 100; also in (…), between, like, is null."
+        "source = 'Web' and amount_base > 100; also in (…), between, like, is null, "
+        "closed_on = last_quarter."
     )

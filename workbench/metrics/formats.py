@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from decimal import Decimal
 
 from workbench.i18n import _, format_money, format_number, format_percent, language, ngettext
@@ -33,6 +34,8 @@ def format_value(value: float | Decimal | None, unit: Unit | str, currency: str 
             # French counts singular up to 1.9, English at exactly one.
             count = int(shown) if language() == "fr" else 1 if shown == 1 else 2
             return ngettext("{n} day", "{n} days", count).format(n=format_number(value, digits))
+        case "hours":
+            return _("{n} h").format(n=format_number(value, 1 if size < 100 else 0))
         case "ratio":
             return format_number(value, 2)
     return format_number(value)
@@ -46,6 +49,7 @@ def unit_name(unit: Unit | str) -> str:
         "money_per_day": _("base currency per day"),
         "share": _("share"),
         "days": _("days"),
+        "hours": _("hours"),
         "ratio": _("ratio"),
     }[unit]
 
@@ -57,6 +61,8 @@ def basis_name(basis: str) -> str:
         "closed": _("closing"),
         "event": _("event"),
         "as-of": _("end of the period"),
+        "left": _("leaving the stage"),
+        "due": _("expected closing"),
     }
     return ", ".join(names[one] for one in basis.split(", "))
 
@@ -67,4 +73,27 @@ def maturity_rule(rule: str | None) -> str:
         return _("none")
     return {
         "cycle_p90": _("as old as the 90th percentile of the sales cycle"),
+        "response_p90": _("as old as the 90th percentile of the time to a lead’s first answer"),
     }[rule]
+
+
+def rate_words(counts: Mapping[str, int]) -> str:
+    """Say how many amounts have a later rate or none (``attrs["rates"]``); empty where none do."""
+    told = []
+    if later := counts["later"]:
+        told.append(
+            ngettext(
+                "{n} amount converted at a later rate",
+                "{n} amounts converted at a later rate",
+                later,
+            ).format(n=format_number(later))
+        )
+    if none := counts["none"]:
+        told.append(
+            ngettext(
+                "{n} amount in a currency without a rate left out",
+                "{n} amounts in a currency without a rate left out",
+                none,
+            ).format(n=format_number(none))
+        )
+    return _("; ").join(told)

@@ -3,6 +3,7 @@
 Marks, from good to bad:
 
 ``ok``            every day of the period is loaded
+``later rate``    some amounts were converted at a rate of a later day, as none was known before
 ``no rate``       some amounts are in a currency without an exchange rate and are left out
 ``partial``       a part of the period is not loaded, or not over yet
 ``immature``      the cohort is younger than the metric's maturity rule asks
@@ -13,19 +14,20 @@ Marks, from good to bad:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from workbench.metrics.catalogue import Definition, definition, models
+from workbench.metrics.catalogue import Definition, Maturity, definition, models
 from workbench.metrics.periods import EVERYTHING, Period, next_unit
 from workbench.metrics.sql import Cut, entities, statement
 from workbench.warehouse import Snapshot
 
-MARKS = ("ok", "no rate", "partial", "immature", "whole months", "not loaded")
+MARKS = ("ok", "later rate", "no rate", "partial", "immature", "whole months", "not loaded")
 HIDDEN = {"whole months", "not loaded"}  # marks that leave no value
+ENTIRE = {"later rate", "no rate", "immature"}  # marks of what is complete nevertheless
 USABLE = {"complete", "partial", "stale"}
 PORTAL = "bitrix24"  # the source that is kept up to date by changes
 
@@ -80,10 +82,12 @@ def extent(leaf: Definition, cut: Cut, known: dict[str, Extent]) -> Extent:
     )
 
 
-def mark(leaf: Definition, span: Period, known: Extent, today: date, ripe_days: float) -> str:
+def mark(
+    leaf: Definition, span: Period, known: Extent, today: date, ripe: Mapping[Maturity, float]
+) -> str:
     """Return the mark of a counted metric over the days of ``span``.
 
-    ``today`` is the day of the data, ``ripe_days`` the age that the maturity rule asks for.
+    ``today`` is the day of the data, ``ripe`` the age in days that each maturity rule asks for.
     """
     if not known.usable or span.start > today:
         return "not loaded"
@@ -96,7 +100,7 @@ def mark(leaf: Definition, span: Period, known: Extent, today: date, ripe_days: 
         last = known.last or today
     if span.start > last:
         return "not loaded"
-    if leaf.maturity == "cycle_p90" and not (today - span.last_day).days >= ripe_days:
+    if leaf.maturity and not (today - span.last_day).days >= ripe[leaf.maturity]:
         return "immature"
     if not known.whole:
         return "partial"
@@ -106,12 +110,23 @@ def mark(leaf: Definition, span: Period, known: Extent, today: date, ripe_days: 
     return "partial" if cut_off or span.last_day > last else "ok"
 
 
-def ripe_after(snapshot: Snapshot, cut: Cut) -> float:
-    """Return the 90th percentile of the won cycle, in days, under the cut's filter."""
-    cycle = definition("won_cycle_p90")
-    ask = statement([cycle], Cut(where=cut.where), as_of=snapshot.as_of, timezone=snapshot.timezone)
-    days = snapshot.query(ask.sql, ask.parameters)["value:won_cycle_p90"].iloc[0]
-    return math.inf if _missing(days) else float(days)
+RIPE = {"cycle_p90": ("won_cycle_p90", 1), "response_p90": ("response_clock_hours_p90", 24)}
+
+
+def ripe_after(snapshot: Snapshot, cut: Cut, rule: Maturity) -> float:
+    """Return the age in days that a maturity rule asks for, under the cut's filter.
+
+    The 90th percentile of the won cycle or of the time to a lead's first answer. A filter by what
+    these do not have is left out.
+    """
+    metric, units = RIPE[rule]
+    quantile = definition(metric)
+    known = cut.model(quantile).filterable()
+    where = cut.where if cut.where and cut.where.names <= known.keys() else None
+    whole = replace(cut, by=(), grain=None, period=EVERYTHING, where=where)
+    ask = statement([quantile], whole, as_of=snapshot.as_of, timezone=snapshot.timezone)
+    value = snapshot.query(ask.sql, ask.parameters)[f"value:{metric}"].iloc[0]
+    return math.inf if _missing(value) else float(value) / units
 
 
 def _missing(value: Any) -> bool:

@@ -1,8 +1,10 @@
 """Periods: what ``last_quarter`` means.
 
 A period is half-open, ``[start, end)``, in calendar days of the portal's time zone. Names of
-complete units (``last_month``, ``last_12_months``, ``last_30_days``) leave the running one out;
-``this_…`` are whole units that may not be over.
+complete units (``last_month``, ``last_6_weeks``, ``last_30_days``) leave the running one out;
+``this_…`` are whole units that may not be over. Years and quarters are those of the calendar; the
+company's own, which begin with the month that ``WORKBENCH_FISCAL_YEAR_START`` names, are called
+fiscal everywhere (``last_fiscal_year``, ``FY2026``, grain ``fiscal_quarter``).
 """
 
 from __future__ import annotations
@@ -15,10 +17,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from workbench.errors import ParameterError
 from workbench.i18n import _, format_date, format_month, language
+from workbench.settings import settings
 
 Span = tuple[date, date]
 
 ALL_START, ALL_END = date(1970, 1, 1), date(2200, 1, 1)
+MONTHS = {"month": 1, "quarter": 3, "year": 12, "fiscal_quarter": 3, "fiscal_year": 12}
+FISCAL = ("fiscal_quarter", "fiscal_year")
 
 
 @dataclass(frozen=True, order=True)
@@ -63,6 +68,11 @@ class Period:
             return None
         return (self.end.year - self.start.year) * 12 + self.end.month - self.start.month
 
+    @property
+    def is_fiscal(self) -> bool:
+        """Whether this was asked for as a year or quarter of the company's own."""
+        return self.name.startswith("FY") or "fiscal" in self.name
+
     def previous(self) -> Period:
         """The period of the same length before this one (whole months stay whole)."""
         return self._back(self.whole_months or 0)
@@ -74,9 +84,11 @@ class Period:
     def _back(self, months: int) -> Period:
         if self.is_all:
             return self
+        name = "fiscal" if self.is_fiscal else ""
         try:
             if months:
-                return Period(shift_months(self.start, -months), shift_months(self.end, -months))
+                start, end = (shift_months(day, -months) for day in (self.start, self.end))
+                return Period(start, end, name)
             return Period(self.start - timedelta(days=self.days), self.start)
         except (OverflowError, ValueError):
             raise ParameterError(
@@ -88,11 +100,12 @@ class Period:
         months = self.whole_months
         if self.is_all:
             return _("All data")
+        if self.is_fiscal and months in (3, 12):
+            return _fiscal_label(self.start, months)
         if months == 12 and self.start.month == 1:
             return str(self.start.year)
         if months == 3 and self.start.month % 3 == 1:
-            letter = "T" if language() == "fr" else "Q"
-            return f"{letter}{self.start.month // 3 + 1} {self.start.year}"
+            return f"{_quarter_letter()}{self.start.month // 3 + 1} {self.start.year}"
         if months == 1:
             return format_month(self.start)
         if months:
@@ -105,6 +118,24 @@ class Period:
 EVERYTHING = Period(ALL_START, ALL_END, "all")
 
 
+def _quarter_letter() -> str:
+    return "T" if language() == "fr" else "Q"
+
+
+def _fiscal_label(start: date, months: int) -> str:
+    """``FY 2026/27``, ``Q1 2026/27``; the year alone where it is the calendar's."""
+    first = floor_to(start, "fiscal_year")
+    years = str(first.year) if first.month == 1 else f"{first.year}/{(first.year + 1) % 100:02d}"
+    if months == 12:
+        return _("FY {years}").format(years=years) if first.month > 1 else years
+    return f"{_quarter_letter()}{(start.month - first.month) % 12 // 3 + 1} {years}"
+
+
+def unit_label(first: date, grain: str) -> str:
+    """Return the label of the unit of time that begins on ``first``."""
+    return Period(first, next_unit(first, grain), grain if grain in FISCAL else "").label()
+
+
 def shift_months(day: date, months: int) -> date:
     """Move a day by whole months; the 31st becomes the last day of a shorter month."""
     index = day.year * 12 + day.month - 1 + months
@@ -114,7 +145,7 @@ def shift_months(day: date, months: int) -> date:
 
 
 def floor_to(day: date, grain: str) -> date:
-    """First day of the ``day``, ISO ``week``, ``month``, ``quarter`` or ``year`` that holds it."""
+    """First day of the day, ISO week, month, (fiscal) quarter or (fiscal) year that holds it."""
     if grain == "week":
         return day - timedelta(days=day.weekday())
     if grain == "month":
@@ -123,6 +154,9 @@ def floor_to(day: date, grain: str) -> date:
         return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
     if grain == "year":
         return day.replace(month=1, day=1)
+    if grain in FISCAL:
+        over = (day.month - settings().fiscal_year_start) % MONTHS[grain]
+        return shift_months(day.replace(day=1), -over)
     return day
 
 
@@ -130,7 +164,7 @@ def next_unit(first: date, grain: str) -> date:
     """First day of the unit after the one that begins on ``first``."""
     if grain in ("day", "week"):
         return first + timedelta(days=7 if grain == "week" else 1)
-    return shift_months(first, {"month": 1, "quarter": 3, "year": 12}[grain])
+    return shift_months(first, MONTHS[grain])
 
 
 def _unit(grain: str, back: int) -> Callable[[date], Span]:
@@ -143,8 +177,16 @@ def _unit(grain: str, back: int) -> Callable[[date], Span]:
     return span
 
 
-def _days(count: int) -> Callable[[date], Span]:
-    return lambda today: (today - timedelta(days=count), today)
+def _last(count: int, grain: str) -> Callable[[date], Span]:
+    """The last ``count`` complete units."""
+
+    def span(today: date) -> Span:
+        end = floor_to(today, grain)
+        if grain in MONTHS:
+            return shift_months(end, -count * MONTHS[grain]), end
+        return end - timedelta(days=count * (7 if grain == "week" else 1)), end
+
+    return span
 
 
 NAMES: dict[str, Callable[[date], Span]] = {
@@ -158,15 +200,19 @@ NAMES: dict[str, Callable[[date], Span]] = {
     "last_quarter": _unit("quarter", 1),
     "this_year": _unit("year", 0),
     "last_year": _unit("year", 1),
-    "last_30_days": _days(30),
-    "last_90_days": _days(90),
-    "last_12_months": lambda today: (
-        shift_months(floor_to(today, "month"), -12),
-        floor_to(today, "month"),
-    ),
+    "this_fiscal_quarter": _unit("fiscal_quarter", 0),
+    "last_fiscal_quarter": _unit("fiscal_quarter", 1),
+    "this_fiscal_year": _unit("fiscal_year", 0),
+    "last_fiscal_year": _unit("fiscal_year", 1),
+    "last_30_days": _last(30, "day"),
+    "last_90_days": _last(90, "day"),
+    "last_12_months": _last(12, "month"),
     "all": lambda today: (ALL_START, ALL_END),
 }
-FORMS = ("2026", "2026-Q1", "2026-03", "2026-W05", "2026-01-15", "2026-01-15..2026-02-28")
+FORMS = (
+    *("2026", "2026-Q1", "2026-03", "2026-W05", "2026-01-15", "2026-01-15..2026-02-28"),
+    *("FY2026", "FY2026-Q1", "last_6_weeks"),
+)
 
 
 def resolve_period(
@@ -174,9 +220,11 @@ def resolve_period(
 ) -> Period:
     """Turn a text into a `Period`.
 
-    Accepts the names of `NAMES`, a year, quarter, month, ISO week or day, and ``A..B`` of any two
-    of these, B included. ``today`` counts where a name is relative; without it, today in
-    ``timezone`` (IANA name; UTC without one). Raises `ParameterError` listing what is allowed.
+    Accepts the names of `NAMES`, ``last_N_days`` (weeks, months, quarters, years), a year,
+    quarter, month, ISO week or day, ``FY2026`` (the fiscal year that begins in 2026) and its
+    quarters, and ``A..B`` of any two of these, B included. ``today`` counts where a name is
+    relative; without it, today in ``timezone`` (IANA name; UTC without one). Raises
+    `ParameterError` listing what is allowed.
     """
     if isinstance(name, Period):
         return name
@@ -215,10 +263,28 @@ _FORM = re.compile(
     re.ASCII,
 )
 
+_FISCAL_FORM = re.compile(r"FY(?P<year>\d{4})(?:-Q(?P<quarter>[1-4]))?", re.ASCII)
+_LAST = re.compile(
+    r"last_(?P<count>[1-9]\d{0,3})_(?P<grain>day|week|month|quarter|year)s", re.ASCII
+)
+
+
+def is_relative(text: str) -> bool:
+    """Whether a name depends on the day: ``today``, ``last_quarter``, ``last_6_weeks``."""
+    return (text in NAMES and text != "all") or _LAST.fullmatch(text) is not None
+
 
 def _single(text: str, today: date) -> Span | None:
     if text in NAMES:
         return NAMES[text](today)
+    if last := _LAST.fullmatch(text):
+        return _last(int(last["count"]), last["grain"])(today)
+    if fiscal := _FISCAL_FORM.fullmatch(text):
+        first = date(int(fiscal["year"]), settings().fiscal_year_start, 1)
+        if not fiscal["quarter"]:
+            return first, next_unit(first, "fiscal_year")
+        first = shift_months(first, (int(fiscal["quarter"]) - 1) * 3)
+        return first, next_unit(first, "fiscal_quarter")
     match = _FORM.fullmatch(text)
     if not match:
         return None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
 
 import pandas as pd
 
@@ -15,6 +14,7 @@ from workbench.metrics.catalogue import (
     GRAINS,
     Definition,
     Grain,
+    Model,
     catalogue,
     definition,
     describe,
@@ -23,10 +23,10 @@ from workbench.metrics.catalogue import (
     leaves,
     suggest,
 )
-from workbench.metrics.figures import Board, groups, sortable
-from workbench.metrics.filters import parse_filter
+from workbench.metrics.comparison import Compare, beside_attrs, beside_of, with_beside
+from workbench.metrics.figures import Board, groups, rates
+from workbench.metrics.filters import Filter, both, parse_filter
 from workbench.metrics.loaded import (
-    HIDDEN,
     Extent,
     extent,
     extents,
@@ -41,10 +41,16 @@ from workbench.metrics.periods import (
     next_unit,
     resolve_period,
 )
-from workbench.metrics.sql import Cut, Statement, buckets, extent_statement, statement
+from workbench.metrics.segments import segment_filter
+from workbench.metrics.sql import (
+    Cut,
+    Statement,
+    extent_statement,
+    rows_statement,
+    statement,
+)
+from workbench.metrics.user_fields import models_of, titles_of
 from workbench.warehouse import Snapshot, newest_snapshot
-
-Compare = Literal["previous", "year_ago"]
 
 
 def query(
@@ -54,29 +60,37 @@ def query(
     period: Period | str | None = None,
     start: date | str | None = None,
     end: date | str | None = None,
-    where: str | None = None,
+    where: str | Filter | None = None,
     snapshot: Snapshot | None = None,
     compare: Compare | None = None,
     each_n: bool = False,
+    segment: str | None = None,
 ) -> pd.DataFrame:
     """Return metrics over a period, cut by dimensions and time.
 
     One row per unit of ``grain`` and combination of ``by``; columns: ``period`` (first day of
-    the day, ISO week, month, quarter or year; only with a grain), the dimensions, one per metric
-    and ``n`` (rows behind the first metric; with ``each_n`` also ``n_<metric>`` for the others).
+    the day, ISO week, month, quarter or year, fiscal or not; only with a grain), the dimensions
+    (the portal's user fields among them), one per metric and ``n`` (rows behind the first metric;
+    with ``each_n`` also ``n_<metric>`` for the others).
     Money is in the portal's base currency, durations in days, shares are fractions of 1.
 
     ``period`` is a `Period` or its name, resolved on the day of the data; ``start`` and ``end``
     (exclusive) bound it instead. Without any, everything that is loaded. ``where`` is a filter
-    (see `workbench.metrics.filters`). ``compare`` adds ``<metric>_before``, the same figure over
-    the previous period or a year ago. Without a snapshot, the newest.
+    (see `workbench.metrics.filters`), ``segment`` one that has a name (see
+    `workbench.metrics.segments`); with both, what both keep. ``compare`` adds
+    ``<metric>_before``, the same figure over the previous period or a year ago, or
+    ``<metric>_plan``, what was planned of it. Without a snapshot, the newest.
 
     Sums and counts are 0 where a loaded period holds no row, NaN where it is not loaded; ratios
     and averages of nothing are NaN. ``attrs``: ``metrics`` (definitions), ``as_of``,
     ``snapshot``, ``currency``, ``timezone``, ``period`` {start, end, label}, ``grain``, ``by``,
-    ``where``, ``loaded`` {from, to}, ``total`` and ``n`` (per metric, computed anew over the
-    whole period, never summed), ``status`` (the worst of ``statuses``, per metric) and ``marks``
-    {metric: {first day: mark}} of every unit that is not ``ok`` (see `workbench.metrics.loaded`).
+    ``where``, ``segment``, ``dimensions`` (their titles {fr, en}), ``overlapping`` (those of
+    ``by`` in whose groups a row may be several times), ``loaded`` {from, to}, ``total`` and ``n``
+    (per metric, computed anew over the whole period, never summed), ``rates`` {metric of money:
+    {later, none}} (how many amounts were converted at a later rate, or left out for want of one),
+    ``status`` (the worst of ``statuses``, per metric) and ``marks`` {metric: {first day: mark}} of
+    every unit that is not ``ok`` (see `workbench.metrics.loaded`); ``before`` or ``plan`` {period,
+    total, n, statuses} with a comparison.
 
     Raises `QueryError` for an unknown metric, dimension, grain or filter, `ParameterError` for a
     period.
@@ -84,25 +98,29 @@ def query(
     if snapshot is None:
         snapshot = newest_snapshot()
     asked = _asked(metrics)
+    known_models = models_of(snapshot)
     cut = Cut(
-        by=_by(asked, by),
+        by=_by(asked, by, known_models),
         grain=_grain(asked, grain),
-        where=parse_filter(where) if where is not None and where.strip() else None,
+        where=both(as_filter(where), segment_filter(segment)),
+        models=known_models,
     )
     today = local_day(snapshot.as_of, snapshot.timezone)
     named = _period(period, start, end, today, snapshot)
     known = extents(snapshot)
     cut = replace(cut, period=_bounded(named, asked, snapshot, today))
     board = Board(snapshot, asked, known, today)
-    if compare is not None:
-        board.figures(_earlier(cut, compare))  # first, for groups to have one name in both
+    beside = None if compare is None else beside_of(board, cut, compare)
+    if beside is not None:
+        beside.board.figures(beside.cut)  # first, for groups to have one name in both
     frame, marks = board.frame(cut, each_n)
     whole = board.figures(replace(cut, by=(), grain=None))
-    if compare is not None:
-        frame = _with_before(frame, board, cut, compare)
+    if beside is not None:
+        frame = with_beside(frame, board, cut, beside)
     statuses = {metric.id: whole.marks[metric.id][cut.period.start] for metric in asked}
+    titles = titles_of(snapshot)
     frame.attrs = {
-        "metrics": {metric.id: describe(metric) for metric in asked},
+        "metrics": {metric.id: describe(metric, known_models) for metric in asked},
         "as_of": snapshot.as_of,
         "snapshot": snapshot.id,
         "currency": snapshot.base_currency,
@@ -114,17 +132,53 @@ def query(
         },
         "grain": cut.grain,
         "by": list(cut.by),
-        "where": where,
+        "where": where.text if isinstance(where, Filter) else where,
+        "segment": segment,
+        "dimensions": {name: titles[name].model_dump() for name in cut.by},
+        "overlapping": [
+            name
+            for name in cut.by
+            if any(cut.model(leaf).overlapping(name) for m in asked for leaf in leaves(m))
+        ],
         "loaded": _loaded(asked, cut, known, today),
         "total": {metric.id: float(whole.values[metric.id].iloc[0]) for metric in asked},
         "n": {metric.id: int(whole.counts[metric.id].iloc[0]) for metric in asked},
+        "rates": {m.id: found for m in asked if (found := rates(m, whole)) is not None},
         "status": worst(statuses.values()),
         "statuses": statuses,
         "marks": marks,
     }
-    if compare is not None:
-        frame.attrs["before"] = _before_attrs(board, cut, compare)
+    if beside is not None:
+        frame.attrs["plan" if compare == "plan" else "before"] = beside_attrs(beside)
     return frame
+
+
+def as_filter(where: str | Filter | None) -> Filter | None:
+    """Return a filter that is given as text, or as it is; nothing for an empty text."""
+    if isinstance(where, str):
+        return parse_filter(where) if where.strip() else None
+    return where
+
+
+def rows(
+    model: str,
+    where: str | Filter | None = None,
+    *,
+    by: Sequence[str] = (),
+    snapshot: Snapshot | None = None,
+    segment: str | None = None,
+) -> pd.DataFrame:
+    """Return the rows of a model that a filter keeps: its columns, and dimensions ``by``.
+
+    Amounts come as float64, days as datetime64. Raises `QueryError` for an unknown name.
+    """
+    snapshot = snapshot or newest_snapshot()
+    cut = Cut(by=tuple(by), models=models_of(snapshot))
+    kept = both(as_filter(where), segment_filter(segment))
+    ask = rows_statement(
+        model, where=kept, cut=cut, as_of=snapshot.as_of, timezone=snapshot.timezone
+    )
+    return snapshot.query(ask.sql, ask.parameters)
 
 
 def statements(
@@ -147,16 +201,18 @@ def _asked(metrics: str | Sequence[str]) -> list[Definition]:
     return [definition(name) for name in dict.fromkeys(names)]
 
 
-def _by(asked: list[Definition], by: str | Sequence[str]) -> tuple[str, ...]:
+def _by(
+    asked: list[Definition], by: str | Sequence[str], known: Mapping[str, Model]
+) -> tuple[str, ...]:
     names = tuple(dict.fromkeys([by] if isinstance(by, str) else by))
     for metric in asked:
         for name in names:
-            if name not in dimensions(metric):
+            if name not in dimensions(metric, known):
                 raise QueryError(
                     _("“{metric}” cannot be cut by “{dimension}”.").format(
                         metric=metric.title, dimension=str(name)[:60]
                     ),
-                    hint=suggest(str(name), dimensions(metric)),
+                    hint=suggest(str(name), dimensions(metric, known)),
                 )
     return names
 
@@ -220,61 +276,6 @@ def _bounded(named: Period, asked: list[Definition], snapshot: Snapshot, today: 
         return Period(named.start, max(end, named.start + timedelta(days=1)), named.name)
     end = named.end if named.end < ALL_END else end
     return Period(min(first, end - timedelta(days=1)), end, named.name)
-
-
-def _with_before(frame: pd.DataFrame, board: Board, cut: Cut, compare: Compare) -> pd.DataFrame:
-    """Add the earlier figures, unit by unit and group by group; a group may be in one only."""
-    earlier = _earlier(cut, compare)
-    before, _marks = board.frame(earlier, each_n=False)
-    names = {metric.id: f"{metric.id}_before" for metric in board.asked}
-    right = before[[*(["period"] if cut.grain else []), *cut.by, *names]].rename(columns=names)
-    if not cut.grain and not cut.by:
-        return frame.join(right)
-    left, keys = frame, list(cut.by)
-    if cut.grain:
-        units = [floor_to(span.start, cut.grain) for span in buckets(cut.period, cut.grain)]
-        olds = [floor_to(span.start, cut.grain) for span in buckets(earlier.period, cut.grain)]
-        shift = {pd.Timestamp(a): pd.Timestamp(b) for a, b in zip(olds, units, strict=False)}
-        right = right.assign(period=right["period"].map(shift)).dropna(subset=["period"])
-        keys = ["period", *keys]
-    whole = board.figures(replace(cut, by=(), grain=None))
-    whole_before = board.figures(replace(earlier, by=(), grain=None))
-    both = left.merge(right, how="outer", on=keys, indicator=True)
-    sides = both.pop("_merge")
-    for metric in board.asked:
-        for figures, column, other in (
-            (whole, metric.id, "right_only"),
-            (whole_before, names[metric.id], "left_only"),
-        ):
-            if metric.additive and next(iter(figures.marks[metric.id].values())) not in HIDDEN:
-                empty = leaves(metric)[0].when_empty
-                both[column] = both[column].mask(sides == other, empty)
-    counts = [column for column in frame if column == "n" or column.startswith("n_")]
-    both[counts] = both[counts].fillna(0).astype("int64")
-    return both.sort_values(keys, key=sortable, kind="stable", na_position="last").reset_index(
-        drop=True
-    )
-
-
-def _earlier(cut: Cut, compare: Compare) -> Cut:
-    if compare not in ("previous", "year_ago"):
-        raise QueryError(
-            _("There is no comparison “{name}”.").format(name=str(compare)[:60]),
-            hint=suggest(str(compare), ("previous", "year_ago")),
-        )
-    period = cut.period.previous() if compare == "previous" else cut.period.year_ago()
-    return replace(cut, period=period)
-
-
-def _before_attrs(board: Board, cut: Cut, compare: Compare) -> dict[str, Any]:
-    earlier = replace(_earlier(cut, compare), by=(), grain=None)
-    whole, period = board.figures(earlier), earlier.period
-    return {
-        "period": {"start": period.start, "end": period.end, "label": period.label()},
-        "total": {m.id: float(whole.values[m.id].iloc[0]) for m in board.asked},
-        "n": {m.id: int(whole.counts[m.id].iloc[0]) for m in board.asked},
-        "statuses": {m.id: whole.marks[m.id][period.start] for m in board.asked},
-    }
 
 
 def _loaded(

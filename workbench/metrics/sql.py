@@ -6,29 +6,36 @@ Every name in it comes from ``models.yml`` and the definitions; every value is b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from workbench.errors import QueryError
 from workbench.i18n import _
-from workbench.metrics.catalogue import Definition, Grain, Kind, Model, models, suggest
+from workbench.metrics.catalogue import Definition, Grain, Join, Model, models, suggest
 from workbench.metrics.filters import Filter, write_filter
-from workbench.metrics.periods import EVERYTHING, Period, floor_to, next_unit
+from workbench.metrics.periods import EVERYTHING, FISCAL, Period, floor_to, next_unit
+from workbench.settings import settings
 
 UNRATED = "amount <> 0 AND amount_base IS NULL"  # an amount in a currency without a rate
+LATER = "amount_base <> 0 AND rate_basis = 'later'"  # converted at a rate of a later day
 
 
 @dataclass(frozen=True)
 class Cut:
-    """How to cut: dimensions, grain, period, filter."""
+    """How to cut: dimensions, grain, period, filter; ``models`` with the portal's user fields."""
 
     by: tuple[str, ...] = ()
     grain: Grain | None = None
     period: Period = EVERYTHING
     where: Filter | None = None
+    models: Mapping[str, Model] = field(default_factory=models, compare=False, repr=False)
+
+    def model(self, leaf: Definition) -> Model:
+        """Return the model that a metric counts over."""
+        return self.models[str(leaf.model)]
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,8 @@ class Statement:
 
     Columns of its result: ``period`` (DATE, with a grain), ``key:D`` and ``dim:D`` per
     dimension, ``value:ID`` and ``n:ID`` per metric, and for money in the base currency
-    ``unrated:ID``, the rows whose currency has no exchange rate.
+    ``unrated:ID``, the rows whose currency has no exchange rate, and ``later:ID``, those that were
+    converted at the rate of a later day.
     """
 
     sql: str
@@ -57,16 +65,6 @@ def buckets(period: Period, grain: Grain | None) -> list[Period]:
     return found
 
 
-def columns(model: Model) -> dict[str, tuple[str, Kind]]:
-    """Return what a filter may name: name -> (column, kind)."""
-    allowed: dict[str, tuple[str, Kind]] = {
-        name: (f'"{name}"', kind) for name, kind in model.fields.items()
-    }
-    for name, column in model.dimensions.items():
-        allowed[name] = (f'"{column.column}"', "text")
-    return allowed
-
-
 def source(model: Model) -> str:
     """Return a model's table, or its query in brackets, as it stands after FROM."""
     return model.table if model.table.isidentifier() else f"({model.table})"
@@ -82,7 +80,7 @@ def extent_statement(leaf: Definition, timezone: str) -> Statement:
 
 def entities(leaf: Definition, cut: Cut) -> list[str]:
     """Return the entities of the snapshot that a counted metric needs for this cut."""
-    model = models()[str(leaf.model)]
+    model = cut.model(leaf)
     found = list(model.entities)
     for join in _joins(model, [leaf], cut):
         found.extend(model.joins[join].entities)
@@ -101,20 +99,21 @@ def _joins(model: Model, group: Iterable[Definition], cut: Cut) -> list[str]:
 def converts(leaf: Definition) -> bool:
     """Whether a metric adds up amounts that were brought into the base currency."""
     fields = models()[str(leaf.model)].fields
-    return "amount_base" in (leaf.expression or "") and {"amount", "amount_base"} <= set(fields)
+    return "amount_base" in (leaf.expression or "") and "rate_basis" in fields
 
 
 def statement(
     group: Sequence[Definition], cut: Cut, *, as_of: datetime, timezone: str
 ) -> Statement:
     """Write the statement of counted metrics that share a model and a date basis."""
-    model = models()[str(group[0].model)]
+    model = cut.model(group[0])
     basis = group[0].date
     parameters: dict[str, Any] = {}
     for name in cut.by:
         if name not in model.dimensions:
             raise _no_dimension(group[0], model, name)
-    relation = _relation(model, group, cut, parameters)
+    today = as_of.astimezone(ZoneInfo(timezone)).date()
+    relation = _relation(model, group, cut, parameters, today)
     selected, grouped = [], []
     if basis == "as-of":
         relation += _moments(model, cut, as_of, timezone, parameters)
@@ -128,7 +127,7 @@ def statement(
         else:
             relation += f"\nWHERE {day} IS NOT NULL"
         if cut.grain:
-            selected.append(f"CAST(date_trunc('{cut.grain}', {day}) AS DATE) AS \"period\"")
+            selected.append(f'{_first_day(cut.grain, day)} AS "period"')
     if cut.grain:
         grouped.append('"period"')
     for name in cut.by:
@@ -143,8 +142,11 @@ def statement(
         selected.append(f'{leaf.expression}{condition} AS "value:{leaf.id}"')
         selected.append(f'count(*){condition} AS "n:{leaf.id}"')
         if converts(leaf):
-            without = " AND ".join(filter(None, [leaf.rows and f"({leaf.rows})", UNRATED]))
-            selected.append(f'count(*) FILTER (WHERE {without}) AS "unrated:{leaf.id}"')
+            for name, which in (("unrated", UNRATED), ("later", LATER)):
+                if name == "unrated" and "amount" not in model.fields:
+                    continue
+                those = " AND ".join(filter(None, [leaf.rows and f"({leaf.rows})", which]))
+                selected.append(f'count(*) FILTER (WHERE {those}) AS "{name}:{leaf.id}"')
     sql = "SELECT\n  " + ",\n  ".join(selected) + f"\nFROM {relation}"
     if grouped:
         sql += "\nGROUP BY " + ", ".join(grouped)
@@ -153,8 +155,36 @@ def statement(
     return Statement(sql, parameters)
 
 
+def _first_day(grain: Grain, day: str) -> str:
+    """Return the first day of the unit of time that holds a day, as SQL."""
+    if grain not in FISCAL:
+        return f"CAST(date_trunc('{grain}', {day}) AS DATE)"
+    over = f"to_months({settings().fiscal_year_start - 1})"
+    return f"CAST(date_trunc('{grain.removeprefix('fiscal_')}', {day} - {over}) + {over} AS DATE)"
+
+
+def rows_statement(
+    name: str, *, where: Filter | None, cut: Cut, as_of: datetime, timezone: str
+) -> Statement:
+    """Write the statement for the rows of a model that a filter keeps, all its columns.
+
+    The dimensions of ``cut.by`` are joined to them; none may repeat rows.
+    """
+    model = cut.models[name]
+    parameters: dict[str, Any] = {}
+    cut = replace(cut, where=where)
+    relation = _relation(model, (), cut, parameters, as_of.astimezone(ZoneInfo(timezone)).date())
+    if "$timezone" in relation:
+        parameters["timezone"] = timezone
+    return Statement(f"SELECT * FROM {relation}", parameters)
+
+
 def _relation(
-    model: Model, group: Sequence[Definition], cut: Cut, parameters: dict[str, Any]
+    model: Model,
+    group: Sequence[Definition],
+    cut: Cut,
+    parameters: dict[str, Any],
+    today: date,
 ) -> str:
     """Return the rows to count, filtered, as a derived table ``m``."""
     joins = [model.joins[name] for name in _joins(model, group, cut)]
@@ -167,23 +197,45 @@ def _relation(
         else f"SELECT * FROM {source(model)} AS m"
     )
     if cut.where is not None:
-        condition, bound = write_filter(cut.where, columns(model))
+        condition, bound = write_filter(cut.where, model.filterable(), today=today)
         parameters |= bound
         inner = f"SELECT * FROM ({inner}) AS m WHERE {condition}"
-    for join in joins:
-        if not join.repeats:
+    return f"({_once(inner, model, joins, cut.by)}) AS m"
+
+
+def _once(inner: str, model: Model, joins: Sequence[Join], by: Sequence[str]) -> str:
+    """Share out or bring together what repeating joins multiplied.
+
+    A join that rows are cut by keeps them apart; one that only a filter names leaves one row per
+    record again.
+    """
+    # Those that share money out come last, when nothing else multiplies it any more.
+    repeating = sorted((j for j in joins if j.repeats), key=lambda j: bool(j.replace))
+    while repeating:
+        join, *repeating = repeating
+        if join.replace:
+            shared = ", ".join(f'{sql} AS "{name}"' for name, sql in join.replace.items())
+            inner = f"SELECT * REPLACE ({shared}) FROM ({inner}) AS m"
+        if any(name in join.columns for name in by):
             continue
-        shared = ", ".join(f'{sql} AS "{name}"' for name, sql in join.replace.items())
-        inner = f"SELECT * REPLACE ({shared}) FROM ({inner}) AS m"
-        if not any(name in join.columns for name in cut.by):
-            # Filtered by the joined column without being cut by it: one row again per record.
-            whole = ", ".join(
-                f'sum("{name}") OVER (PARTITION BY "{model.key}") AS "{name}"'
-                for name in join.replace
-            )
-            once = f'QUALIFY row_number() OVER (PARTITION BY "{model.key}") = 1'
-            inner = f"SELECT * REPLACE ({whole}) FROM ({inner}) AS m {once}"
-    return f"({inner}) AS m"
+        apart = [
+            *(column for other in repeating for column in other.columns),
+            *(
+                column
+                for other in joins
+                if other.repeats
+                for column in other.columns
+                if column in by
+            ),
+        ]
+        record = ", ".join(f'"{column}"' for column in dict.fromkeys([model.key, *apart]))
+        whole = ", ".join(
+            f'sum("{name}") OVER (PARTITION BY {record}) AS "{name}"' for name in join.replace
+        )
+        kept = f"* REPLACE ({whole})" if whole else "*"
+        once = f"QUALIFY row_number() OVER (PARTITION BY {record}) = 1"
+        inner = f"SELECT {kept} FROM ({inner}) AS m {once}"
+    return inner
 
 
 def _moments(

@@ -160,6 +160,7 @@ def run_environment(record: RunRecord) -> dict[str, str]:
         "WORKBENCH_CONFIG": str(own / "config"),  # empty: the stored webhook is not for runs
         "WORKBENCH_LANGUAGE": record.language,
         "WORKBENCH_PLAN": now.plan,
+        "WORKBENCH_FISCAL_YEAR_START": str(now.fiscal_year_start),
         "WORKBENCH_RUN": str(record.folder),
         "TMPDIR": str(own),
         "IPYTHONDIR": str(own / "ipython"),

@@ -71,6 +71,7 @@ class Timings(BaseModel):
 class RunRecord(BaseModel):
     """One run. Moments are aware, in UTC; ``rows`` counts the rows that the page read.
 
+    ``notice`` says which failed checks it ran despite; the page shows it.
     ``error`` is one line in the run's language, ``failure`` the same in detail; both None after
     success.
     """
@@ -84,6 +85,7 @@ class RunRecord(BaseModel):
     outcome: Outcome = "running"
     error: str | None = None
     failure: Failure | None = None
+    notice: str | None = None
     given: dict[str, Any] = Field(default_factory=dict)
     parameters: dict[str, Any] = Field(default_factory=dict)
     periods: dict[str, dict[str, str]] = Field(default_factory=dict)

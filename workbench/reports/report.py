@@ -104,6 +104,11 @@ class Report(BaseModel):
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="Values for the notebook's `parameters` cell."
     )
+    tables: list[Text] = Field(
+        default_factory=list,
+        description="Tables that it reads: a failed error check of one of them stops it.",
+    )
+    despite_checks: bool = Field(False, description="Run although such a check fails, and say so.")
     dashboard: bool = Field(False, description="Whether the notebook is also a live page.")
     schedule: Schedule | None = None
     timeout: int = Field(300, ge=1, le=86_400, description="Wall-clock limit of a run, in seconds.")

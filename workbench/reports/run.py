@@ -20,6 +20,7 @@ import psutil
 
 from workbench.errors import NoSnapshot, UsageError, WorkbenchError
 from workbench.i18n import _, language
+from workbench.reports import gate
 from workbench.reports.parameters import check_parameters, resolved_periods
 from workbench.reports.process import end_processes, supervise
 from workbench.reports.record import (
@@ -48,6 +49,7 @@ def run_report(
     run_id: str | None = None,
     trigger: str = "manual",
     queued_at: datetime | None = None,
+    despite_checks: bool = False,
 ) -> RunRecord:
     """Run a report in a process of its own and return its record, however it ended.
 
@@ -55,7 +57,8 @@ def run_report(
     repeatable: the id of a run, or the id of the job that asks for it, which then belongs to one
     run for good. If that run is finished, its record is returned unchanged; if it was cut off, it
     starts again; if another process is at it, this waits. Raises `UsageError`,
-    `ConfigurationError` or `ParameterError` before anything is written.
+    `ConfigurationError` or `ParameterError` before anything is written, and `WarehouseError` if the
+    data of the report's tables break a check of severity error (unless ``despite_checks``).
     """
     asked = time.perf_counter()
     report = load_report(name)
@@ -74,9 +77,10 @@ def run_report(
             earlier = _earlier(folder)
             if earlier and earlier.finished:
                 return earlier
+            notice = _admitted(report, snapshot, folder, despite_checks)
             _clear(folder)
             record = _record(report, folder, parameters or {}, values, snapshot, started_at)
-            record.trigger = trigger
+            record.trigger, record.notice = trigger, notice
             record.job = run_id if run_id != folder.name else None
             record.attempts = earlier.attempts + 1 if earlier else 1
             if queued_at:
@@ -94,6 +98,16 @@ def run_report(
             )
         ) from None
     return record
+
+
+def _admitted(report: Report, snapshot: Snapshot | None, folder: Path, despite: bool) -> str | None:
+    """Return what the run has to say of its data; a run that may not begin leaves no folder."""
+    try:
+        return gate.notice(report, snapshot.id, despite=despite) if snapshot else None
+    except WorkbenchError:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+        raise
 
 
 def _record(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from workbench.bitrix24 import entities
 from workbench.i18n import _, format_datetime, format_number
+from workbench.settings import settings
 from workbench.views import filters, panel, tables
 from workbench.views.contents import Notice
-from workbench.views.selection import Selection
+from workbench.views.selection import Selection, shown_value
 from workbench.views.text import attribute
 from workbench.warehouse import Snapshot
 
@@ -25,7 +28,10 @@ def html(selection: Selection, count: str = "", *, name_filters: bool = True) ->
         (_("Period"), selection.period.label()),
     ]
     if name_filters:
-        facts += [(filters.filter_title(name), value) for name, value in selection.chosen.items()]
+        facts += [
+            (filters.filter_title(name), shown_value(name, value))
+            for name, value in selection.chosen.items()
+        ]
     if count:
         frame = selection.query(count)
         title = tables.spoken(frame.attrs["metrics"][count]["title"])
@@ -43,7 +49,8 @@ def html(selection: Selection, count: str = "", *, name_filters: bool = True) ->
 
 def troubles_html(snapshot: Snapshot) -> str:
     """Tell of damaged data, and of entities that are loaded in part, late or not at all."""
-    damaged = panel.notice_html(Notice("stale", snapshot.warning)) if snapshot.warning else ""
+    told = [text for text in (snapshot.warning, despite_checks()) if text]
+    damaged = "".join(panel.notice_html(Notice("stale", text)) for text in told)
     rows = snapshot.sources()
     rows = rows[rows["status"].isin(TROUBLES)]
     if rows.empty:
@@ -60,3 +67,13 @@ def troubles_html(snapshot: Snapshot) -> str:
     )
     text = _("Not everything is loaded as it should be: {list}.").format(list=listed)
     return damaged + panel.notice_html(Notice("stale", text))
+
+
+def despite_checks() -> str:
+    """Return which failed checks this run was started despite, as its record has it."""
+    folder = settings().run
+    try:
+        record = json.loads((folder / "run.json").read_text("utf-8")) if folder else {}
+        return str(record.get("notice") or "")
+    except (OSError, ValueError, AttributeError):
+        return ""

@@ -18,16 +18,17 @@ from workbench.metrics.formats import MISSING as NOTHING
 from workbench.metrics.formats import format_value
 
 # Units of metrics, and those of table columns beside them.
-MONEY, SHARE, COUNT, DAYS, RATIO, MONEY_PER_DAY = (
+MONEY, SHARE, COUNT, DAYS, RATIO, MONEY_PER_DAY, HOURS = (
     "money",
     "share",
     "count",
     "days",
     "ratio",
     "money_per_day",
+    "hours",
 )
 TEXT, DATE, MOMENT = "text", "date", "moment"
-NUMERIC = {MONEY, SHARE, COUNT, DAYS, RATIO, MONEY_PER_DAY}
+NUMERIC = {MONEY, SHARE, COUNT, DAYS, RATIO, MONEY_PER_DAY, HOURS}
 
 
 def is_missing(value: Any) -> bool:

@@ -1,0 +1,123 @@
+"""Figures beside those of another period, or beside their plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import pandas as pd
+
+from workbench.errors import QueryError
+from workbench.i18n import _
+from workbench.metrics.catalogue import (
+    Definition,
+    definition,
+    dimensions,
+    filterable,
+    grains,
+    leaves,
+    suggest,
+)
+from workbench.metrics.figures import Board, sortable
+from workbench.metrics.loaded import HIDDEN
+from workbench.metrics.periods import floor_to
+from workbench.metrics.sql import Cut, buckets
+
+Compare = Literal["previous", "year_ago", "plan"]
+COMPARISONS: tuple[Compare, ...] = ("previous", "year_ago", "plan")
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What figures are set beside: a board and its cut.
+
+    ``pairs``: (the metric, the one beside it, the name of that one's column).
+    """
+
+    board: Board
+    cut: Cut
+    pairs: tuple[tuple[Definition, Definition, str], ...]
+
+
+def beside_of(board: Board, cut: Cut, compare: Compare) -> Beside:
+    """Return what the asked metrics are compared with; `QueryError` where that is not known."""
+    if compare not in COMPARISONS:
+        raise QueryError(
+            _("There is no comparison “{name}”.").format(name=str(compare)[:60]),
+            hint=suggest(str(compare), COMPARISONS),
+        )
+    if compare == "plan":
+        return _plan(board, cut)
+    period = cut.period.previous() if compare == "previous" else cut.period.year_ago()
+    pairs = tuple((metric, metric, f"{metric.id}_before") for metric in board.asked)
+    return Beside(board, replace(cut, period=period), pairs)
+
+
+def _plan(board: Board, cut: Cut) -> Beside:
+    pairs = tuple(
+        (metric, definition(metric.plan), f"{metric.id}_plan")
+        for metric in board.asked
+        if metric.plan is not None
+    )
+    if not pairs:
+        titles = ", ".join(str(metric.title) for metric in board.asked)
+        raise QueryError(_("Nothing is planned of: {names}.").format(names=titles))
+    for _metric, plan, _column in pairs:
+        known = {*dimensions(plan, cut.models)}
+        named = {*(cut.where.names if cut.where else ())}
+        unknown = [name for name in cut.by if name not in known]
+        unknown += sorted(named - filterable(plan, cut.models))
+        if cut.grain and cut.grain not in grains(plan):
+            unknown.append(cut.grain)
+        if unknown:
+            raise QueryError(
+                _("The plan is not known by {names}.").format(names=", ".join(unknown)),
+                hint=_("Known are: {names}.").format(names=", ".join([*known, *grains(plan)])),
+            )
+    planned = Board(board.snapshot, [plan for _m, plan, _c in pairs], board.known, board.today)
+    return Beside(planned, cut, pairs)
+
+
+def with_beside(frame: pd.DataFrame, board: Board, cut: Cut, beside: Beside) -> pd.DataFrame:
+    """Add what stands beside, unit by unit and group by group; a group may be in one only."""
+    other, _marks = beside.board.frame(beside.cut, each_n=False)
+    names = {right.id: column for _left, right, column in beside.pairs}
+    right = other[[*(["period"] if cut.grain else []), *cut.by, *names]].rename(columns=names)
+    if not cut.grain and not cut.by:
+        return frame.join(right)
+    left, keys = frame, list(cut.by)
+    if cut.grain:
+        units = [floor_to(span.start, cut.grain) for span in buckets(cut.period, cut.grain)]
+        olds = [floor_to(span.start, cut.grain) for span in buckets(beside.cut.period, cut.grain)]
+        shift = {pd.Timestamp(a): pd.Timestamp(b) for a, b in zip(olds, units, strict=False)}
+        right = right.assign(period=right["period"].map(shift)).dropna(subset=["period"])
+        keys = ["period", *keys]
+    whole = board.figures(replace(cut, by=(), grain=None))
+    whole_beside = beside.board.figures(replace(beside.cut, by=(), grain=None))
+    both = left.merge(right, how="outer", on=keys, indicator=True)
+    sides = both.pop("_merge")
+    for metric, other_metric, name in beside.pairs:
+        for figures, column, one, missing in (
+            (whole, metric.id, metric, "right_only"),
+            (whole_beside, name, other_metric, "left_only"),
+        ):
+            if one.additive and next(iter(figures.marks[one.id].values())) not in HIDDEN:
+                empty = leaves(one)[0].when_empty
+                both[column] = both[column].mask(sides == missing, empty)
+    counts = [column for column in frame if column == "n" or column.startswith("n_")]
+    both[counts] = both[counts].fillna(0).astype("int64")
+    return both.sort_values(keys, key=sortable, kind="stable", na_position="last").reset_index(
+        drop=True
+    )
+
+
+def beside_attrs(beside: Beside) -> dict[str, Any]:
+    """Return period, totals, n and statuses of what stands beside, by the metric it belongs to."""
+    whole = beside.board.figures(replace(beside.cut, by=(), grain=None))
+    period = beside.cut.period
+    return {
+        "period": {"start": period.start, "end": period.end, "label": period.label()},
+        "total": {m.id: float(whole.values[o.id].iloc[0]) for m, o, _c in beside.pairs},
+        "n": {m.id: int(whole.counts[o.id].iloc[0]) for m, o, _c in beside.pairs},
+        "statuses": {m.id: whole.marks[o.id][period.start] for m, o, _c in beside.pairs},
+    }

@@ -1,0 +1,299 @@
+"""Running the checks on a snapshot: what is wrong, how many, examples, and a score per entity."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from workbench.errors import QueryError, WorkbenchError
+from workbench.i18n import _, format_datetime
+from workbench.metrics.catalogue import Kind, suggest
+from workbench.metrics.filters import parse_filter, write_filter
+from workbench.metrics.loaded import local_day
+from workbench.metrics.quality.declared import Check, Severity, declared_checks
+from workbench.settings import settings
+from workbench.warehouse import Snapshot
+from workbench.warehouse.checks import checks_of
+from workbench.warehouse.models import models
+from workbench.warehouse.reconcile import read_findings
+
+EXAMPLES = 5
+PORTAL = "bitrix24"
+# table: entity, column with its id, column that names a record, path of its card in the portal
+CARDS: dict[str, tuple[str, str, str, str]] = {
+    "deals": ("deals", "deal_id", "title", "/crm/deal/details/{}/"),
+    "deal_stages": ("deals", "deal_id", "stage", "/crm/deal/details/{}/"),
+    "deal_stage_stays": ("deals", "deal_id", "stage", "/crm/deal/details/{}/"),
+    "deal_products": ("deals", "deal_id", "product", "/crm/deal/details/{}/"),
+    "leads": ("leads", "lead_id", "title", "/crm/lead/details/{}/"),
+    "customers": ("companies", "company_id", "customer", "/crm/company/details/{}/"),
+    "contacts": ("contacts", "contact_id", "contact", "/crm/contact/details/{}/"),
+    "invoices": ("invoices", "invoice_id", "invoice_id", "/crm/type/31/details/{}/"),
+    "quotes": ("quotes", "quote_id", "title", "/crm/type/7/details/{}/"),
+    "activities": ("activities", "activity_id", "subject", ""),
+    "tasks": ("tasks", "task_id", "title", ""),
+}
+RECORDS = {"companies": "customers", "contacts": "contacts", "leads": "leads"}  # of duplicates
+COUNTED = ("error", "warning")  # severities that a score counts
+
+
+@dataclass(frozen=True)
+class Example:
+    """A record that breaks a check: its id, name, and the address of its card, if it has one."""
+
+    record: int | str
+    name: str
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check found: ``broken`` of ``rows`` (None: the table is not loaded or not there)."""
+
+    check: str
+    title: str
+    table: str
+    severity: Severity
+    rows: int | None
+    broken: int
+    detail: str = ""
+    examples: tuple[Example, ...] = ()
+    rule: str = ""  # of what a model promises, and of which column
+    subject: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Nothing breaks it; a check that could not be run has neither passed nor failed."""
+        return self.broken == 0
+
+
+@dataclass
+class Quality:
+    """All outcomes on a snapshot, and per entity the share of its records that break nothing."""
+
+    snapshot: str
+    done_at: datetime
+    outcomes: list[Outcome] = field(default_factory=list)
+    scores: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """What is broken, errors first."""
+        order = {"error": 0, "warning": 1, "info": 2}
+        broken = [each for each in self.outcomes if not each.passed]
+        return sorted(broken, key=lambda each: order[each.severity])
+
+
+def run_quality(snapshot: Snapshot, checks: Iterable[Check] | None = None) -> Quality:
+    """Run the models' tests and the declared checks; raises as `declared_checks` does."""
+    run = _Run(snapshot)
+    found = Quality(snapshot.id, datetime.now(UTC))
+    found.outcomes = list(run.model_tests())
+    found.outcomes += [
+        run.outcome(each) for each in (declared_checks() if checks is None else checks)
+    ]
+    found.scores = run.scores()
+    return found
+
+
+def failed_errors(snapshot: Snapshot, tables: Collection[str]) -> list[Outcome]:
+    """Run only what can stop a report that reads ``tables``; return what fails."""
+    run = _Run(snapshot)
+    found = list(run.model_tests(tables))
+    for each in declared_checks():
+        if each.severity == "error" and each.table in tables:
+            found.append(run.outcome(each))
+    return [outcome for outcome in found if not outcome.passed]
+
+
+class _Run:
+    """One run over a snapshot: which tables and columns it has, which records are broken."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        columns = snapshot.execute(
+            "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal"
+        ).fetchall()
+        self.columns: dict[str, dict[str, tuple[str, Kind]]] = {}
+        for table, column, kind in columns:
+            self.columns.setdefault(table, {})[column] = (f'"{column}"', _kind(kind))
+        self.today = local_day(snapshot.as_of, snapshot.timezone)
+        self.sources = snapshot.sources().set_index("entity")
+        self.findings = read_findings(settings().home_dir / "warehouse")
+        self._broken: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+
+    def model_tests(self, tables: Collection[str] | None = None) -> Iterable[Outcome]:
+        """Yield the outcomes of the tests that the models declare, each an error."""
+        for model in models():
+            if model.name not in self.columns or (tables is not None and model.name not in tables):
+                continue
+            for number, check in enumerate(checks_of(model)):
+                sql = f"SELECT count(*) FROM ({check.query})"  # noqa: S608 - of declared names
+                yield Outcome(
+                    f"{model.name}_{check.rule}_{number}",
+                    check.sentence,
+                    model.name,
+                    "error",
+                    self._count(f"SELECT count(*) FROM {model.name}", {}),  # noqa: S608
+                    self._count(sql, {}),
+                    rule=check.rule,
+                    subject=check.subject,
+                )
+
+    def outcome(self, check: Check) -> Outcome:
+        """Run one declared check."""
+        match check.kind:
+            case "fresh_hours":
+                return self._fresh(check)
+            case "portal_totals":
+                return self._totals(check)
+        table = RECORDS.get(check.table, check.table)
+        if table not in self.columns:
+            raise QueryError(
+                _("Check “{name}”: there is no table “{table}”.").format(
+                    name=check.id, table=check.table
+                ),
+                hint=suggest(check.table, self.columns),
+            )
+        try:
+            rows, condition, parameters = self._condition(check, table)
+        except QueryError as error:
+            raise QueryError(
+                _("Check “{name}”: {problem}").format(name=check.id, problem=error.message),
+                hint=error.hint,
+            ) from None
+        kept = f"FROM (SELECT * FROM {table} WHERE {rows}) AS m"  # noqa: S608 - declared names only
+        total = self._count(f"SELECT count(*) {kept}", parameters)
+        broken = self._count(f"SELECT count(*) {kept} WHERE {condition}", parameters)
+        examples: tuple[Example, ...] = ()
+        if broken and table in CARDS:
+            entity, key, _name, _path = CARDS[table]
+            examples = self._examples(table, f"{kept} WHERE {condition}", parameters)
+            if check.severity in COUNTED:
+                query = f"SELECT CAST({key} AS VARCHAR) AS id {kept} WHERE {condition}"
+                self._broken.setdefault(entity, []).append((query, parameters))
+        return Outcome(
+            check.id, str(check.title), check.table, check.severity, total, broken, "", examples
+        )
+
+    def _condition(self, check: Check, table: str) -> tuple[str, str, dict[str, Any]]:
+        """Return which rows are looked at, which of them are wrong, and the bound values."""
+        known = self.columns[table]
+        parameters: dict[str, Any] = {}
+
+        def filtered(text: str, prefix: str) -> str:
+            sql, bound = write_filter(parse_filter(text), known, f"{check.id}_{prefix}", self.today)
+            parameters.update(bound)
+            return sql
+
+        def column(name: str) -> str:
+            if name not in known:
+                raise QueryError(
+                    _("The table has no column “{name}”.").format(name=name[:60]),
+                    hint=suggest(name, known),
+                )
+            return known[name][0]
+
+        rows = filtered(check.where, "w") if check.where else "true"
+        if check.broken is not None:
+            condition = filtered(check.broken, "b")
+        elif check.filled is not None:
+            names = [column(name) for name in check.filled]
+            condition = " OR ".join(
+                f"({name} IS NULL OR trim(CAST({name} AS VARCHAR)) = '')" for name in names
+            )
+        elif check.unique is not None:
+            keys = ", ".join(column(name) for name in check.unique)
+            present = " AND ".join(f"{column(name)} IS NOT NULL" for name in check.unique)
+            condition = (
+                f"{present} AND ({keys}) IN (SELECT ({keys}) FROM {table} WHERE {present}"  # noqa: S608
+                f" GROUP BY {keys} HAVING count(*) > 1)"
+            )
+        elif check.order is not None:
+            condition = f"{column(check.order[0])} > {column(check.order[1])}"
+        else:
+            parameters[f"{check.id}_what"] = check.duplicates
+            condition = (
+                f"{CARDS[table][1]} IN (SELECT record_id FROM duplicates"  # noqa: S608
+                f" WHERE entity = '{CARDS[table][0]}' AND what = ${check.id}_what)"
+            )
+        return rows, f"({condition})", parameters
+
+    def _examples(self, table: str, found: str, parameters: dict[str, Any]) -> tuple[Example, ...]:
+        _entity, key, name, path = CARDS[table]
+        rows = self.snapshot.execute(
+            f"SELECT DISTINCT {key}, CAST({name} AS VARCHAR) {found} ORDER BY {key} DESC"
+            f" LIMIT {EXAMPLES}",
+            parameters,
+        ).fetchall()
+        base = self.snapshot.portal_url
+        return tuple(
+            Example(number, text or "", base + path.format(number) if path else "")
+            for number, text in rows
+        )
+
+    def _fresh(self, check: Check) -> Outcome:
+        """Look at when the table was last found to be up to date."""
+        title = str(check.title)
+        if check.table not in self.sources.index:
+            return Outcome(check.id, title, check.table, check.severity, None, 0, _("not loaded"))
+        row = self.sources.loc[check.table]
+        moment = self.snapshot.checked_at if row["source"] == PORTAL else row["last_sync"]
+        if row["status"] == "not loaded" or moment is None or moment != moment:
+            return Outcome(check.id, title, check.table, check.severity, None, 0, _("not loaded"))
+        hours = (datetime.now(UTC) - moment).total_seconds() / 3600
+        told = _("last found to be up to date {moment}").format(
+            moment=format_datetime(moment, self.snapshot.timezone)
+        )
+        late = hours > (check.fresh_hours or 0)
+        return Outcome(
+            check.id, title, check.table, check.severity, int(row["rows"]), int(late), told
+        )
+
+    def _totals(self, check: Check) -> Outcome:
+        """Look at what the sync found when it compared with the portal."""
+        mine = [each for each in self.findings if each.entity == check.table]
+        differing = sum(each.differing for each in mine if each.outcome == "differs")
+        done = [each for each in mine if each.outcome != "not done"]
+        told = "" if done else _("not compared yet")
+        rows = max((each.compared for each in done), default=None)
+        title = str(check.title)
+        return Outcome(check.id, title, check.table, check.severity, rows, differing, told)
+
+    def scores(self) -> dict[str, float]:
+        """Return per entity the share of its records that no check of weight finds broken."""
+        found = {}
+        for table, (entity, key, _name, _path) in CARDS.items():
+            if entity in found or table not in self.columns or table not in (entity, "customers"):
+                continue
+            rows = self._count(f"SELECT count(DISTINCT {key}) FROM {table}", {})  # noqa: S608
+            if not rows:
+                continue
+            parts = self._broken.get(entity, [])
+            broken = 0
+            if parts:
+                union = " UNION ".join(query for query, _bound in parts)
+                bound = {name: value for _query, each in parts for name, value in each.items()}
+                broken = self._count(f"SELECT count(*) FROM ({union})", bound)  # noqa: S608
+            found[entity] = 1 - min(broken / rows, 1)
+        return found
+
+    def _count(self, sql: str, parameters: dict[str, Any]) -> int:
+        used = {name: value for name, value in parameters.items() if f"${name}" in sql}
+        try:
+            row = self.snapshot.execute(sql, used).fetchone()
+        except WorkbenchError as error:
+            raise QueryError(error.message) from None
+        return int(row[0]) if row else 0
+
+
+def _kind(data_type: str) -> Kind:
+    if data_type == "BOOLEAN":
+        return "boolean"
+    if data_type == "DATE" or data_type.startswith("TIMESTAMP"):
+        return "date"
+    if data_type.split("(")[0] in ("DECIMAL", "DOUBLE", "BIGINT", "INTEGER", "HUGEINT", "FLOAT"):
+        return "number"
+    return "text"
