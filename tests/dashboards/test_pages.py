@@ -112,6 +112,14 @@ def test_the_language_is_french_unless_the_address_asks_for_another_that_exists(
     assert "Tableaux de bord" not in server.get("?lang=en").text
 
 
+def test_what_each_figure_means_is_a_page_in_both_languages_without_a_kernel(server: Server):
+    assert 'href="/help/metrics"' in server.get("").text
+    french, english = server.get("help/metrics").text, server.get("help/metrics?lang=en").text
+    assert 'id="won_revenue"' in french and "Chiffre d’affaires gagné" in french
+    assert 'id="won_revenue"' in english and "Won revenue" in english
+    assert server.get("healthz").json()["kernels"] == 0
+
+
 def test_health_is_json_and_starts_no_kernel(server: Server):
     health = server.health()
     assert health == {"status": "ok", "kernels": 0, "room": True, "snapshot": None, "as_of": None}
@@ -151,7 +159,7 @@ def test_nobody_starts_a_kernel_or_writes_by_hand(server: Server, method: str, p
     assert server.health()["kernels"] == 0
 
 
-@pytest.mark.parametrize("path", ["", "dashboards/sales", "healthz"])
+@pytest.mark.parametrize("path", ["", "dashboards/sales", "healthz", "help/metrics"])
 def test_whether_a_page_is_there_is_told_without_a_kernel(server: Server, path: str):
     answer = httpx.head(server.address + path)
     assert (answer.status_code, answer.content) == (200, b"")

@@ -6,16 +6,16 @@
 --   unique: ["entity, what, group_id, record_id"]
 --   not_null: [entity, what, group_id, record_id]
 --   accepted: {entity: [companies, contacts, leads], what: [e-mail, phone, name]}
-WITH shared AS (
+WITH reachable AS MATERIALIZED (
+    SELECT DISTINCT entity, what, value, record_id FROM staging.reachable
+),
+shared AS (
     SELECT entity, what, value, row_number() OVER () AS group_id
-    FROM staging.reachable
+    FROM reachable
     GROUP BY ALL
-    HAVING count(DISTINCT record_id) > 1
+    HAVING count(*) > 1
 )
-SELECT DISTINCT shared.entity, shared.what, shared.group_id, reachable.record_id
+SELECT shared.entity, shared.what, shared.group_id, reachable.record_id
 FROM shared
-JOIN staging.reachable AS reachable
-    ON reachable.entity = shared.entity
-    AND reachable.what = shared.what
-    AND reachable.value = shared.value
+JOIN reachable USING (entity, what, value)
 ORDER BY shared.entity, shared.what, shared.group_id, reachable.record_id

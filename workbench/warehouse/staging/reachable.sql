@@ -22,18 +22,19 @@ WITH given AS (
 plain AS (
     SELECT entity, record_id, what, coalesce(TRY(json_extract_string(text, '$.VALUE')), text) AS text
     FROM given
+    WHERE text IS NOT NULL
+),
+told AS (
+    SELECT
+        entity,
+        record_id,
+        what,
+        CASE
+            WHEN what = 'phone' THEN regexp_replace(text, '\D', '', 'g')
+            ELSE lower(trim(regexp_replace(text, '\s+', ' ', 'g')))
+        END AS text
+    FROM plain
 )
-SELECT
-    entity,
-    record_id,
-    what,
-    CASE what
-        WHEN 'phone' THEN right(regexp_replace(text, '\D', '', 'g'), 9)
-        ELSE lower(trim(regexp_replace(text, '\s+', ' ', 'g')))
-    END AS value
-FROM plain
-WHERE CASE what
-    WHEN 'phone' THEN len(regexp_replace(text, '\D', '', 'g')) >= 6
-    WHEN 'e-mail' THEN text LIKE '%_@_%'
-    ELSE trim(text) <> ''
-END
+SELECT entity, record_id, what, CASE WHEN what = 'phone' THEN right(text, 9) ELSE text END AS value
+FROM told
+WHERE CASE what WHEN 'phone' THEN len(text) >= 6 WHEN 'e-mail' THEN text LIKE '%_@_%' ELSE text <> '' END
