@@ -155,6 +155,14 @@ def test_a_deal_with_two_products_counts_under_both_and_once_in_total(snapshot):
     assert frame.attrs["total"] == {"deals_won": 3, "won_revenue": 5000.10}
 
 
+def test_deals_are_cut_by_the_route_that_they_took(snapshot):
+    frame = query(["deals_closed", "won_cycle_mean"], by="route", snapshot=snapshot)
+    rows = frame.set_index("route")
+    straight = rows.loc["New → Offer → Won"]  # deals 1, 2 and 9
+    assert (straight["deals_closed"], straight["won_cycle_mean"]) == (3, 50)
+    assert rows.loc["New → Lost", "deals_closed"] == 2 and rows.loc["New → Won", "n"] == 1
+
+
 def test_a_filter_by_product_counts_each_deal_once(snapshot):
     both = query(
         ["deals_won", "won_revenue", "won_cycle_mean"],

@@ -118,7 +118,33 @@ def _peers() -> Chart:
     return charts.deal_among_peers(frame, title="Amount", unit="money", currency="EUR")
 
 
+def _process_map() -> Chart:
+    stages = pd.DataFrame(
+        {
+            "stage_id": ["A", "B", "C", "W", "L"],
+            "stage": ["Zoom", "Offer", SCRIPT, "Won", MARKUP],
+            "deals": [1200, 900, 300, 250, 700],
+            "median_days": [3.2, 8, 1.5, np.nan, np.nan],
+        }
+    )
+    moves = pd.DataFrame(
+        [
+            ("A", "B", 900, 3.0, False, False),
+            ("B", "C", 300, 7.5, False, False),
+            ("B", "A", 40, 2.0, True, False),
+            ("A", "C", 60, 2.5, False, False),
+            ("C", "W", 250, 1.0, False, False),
+            ("B", "L", 400, 20.0, False, True),
+            ("C", "L", 2, 20.0, False, True),
+            ("A", "gone", 500, 1.0, False, False),
+        ],
+        columns=["from_id", "to_id", "moves", "median_days", "back", "lost"],
+    )
+    return charts.process_map(stages, moves)
+
+
 CHARTS: dict[str, Callable[[], Chart]] = {
+    "process_map": _process_map,
     "revenue_by_month": _revenue_by_month,
     "revenue_by_group": _revenue_by_group,
     "win_rate_by_month": _win_rate_by_month,

@@ -7,6 +7,8 @@ skipped a stage has reached it; one that came back counts once; lost stages are 
 
 from __future__ import annotations
 
+from datetime import date
+
 import pandas as pd
 
 
@@ -36,6 +38,17 @@ def reach(
     table["step_conversion"] = table["reached"] / before
     table["cumulative_conversion"] = table["reached"] / first
     return table.reset_index(drop=True)
+
+
+def entries(reached: pd.DataFrame, stages: pd.DataFrame, start: date, end: date) -> pd.DataFrame:
+    """Return the funnel of a period: deals that came to each stage in ``[start, end)``.
+
+    ``reached``: rows of `deal_reach` (with reached_on). Columns as of `reach`; a step may be above
+    1, since the deals of one stage are not those of the one before.
+    """
+    days = pd.to_datetime(reached["reached_on"])
+    inside = (days >= pd.Timestamp(start)) & (days < pd.Timestamp(end))
+    return reach(reached[inside], stages)
 
 
 def time_in_stage(stays: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:

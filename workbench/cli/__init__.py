@@ -26,6 +26,7 @@ from workbench.cli import (
     reports,
     sandbox,
     serve,
+    ways,
     worker,
 )
 from workbench.cli import app as application
@@ -44,7 +45,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     demo.demo,
     connect.connect,
     *(data.sync, data.sources, data.sql, data.check),
-    *(metrics.metric, analyses.forecast, analyses.scenario),
+    *(metrics.metric, analyses.forecast, analyses.scenario, ways.process, ways.ranking),
     *(reports.run, reports.runs, worker.worker),
     *(serve.serve, serve.lab, doctor.doctor),
 )

@@ -11,6 +11,7 @@ from workbench.views.charts.marketing import (
     romi_by_month,
     spend_by_channel,
 )
+from workbench.views.charts.process_map import process_map
 from workbench.views.charts.rates import win_rate_by_group, win_rate_by_month
 from workbench.views.charts.revenue import revenue_by_group, revenue_by_month
 
@@ -20,6 +21,7 @@ __all__ = [
     "deal_among_peers",
     "forecast",
     "funnel",
+    "process_map",
     "revenue_by_group",
     "revenue_by_month",
     "romi_by_month",

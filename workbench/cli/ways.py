@@ -1,0 +1,168 @@
+"""`workbench process`, `ranking`: how deals go through their stages, and who does it best."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from workbench.cli.layout import add_numbers, plain_table, say
+from workbench.cli.metrics import AsJson, Where, plain_row, print_json
+
+MOST = 10  # rows of a table
+Days = Annotated[str, typer.Option(help="Closed in it: last_12_months, 2026-Q1, all …")]
+
+
+def process(
+    pipeline: Annotated[str, typer.Option(help="By its name; default: the one with most.")] = "",
+    period: Days = "last_12_months",
+    as_json: AsJson = False,
+) -> None:
+    """Show the routes of closed deals, returns, waiting per stage, and the bottleneck."""
+    from dataclasses import asdict
+
+    from rich.text import Text
+
+    from workbench.analysis import process_map as maps
+    from workbench.cli.screen import printable, table_console
+    from workbench.errors import QueryError
+    from workbench.i18n import _, format_number, format_percent
+    from workbench.metrics import format_value, resolve_period
+    from workbench.metrics.catalogue import suggest
+    from workbench.warehouse import newest_snapshot
+
+    snapshot = newest_snapshot()
+    today = snapshot.as_of.astimezone(ZoneInfo(snapshot.timezone)).date()
+    span = resolve_period(period, today, snapshot.timezone)
+    closed = snapshot.query(
+        "SELECT deal_id, pipeline_id, pipeline, is_won, cycle_days, department FROM deals"
+        " WHERE closed_on >= ? AND closed_on < ?",
+        [span.start, span.end],
+    )
+    names = closed["pipeline"].value_counts()
+    if pipeline and pipeline not in names.index:
+        raise QueryError(
+            _("No deal of the pipeline “{name}” was closed in {period}.").format(
+                name=pipeline[:60], period=span.label()
+            ),
+            hint=suggest(pipeline, names.index) if len(names) else "",
+        )
+    chosen = pipeline or (str(names.index[0]) if len(names) else "")
+    closed = closed[closed["pipeline"] == chosen]
+    stays = snapshot.query(
+        "SELECT * FROM deal_stage_stays WHERE pipeline_id = ? AND deal_id IN (SELECT unnest(?))",
+        [int(closed["pipeline_id"].iloc[0]) if len(closed) else -1, closed["deal_id"].tolist()],
+    )
+    routes, back = maps.variants(stays, closed), maps.loops(stays)
+    waits, slowest = maps.waiting(stays), maps.bottleneck(stays, closed)
+    if as_json:
+        narrow = asdict(slowest) if slowest else None
+        if narrow and slowest:
+            narrow["teams"] = [plain_row(row) for row in slowest.teams.to_dict("records")]
+        print_json(
+            {
+                "pipeline": chosen,
+                "period": {"start": str(span.start), "end": str(span.end)},
+                "deals": len(closed),
+                "variants": [plain_row(row) for row in routes.to_dict("records")],
+                "transitions": [
+                    plain_row(row) for row in maps.transitions(stays).to_dict("records")
+                ],
+                "loops": [plain_row(row) for row in back.to_dict("records")],
+                "waiting": [plain_row(row) for row in waits.to_dict("records")],
+                "bottleneck": plain_row(narrow) if narrow else None,
+                "finding": maps.finding(slowest),
+                "snapshot": snapshot.id,
+            }
+        )
+        return
+    if closed.empty:
+        say(_("No deal was closed in {period}.").format(period=span.label()))
+        return
+    console = table_console()
+    title = _("{pipeline}, closed in {period}: {n} deals").format(
+        pipeline=printable(chosen), period=span.label(), n=format_number(len(closed))
+    )
+    table = plain_table(title)
+    table.add_column(_("Route"))
+    for heading in (_("Deals"), _("Share"), _("Won"), _("Median cycle")):
+        add_numbers(table, heading)
+    for row in routes.head(MOST).to_dict("records"):
+        table.add_row(
+            Text(printable(row["route"])),
+            format_number(row["deals"]),
+            format_percent(row["share"]),
+            format_percent(row["won"], 0),
+            format_value(row["median_days"], "days"),
+        )
+    console.print(table)
+    returns = dict(zip(back["stage_id"], back["returns"], strict=True))
+    table = plain_table()
+    table.add_column(_("Stage"))
+    for heading in (_("Deals"), _("Median days waited"), _("Share of waiting"), _("Returns")):
+        add_numbers(table, heading)
+    for row in waits.to_dict("records"):
+        again = format_number(returns.get(row["stage_id"], 0))
+        median = format_value(row["median_days"], "days")
+        numbers = format_number(row["deals"]), median, format_percent(row["share"])
+        table.add_row(Text(printable(row["stage"])), *numbers, again)
+    console.print(table)
+    say(maps.finding(slowest))
+
+
+def ranking(
+    metric: Annotated[str, typer.Argument(help="A share, such as closed_win_rate.")] = (
+        "closed_win_rate"
+    ),
+    by: Annotated[str, typer.Option(help="Dimension of the groups.")] = "manager",
+    period: Annotated[str, typer.Option(help="last_12_months, 2026-Q1, all …")] = "last_12_months",
+    where: Where = "",
+    as_json: AsJson = False,
+) -> None:
+    """Rank groups by a rate, each drawn towards the mean by how few cases it rests on."""
+    from rich.text import Text
+
+    from workbench.analysis.ranking import ranked
+    from workbench.cli.screen import printable, table_console
+    from workbench.errors import QueryError
+    from workbench.i18n import _, format_number, format_percent
+    from workbench.metrics import definition, query
+    from workbench.metrics.catalogue import dimension_titles, parts
+
+    one = definition(metric)
+    if one.unit != "share" or len(parts(one)) < 2 or any(p.unit != "count" for p in parts(one)):
+        raise QueryError(
+            _("“{metric}” is not a share of cases.").format(metric=one.title),
+            hint=_("Such are closed_win_rate, lead_conversion, answered_in_time_rate."),
+        )
+    frame = query(metric, by=by, period=period, where=where or None)
+    table = ranked(frame, by, metric)
+    if as_json:
+        print_json(
+            {
+                "metric": metric,
+                "rows": [plain_row(row) for row in table.to_dict("records")],
+                "mean": table.attrs["mean"],
+                "strength": table.attrs["strength"],
+                "status": frame.attrs["status"],
+                "snapshot": frame.attrs["snapshot"],
+            }
+        )
+        return
+    shown = plain_table(f"{one.title}, {frame.attrs['period']['label']}")
+    add_numbers(shown, _("Rank"))
+    shown.add_column(str(dimension_titles()[by]) if by in dimension_titles() else by)
+    for heading in ("n", _("Rate"), _("Shrunken"), _("Between"), _("and")):
+        add_numbers(shown, heading)
+    for row in table.to_dict("records"):
+        name = _("not set") if row[by] is None else printable(str(row[by]))
+        rates = (format_percent(row[key]) for key in ("rate", "shrunken", "low", "high"))
+        shown.add_row(str(row["rank"]), Text(name), format_number(row["n"]), *rates)
+    table_console().print(shown)
+    say(
+        _("The mean, {mean}, counts for {n} cases of each; intervals hold 90%.").format(
+            mean=format_percent(table.attrs["mean"]) if len(table) else "–",
+            n=format_number(table.attrs["strength"]),
+        )
+    )
