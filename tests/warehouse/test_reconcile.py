@@ -13,6 +13,7 @@ from portal_truth import differences, pages, stored_rows
 from workbench.bitrix24.client import Portal
 from workbench.errors import PortalUnreachable
 from workbench.i18n import said, use_language
+from workbench.sources.pages import to_arrow
 from workbench.warehouse.reconcile import (
     Finding,
     add_sums,
@@ -147,7 +148,7 @@ def test_sums_of_a_full_load_that_was_interrupted_still_agree(fresh_portal, home
 
 
 def test_what_is_stored_otherwise_than_it_came_in_makes_the_sums_differ(home):
-    rows = [
+    rows: list[dict[str, object]] = [
         {"ID": "1", "CATEGORY_ID": "0", "STAGE_SEMANTIC_ID": "S", "OPPORTUNITY": "10.005"},
         {"ID": 2, "CATEGORY_ID": 0, "STAGE_SEMANTIC_ID": "S", "OPPORTUNITY": 5},
         {"ID": 2, "CATEGORY_ID": 0, "STAGE_SEMANTIC_ID": "S", "OPPORTUNITY": 7},  # read twice
@@ -157,7 +158,7 @@ def test_what_is_stored_otherwise_than_it_came_in_makes_the_sums_differ(home):
     insert = "INSERT INTO raw.deals (_id, CATEGORY_ID, STAGE_SEMANTIC_ID, OPPORTUNITY) VALUES "
     with Store.open(home / "warehouse") as store:
         begin_sums(store)
-        add_sums(store, rows)
+        add_sums(store, to_arrow(rows, "ID"))
         store.connection.execute(
             insert + "(1, '0', 'S', '10.005'), (2, '0', 'S', '7'), (3, '0', 'P', 'many'),"
             " (4, NULL, NULL, NULL)"

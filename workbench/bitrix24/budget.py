@@ -23,7 +23,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +127,7 @@ class Budget:
             yield state
             file.seek(0)
             file.truncate()
-            file.write(json.dumps(asdict(state)).encode())
+            file.write(json.dumps(state, default=vars).encode())
 
     def _open(self) -> int | None:
         if self.file is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -17,15 +18,23 @@ Params = dict[str, Any]
 Command = tuple[str, Params]
 
 
+@lru_cache(maxsize=4096)
+def _name(name: str) -> str:
+    return quote(name, safe="[]")
+
+
 def query_string(params: Params, prefix: str = "") -> str:
     """Encode nested parameters as Bitrix24 reads them: ``filter[>ID]=5&select[0]=ID``.
 
-    ``None`` and empty lists are sent as empty, booleans as 1 and 0.
+    ``None`` and empty lists are sent as empty, booleans as 1 and 0. ``prefix`` is encoded already.
     """
     parts = []
     for name, value in params.items():
-        key = f"{prefix}[{name}]" if prefix else str(name)
+        key = f"{prefix}[{_name(str(name))}]" if prefix else _name(str(name))
         if isinstance(value, list | tuple | set):
+            if value and all(type(each) is int for each in value):  # thousands of ids, mostly
+                parts += [f"{key}[{place}]={each}" for place, each in enumerate(value)]
+                continue
             value = dict(enumerate(value))
         if isinstance(value, dict) and value:
             parts.append(query_string(value, key))
@@ -40,7 +49,7 @@ def query_string(params: Params, prefix: str = "") -> str:
             text = format(Decimal(str(value)), "f")
         else:
             text = str(value)
-        parts.append(f"{quote(key, safe='[]')}={quote(text, safe='')}")
+        parts.append(f"{key}={quote(text, safe='')}")
     return "&".join(parts)
 
 

@@ -8,6 +8,8 @@ Nothing is cast here: types are the business of ``warehouse/staging``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from types import NoneType
 from typing import Any
 
 import orjson
@@ -35,6 +37,9 @@ def column(values: Sequence[Any]) -> pa.Array:
     try:
         array = pa.array(values, pa.string())  # the usual case: strings and null
     except (pa.ArrowInvalid, pa.ArrowTypeError):
+        if set(map(type, values)) <= {int, NoneType}:
+            with suppress(OverflowError, pa.ArrowInvalid):  # beyond 64 bits
+                return pa.array(values, pa.int64()).cast(pa.string())
         return pa.array([as_text(value) for value in values], pa.string())
     empty = pc.equal(array, "")
     return pc.if_else(empty, None, array) if pc.any(empty).as_py() else array

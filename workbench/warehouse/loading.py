@@ -262,7 +262,7 @@ class Loading(Bookkeeping):
                 progress.frontier = chunk.high
                 self.store.save(entity.name, progress)
                 if entity.name == DEALS.name:
-                    add_sums(self.store, chunk.rows)
+                    add_sums(self.store, table)
             for child in self._children.get(entity.name, ()) if chunk.rows else ():
                 self.store.add_pending(child.name, table.column("_id").to_pylist())
             self.note(entity, len(chunk.rows), changed)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from workbench.bitrix24.answers import BatchAnswer
 from workbench.bitrix24.entity import Entity
@@ -257,22 +258,43 @@ def begin_sums(store: Store) -> None:
     store.connection.execute("DELETE FROM state.control_sums")
 
 
-def add_sums(store: Store, rows: Iterable[Row]) -> None:
+def add_sums(store: Store, table: pa.Table) -> None:
     """Add deals that came in to the sums, by pipeline and semantics (in the chunk's transaction).
 
-    Amounts are summed over all currencies: this is a control, not a figure.
+    ``table`` as `to_arrow` gives it. Amounts are summed over all currencies: this is a control,
+    not a figure.
     """
-    groups: dict[tuple[str, str], tuple[int, Decimal]] = {}
-    unique = {record_id(row, "ID"): row for row in rows}
-    for row in unique.values():
-        key = (as_text(row.get("CATEGORY_ID")) or "", as_text(row.get("STAGE_SEMANTIC_ID")) or "")
-        count, amount = groups.get(key, (0, Decimal(0)))
-        groups[key] = count + 1, amount + amount_of(row.get("OPPORTUNITY"))
-    if groups:
-        store.connection.executemany(
-            "INSERT INTO state.control_sums VALUES (?, ?, ?, ?)",
-            [(*key, count, amount) for key, (count, amount) in groups.items()],
+    nothing = pa.nulls(table.num_rows, pa.string())
+    given = {
+        name: table.column(name) if name in table.column_names else nothing
+        for name in ("CATEGORY_ID", "STAGE_SEMANTIC_ID", "OPPORTUNITY")
+    }
+    came = pa.table(
+        {
+            "pipeline": pc.fill_null(given["CATEGORY_ID"], ""),
+            "semantics": pc.fill_null(given["STAGE_SEMANTIC_ID"], ""),
+            "amount": amounts(given["OPPORTUNITY"]),
+        }
+    )
+    groups = came.group_by(["pipeline", "semantics"], use_threads=False).aggregate(
+        [("amount", "count", pc.CountOptions(mode="all")), ("amount", "sum")]
+    )
+    store.connection.register("came_in", groups)
+    try:
+        store.connection.execute(
+            "INSERT INTO state.control_sums"
+            " SELECT pipeline, semantics, amount_count, amount_sum FROM came_in"
         )
+    finally:
+        store.connection.unregister("came_in")
+
+
+def amounts(texts: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    """Return amounts (texts) as decimals; see `amount_of` for those that are none."""
+    try:  # the usual case: all have two places at most
+        return pc.fill_null(texts.cast(pa.decimal128(18, 2)).cast(pa.decimal128(38, 2)), Decimal(0))
+    except pa.ArrowInvalid:
+        return pa.array([amount_of(text) for text in texts.to_pylist()], pa.decimal128(38, 2))
 
 
 def amount_of(value: Any) -> Decimal:

@@ -26,7 +26,7 @@ from workbench.i18n import _
 from workbench.settings import private_folder
 from workbench.warehouse.state import STATE, Progress, quoted
 
-MEMORY_LIMIT = "200MB"
+MEMORY_LIMIT = "100MB"
 
 __all__ = ["Progress", "Store", "quoted"]
 
@@ -40,7 +40,12 @@ class Store:
         try:
             self.connection = duckdb.connect(
                 str(folder / "sync.duckdb"),
-                config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(folder / "spill")},
+                config={
+                    "memory_limit": MEMORY_LIMIT,
+                    "temp_directory": str(folder / "spill"),
+                    # a chunk is too little to share out: a second thread doubles the work
+                    "threads": 1,
+                },
             )
         except duckdb.Error as error:
             lock.close()
@@ -50,9 +55,9 @@ class Store:
                     file=folder / "sync.duckdb"
                 ),
             ) from error
-        self._columns: dict[str, list[str]] = {}
         self.connection.execute("SET preserve_insertion_order = false")
         self.connection.execute(STATE)
+        self._know_columns()
         for entity in self.entities():
             self.ensure(entity.name, entity.fields)
 
@@ -99,7 +104,7 @@ class Store:
             yield
         except BaseException:
             self.connection.execute("ROLLBACK")
-            self._columns.clear()  # columns added in the block are gone
+            self._know_columns()  # columns added in the block are gone
             raise
         self.connection.execute("COMMIT")
 
@@ -153,23 +158,25 @@ class Store:
 
     # Raw rows
 
+    def _know_columns(self) -> None:
+        """Look up the columns of every raw table at once."""
+        rows = self.connection.execute(
+            "SELECT table_name, column_name FROM duckdb_columns() WHERE schema_name = 'raw'"
+            " AND database_name = current_database() ORDER BY table_name, column_index"
+        ).fetchall()
+        self._columns: dict[str, list[str]] = {}
+        for table, name in rows:
+            self._columns.setdefault(table, []).extend([name] if name != "_id" else [])
+
     def columns(self, entity: str) -> list[str]:
         """Return the fields of a raw table, without ``_id``."""
-        if entity not in self._columns:
-            rows = self.connection.execute(
-                "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'raw'"
-                " AND table_name = ? AND database_name = current_database()"
-                " ORDER BY column_index",
-                [entity],
-            ).fetchall()
-            self._columns[entity] = [name for (name,) in rows if name != "_id"]
-        return self._columns[entity]
+        return self._columns.get(entity, [])
 
     def ensure(self, entity: str, fields: Sequence[str]) -> None:
         """Create the raw table, or add the columns that it lacks."""
         have = {name.lower() for name in self.columns(entity)}
         lacking = [name for name in fields if name.lower() not in have]
-        if not have:
+        if entity not in self._columns:
             listed = "".join(f", {quoted(name)} VARCHAR" for name in fields)
             self.connection.execute(f"CREATE TABLE raw.{quoted(entity)} (_id BIGINT{listed})")
         else:
@@ -177,8 +184,7 @@ class Store:
                 self.connection.execute(
                     f"ALTER TABLE raw.{quoted(entity)} ADD COLUMN {quoted(name)} VARCHAR"
                 )
-        if lacking:
-            self._columns.pop(entity, None)
+        self._columns.setdefault(entity, []).extend(lacking)
 
     @contextmanager
     def _staged(self, entity: str, rows: pa.Table) -> Iterator[tuple[list[str], str]]:
