@@ -60,6 +60,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
         (check(broken="amount < 0", where="deal_id < 5"), [3]),
         (check(broken="amount <> 0 and amount_base is null"), [4]),
         (check(filled=["title", "manager_id"]), [2]),
+        (check(filled=["title"], placeholders=["Affaire 1", "'; --"]), [2, 1]),
         (check(order=["created_on", "closed_on"]), [5]),
         (check(unique=["amount", "currency", "is_won"]), [2, 1]),
         (check(broken="is_open and expected_close_on < today"), [6]),
@@ -133,6 +134,7 @@ def test_the_shipped_checks_are_read_and_hold_on_a_sound_company(tmp_path, monke
         "checks: {a: {table: deals, title: {fr: x, en: x}, broken: 'md5(title) = 1'}}",
         "checks: {a: {table: deals, title: {fr: x, en: x}, broken: '1; drop table deals'}}",
         "checks: {a: 3}",
+        "checks: {a: {table: deals, title: {fr: x, en: x}, unique: [a], placeholders: [b]}}",
         "checks: {a: [",
     ],
 )

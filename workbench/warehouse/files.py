@@ -12,7 +12,7 @@ from workbench.errors import SourceError
 from workbench.i18n import _
 from workbench.i18n.texts import kept
 from workbench.sources.accounting import read_documents
-from workbench.sources.calendar import WorkCalendar
+from workbench.sources.calendar import FIRST_YEAR, WorkCalendar
 from workbench.sources.declared import ACCOUNTING, TARGETS, AccountingSource, TargetsSource
 from workbench.sources.targets import read_targets
 from workbench.warehouse.store import Progress, Store
@@ -92,7 +92,7 @@ def _store(store: Store, name: str, rows: list[dict[str, Any]], progress: Progre
 
 def put_calendar(store: Store, calendar: WorkCalendar, as_of: datetime) -> None:
     """Write the calendar's days up to two years after ``as_of``; its hours become variables."""
-    days = calendar.days(as_of.year + YEARS_AHEAD)
+    days = calendar.days(max(as_of.year + YEARS_AHEAD, FIRST_YEAR))
     columns = list(zip(*days, strict=True))
     table = pa.table(
         {

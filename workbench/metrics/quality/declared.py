@@ -22,7 +22,8 @@ KINDS = ("broken", "filled", "unique", "order", "duplicates", "fresh_hours", "po
 class Check(BaseModel):
     """One check: a table, and one of the keys of `KINDS`.
 
-    ``broken``: a filter for the rows that are wrong; ``filled``: columns that must have a value;
+    ``broken``: a filter for the rows that are wrong; ``filled``: columns that must have a value,
+    other than one of ``placeholders`` (such as "Select", which a form sent unchanged);
     ``unique``: columns that no two rows share; ``order``: two columns, the first never after the
     second; ``duplicates``: records of a table (companies, contacts, leads) that share an e-mail
     address, a telephone number or a name; ``fresh_hours``: the age that the table's data may have;
@@ -39,6 +40,7 @@ class Check(BaseModel):
     where: str | None = None
     broken: str | None = None
     filled: list[str] | None = Field(None, min_length=1)
+    placeholders: list[str] = []
     unique: list[str] | None = Field(None, min_length=1)
     order: list[str] | None = Field(None, min_length=2, max_length=2)
     duplicates: Literal["e-mail", "phone", "name"] | None = None
@@ -49,6 +51,8 @@ class Check(BaseModel):
     def _one_kind(self) -> Check:
         if len([kind for kind in KINDS if getattr(self, kind) is not None]) != 1:
             raise ValueError(_("needs exactly one of {names}").format(names=", ".join(KINDS)))
+        if self.placeholders and self.filled is None:
+            raise ValueError(_("placeholders go with filled"))
         for text in (self.where, self.broken):
             if text is not None:
                 parse_filter(text)

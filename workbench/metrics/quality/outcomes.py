@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,7 +28,9 @@ CARDS: dict[str, tuple[str, str, str, str]] = {
     "deal_stages": ("deals", "deal_id", "stage", "/crm/deal/details/{}/"),
     "deal_stage_stays": ("deals", "deal_id", "stage", "/crm/deal/details/{}/"),
     "deal_products": ("deals", "deal_id", "product", "/crm/deal/details/{}/"),
+    "deal_fields": ("deals", "deal_id", "deal_id", "/crm/deal/details/{}/"),
     "leads": ("leads", "lead_id", "title", "/crm/lead/details/{}/"),
+    "lead_fields": ("leads", "lead_id", "lead_id", "/crm/lead/details/{}/"),
     "customers": ("companies", "company_id", "customer", "/crm/company/details/{}/"),
     "contacts": ("contacts", "contact_id", "contact", "/crm/contact/details/{}/"),
     "invoices": ("invoices", "invoice_id", "invoice_id", "/crm/type/31/details/{}/"),
@@ -200,9 +203,12 @@ class _Run:
         if check.broken is not None:
             condition = filtered(check.broken, "b")
         elif check.filled is not None:
-            names = [column(name) for name in check.filled]
+            empty = [f"{check.id}_e{n}" for n in range(len(check.placeholders) + 1)]
+            parameters.update(zip(empty, ["", *check.placeholders], strict=True))
+            listed = ", ".join(f"${name}" for name in empty)
             condition = " OR ".join(
-                f"({name} IS NULL OR trim(CAST({name} AS VARCHAR)) = '')" for name in names
+                f"({name} IS NULL OR trim(CAST({name} AS VARCHAR)) IN ({listed}))"
+                for name in (column(each) for each in check.filled)
             )
         elif check.unique is not None:
             keys = ", ".join(column(name) for name in check.unique)
@@ -281,7 +287,8 @@ class _Run:
         return found
 
     def _count(self, sql: str, parameters: dict[str, Any]) -> int:
-        used = {name: value for name, value in parameters.items() if f"${name}" in sql}
+        named = set(re.findall(r"\$(\w+)", sql))
+        used = {name: value for name, value in parameters.items() if name in named}
         try:
             row = self.snapshot.execute(sql, used).fetchone()
         except WorkbenchError as error:
