@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -12,8 +13,10 @@ import pytest
 from answering import answering, fine, refused
 
 from workbench import errors
+from workbench.bitrix24.budget import Left, Spent
 from workbench.bitrix24.connect import store_webhook, try_webhook
 from workbench.bitrix24.webhook import parse_webhook
+from workbench.cli.connect import _left
 from workbench.i18n import use_language
 
 
@@ -155,3 +158,21 @@ def test_a_check_says_what_the_portal_still_takes(portal, tmp_path):
     left = json.loads(answer.stdout)["left"]
     # Two checks of two requests each, and at most the leak of a few seconds between them.
     assert 46 <= left["requests"] <= 48 and left["rate"] == 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        ((2.0, 5.0), ["hardly any used (most by b, 5 of 480 s)"]),
+        ((2.0, 96.0), ["b: 96 of 480 s"]),
+        ((240.0, 96.0), ["a: 240 of 480 s", "b: 96 of 480 s"]),
+        ((), []),
+    ],
+)
+def test_of_what_is_left_only_what_was_used_much_is_listed(seconds, told):
+    later = time.time() + 300
+    methods = {name: Spent(used, later) for name, used in zip("ab", seconds, strict=False)}
+    with use_language("en"):
+        first, *lines = _left(Left(48, 2, methods))
+    assert "48 free at once, then 2 per second" in first
+    assert len(lines) == len(told) and all(t in line for t, line in zip(told, lines, strict=True))

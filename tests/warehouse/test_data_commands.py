@@ -68,6 +68,8 @@ def test_a_bad_spend_file_fails_the_command_and_keeps_the_last_good_rows(portal,
     absent = workbench("sync", **environ)
     assert absent.returncode == 0
     assert spend(home) == ("not loaded", 0)
+    told = workbench("sources", WORKBENCH_LANGUAGE="fr").stdout
+    assert "le fichier imports/marketing_spend.csv n’existe pas" in told
     file.write_text(HEADER + "2026-01,Google Ads,100,EUR,5,50\n")
     assert workbench("sync", "marketing_spend").returncode == 0  # needs no portal
     assert spend(home) == ("complete", 1)

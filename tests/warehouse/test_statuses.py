@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from between import Refused, between
 from sandbox_portal import SandboxPortal, running_portal
 
 from workbench.bitrix24.client import Portal
+from workbench.bitrix24.entities import title
 from workbench.bitrix24.sandbox.memory.state import State
 from workbench.bitrix24.sandbox.new_portal import furnish
+from workbench.cli import data
 from workbench.cli.data import sources
+from workbench.i18n import use_language
 from workbench.warehouse.sync import SyncResult, sync
 
 pytestmark = pytest.mark.usefixtures("no_external_sources")
@@ -166,3 +170,24 @@ def test_a_file_with_mistakes_says_its_first_one_in_both_languages(
         "rates.csv, line 2, column currency: this is the portal’s base currency"
     )
     assert french != english["reason"] and "rates.csv" in french and "\n" not in french
+
+
+def test_what_one_scope_keeps_back_is_told_in_one_line(four_deals, home, monkeypatch, capsys):
+    monkeypatch.setenv("WORKBENCH_LANGUAGE", "en")
+    monkeypatch.setenv("WORKBENCH_PLAN", "unlimited")
+    with between(four_deals.url) as portal:
+        for method in ("crm.lead.list", "crm.quote.list"):
+            portal.alter[method] = refuse("insufficient_scope", "")
+        monkeypatch.setenv("WORKBENCH_WEBHOOK", portal.url)
+        with pytest.raises(typer.Exit):
+            data.sync(["bitrix24"])
+    told = [line for line in capsys.readouterr().out.splitlines() if "scope" in line]
+    assert len(told) == 1 and told[0].startswith("Leads, Quotes, Lead products, Quote products: ")
+    assert "no scope “crm”. Tick the scope" in told[0]
+
+
+def test_what_belongs_to_a_smart_process_is_called_by_its_name():
+    with use_language("en"):
+        assert title("smart_174", "Chantiers") == "Chantiers"
+        assert title("smart_174_history", "Chantiers") == "Chantiers, stage history"
+        assert title("smart_174_products") == "Smart process 174, products"

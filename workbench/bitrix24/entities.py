@@ -349,8 +349,11 @@ def entity(name: str) -> Entity:
     return {entry.name: entry for entry in ENTITIES}[name]
 
 
-def title(name: str) -> str:
-    """Return an entity's (or file source's) name in the reader's language."""
+def title(name: str, label: str | None = None) -> str:
+    """Return an entity's (or file source's) name in the reader's language.
+
+    ``label`` is the portal's own name of a smart process.
+    """
     titles = {
         "statuses": _("Stages and directories"),
         "types": _("Smart processes"),
@@ -385,6 +388,13 @@ def title(name: str) -> str:
         "accounting_documents": _("Accounting documents"),
     }
     process = SMART_NAME.fullmatch(name)
+    if process and label:
+        parts = {
+            "": "{name}",
+            "_history": _("{name}, stage history"),
+            "_products": _("{name}, products"),
+        }
+        return parts[process[2]].format(name=label)
     if process:
         parts = {
             "": _("Smart process {n}"),

@@ -35,7 +35,7 @@ class SmartProcess:
         if self.products:
             short = f"T{self.type_id:x}"
             found.append(product_rows(f"{self.name}_products", self.name, short))
-        return tuple(found)
+        return tuple(replace(each, label=self.title) for each in found)
 
 
 def smart_processes(rows: Iterable[Mapping[str, Any]]) -> tuple[SmartProcess, ...]:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from workbench.bitrix24.budget import Left
     from workbench.bitrix24.connect import Connection
 
+WORTH_TELLING = 0.1  # of a method's operating time
+
 
 def connect(
     check: Annotated[
@@ -113,7 +115,19 @@ def _left(left: Left) -> list[str]:
             )
         ]
     sentence = _("{method}: {seconds} of {limit} s of operating time used, less from {moment}.")
-    for method, spent in sorted(left.methods.items()):
+    by_share = sorted(left.methods.items(), key=lambda each: -each[1].seconds / each[1].limit)
+    shown = [each for each in by_share if each[1].seconds >= WORTH_TELLING * each[1].limit]
+    if by_share and not shown:
+        text = _("Operating time: hardly any used (most by {method}, {seconds} of {limit} s).")
+        method, spent = by_share[0]
+        lines.append(
+            text.format(
+                method=method,
+                seconds=format_number(spent.seconds, 1),
+                limit=format_number(spent.limit),
+            )
+        )
+    for method, spent in shown:
         moment = datetime.fromtimestamp(spent.reset_at).astimezone()
         lines.append(
             sentence.format(

@@ -54,8 +54,11 @@ def sync(
             if result.snapshot
             else _("Nothing has changed; the last snapshot stands.")
         )
+        alike: dict[str, list[str]] = {}
         for name, problem in result.problems.items():
-            line = _("{name}: {problem}").format(name=title(name), problem=problem)
+            alike.setdefault(problem, []).append(title(name))
+        for problem, names in alike.items():
+            line = _("{name}: {problem}").format(name=", ".join(names), problem=problem)
             console.print(escape(line), style="red", soft_wrap=True)
         for remark in result.remarks:
             console.print(escape(remark), style="yellow", soft_wrap=True)
@@ -159,7 +162,7 @@ def sources(as_json: AsJson = False) -> None:
     for row in here.itertuples(index=False):
         moment = format_datetime(row.last_sync, zone) if row.last_sync else ""
         missing = escape(reason(row.missing))
-        name = escape(f"{row.label}" if row.label else title(row.entity))
+        name = escape(title(row.entity, row.label))
         table.add_row(
             *([escape(row.source)] if wide else []),
             name,

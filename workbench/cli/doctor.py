@@ -240,7 +240,9 @@ def _data(subject: str) -> Iterator[Finding]:
             yield Finding(
                 subject,
                 "problem" if status == "failed" else "note",
-                f"{source} · {title(entity)}: {_(status)}",
+                _("{name}: {problem}").format(
+                    name=f"{source} · {title(entity)}", problem=_(status)
+                ),
                 reason(missing),
             )
 

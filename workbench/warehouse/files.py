@@ -33,7 +33,8 @@ def load_file(
     """
     file = home / source.path
     if not file.exists():
-        _store(store, name, [], Progress(missing=source.path, last_sync=datetime.now(UTC)))
+        absent = kept(_("the file {file} is not there").format(file=source.path))
+        _store(store, name, [], Progress(missing=absent, last_sync=datetime.now(UTC)))
         return
     known = {
         c for (c,) in store.connection.execute("SELECT CURRENCY FROM raw.currencies").fetchall()

@@ -87,7 +87,8 @@ def load_spend(store: Store, name: str, source: SpendSource, home: Path) -> list
     remarks: list[str] = []
     rows: list[tuple[object, ...]] = []
     if not file.exists():
-        progress.status, progress.missing = "not loaded", source.path
+        absent = _("the file {file} is not there").format(file=source.path)
+        progress.status, progress.missing = "not loaded", kept(absent)
     else:
         known = store.connection.execute("SELECT CURRENCY FROM raw.currencies").fetchall()
         base = store.base_currency()
@@ -280,6 +281,10 @@ def _load_portal(
             scope = {entity.name: entity.scope for entity in ENTITIES}[name]
             sentence = _("{name}: not loaded, the webhook has no scope “{scope}”.")
             result.remarks.append(sentence.format(name=title(name), scope=scope))
+        elif refusal.code == "INSUFFICIENT_SCOPE":
+            scope = {entity.name: entity.scope for entity in store.entities()}.get(name, "crm")
+            sentence = _("not loaded, the webhook has no scope “{scope}”.")
+            result.problems[name] = f"{sentence.format(scope=scope)} {refusal.hint}".strip()
         else:
             result.problems[name] = str(refusal)
     if loaded.anew:
