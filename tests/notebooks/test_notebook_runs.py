@@ -26,6 +26,7 @@ CHARTS = {
         "managers",
         "sources",
         "funnel",
+        "process_map",
     },
     "marketing": {"spend_and_revenue", "cost_per_lead_by_month", "romi_by_month"},
     "forecast": {"forecast", "backtest", "scenario", "stalled"},

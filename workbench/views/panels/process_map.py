@@ -40,5 +40,5 @@ def process_map(selection: Selection) -> Content:
             Column("won", _("Won"), values.SHARE),
             Column("median_days", _("Median cycle"), values.DAYS),
         ],
-        _("Deals closed in the period; ways of less than 1 % of them are left out."),
+        _("Deals closed in the period; ways of less than 1% of them are left out."),
     )
