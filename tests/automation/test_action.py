@@ -21,20 +21,43 @@ from sandbox_portal import SMALL_COMPANY, running_portal
 from workbench.automation import action, delivery, queue
 from workbench.bitrix24 import activity, oauth
 from workbench.i18n import use_language
+from workbench.reports import load_report
+from workbench.reports.parameters import notebook_parameters
 
 pytestmark = pytest.mark.timeout(120)
 DEAL = ["crm", "CCrmDocumentDeal", "DEAL_7"]
 
 
 def test_settings_become_a_report_and_its_parameters():
-    given = {"report": "deal", "metric": "won_revenue", "period": "last_quarter", "scope": ""}
+    given = {
+        "report": "deal",
+        "metric": "closed_win_rate",
+        "period": "last_quarter",
+        "compare": "year_ago",
+        "scope": "manager",
+        "segment": "amount_base > 1000",
+        "horizon": "3",
+        "rule": "stalled_deals",
+    }
     name, parameters = action.request(DEAL, given)
     assert name == "deal"
-    assert parameters == {"deal_id": 7, "period": "last_quarter", "metric": "won_revenue"}
+    assert parameters == {
+        "deal_id": 7,
+        "metric": "closed_win_rate",
+        "period": "last_quarter",
+        "compare": "year_ago",
+        "scope": "manager",
+        "segment": "amount_base > 1000",
+        "horizon": 3,
+    }
 
 
-def test_what_is_not_set_has_a_default():
-    assert action.request(DEAL, {}) == ("deal", {"deal_id": 7, "period": "last_12_months"})
+def test_what_is_not_set_has_the_default_of_the_notebook():
+    name, parameters = action.request(DEAL, dict.fromkeys(activity.SETTINGS, ""))
+    assert action.request(DEAL, {}) == (name, parameters)
+    own = notebook_parameters(load_report("deal").notebook_file)
+    assert name == "deal"
+    assert parameters == {name: each.default for name, each in own.items()} | {"deal_id": 7}
 
 
 HOSTILE = [
@@ -48,7 +71,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("key", ["report", "metric", "period", "scope"])
+@pytest.mark.parametrize("key", activity.SETTINGS)
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_wrong_setting_is_named_with_what_is_possible(key, value):
     with use_language("en"), pytest.raises(action.Invalid) as refused:
@@ -60,7 +83,7 @@ def test_a_wrong_setting_is_named_with_what_is_possible(key, value):
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.dictionaries(st.sampled_from(["report", "metric", "period", "scope"]), st.text()))
+@given(st.dictionaries(st.sampled_from(activity.SETTINGS), st.text()))
 def test_any_setting_is_used_or_refused(chosen):
     try:
         name, parameters = action.request(DEAL, chosen)
@@ -116,7 +139,7 @@ def test_results_of_a_wrong_type_are_an_error(result):
 
 
 def test_every_result_and_setting_is_named_in_every_language_of_a_portal():
-    form = activity.properties({"deal": "x"}, {"m": "y"}, ["document"])
+    form = activity.properties({"deal": "x"}, {"m": "y"}, {"r": "z"})
     payload = activity.registration("https://a.example/x", form, "1")
     named = [payload["NAME"], payload["DESCRIPTION"]]
     named += [p["Name"] for p in payload["PROPERTIES"].values()]
@@ -161,7 +184,7 @@ def application(portal, listener, home, monkeypatch) -> Application:
     monkeypatch.setenv("WORKBENCH_APP_CLIENT_SECRET", made.client_secret)
     monkeypatch.setenv("WORKBENCH_OAUTH_SERVER", portal.base)
     monkeypatch.setenv("WORKBENCH_PLAN", "unlimited")
-    form = activity.properties({"deal": "x"}, {"m": "y"}, ["document"])
+    form = activity.properties({"deal": "x"}, {"m": "y"}, {"r": "z"})
     given = activity.registration(f"{listener.url}/action", form, "1")
     given["CODE"] = f"action_{made.client_id[6:12]}"
     assert made.call("bizproc.activity.add", given)[1]["result"] is True

@@ -101,6 +101,25 @@ class Company:
         return wait_until(done, 120)
 
 
+EVERY_SETTING = """
+name: every_setting
+title: {fr: a, en: b}
+steps:
+  - activity: analyse_commerciale
+    name: analysis
+    properties:
+      report: deal
+      metric: won_revenue
+      period: last_12_months
+      compare: year_ago
+      scope: manager
+      segment: "amount > 2000 and currency = 'EUR'"
+      horizon: 3
+      rule: stalled_deals
+    wait: true
+"""
+
+
 @pytest.fixture(scope="module")
 def company(tmp_path_factory) -> Iterator[Company]:
     folder = tmp_path_factory.mktemp("end")
@@ -162,15 +181,11 @@ def record_of(company: Company, deal: int) -> dict:
     return next(r for r in records if r["parameters"]["deal_id"] == deal)
 
 
-def won_revenue(company: Company, category: int, start: str, end: str) -> Decimal:
-    """Add up, over REST alone, what was won in a funnel within local days [start, end)."""
+def won_revenue(company: Company, start: str, end: str, **kept: int) -> Decimal:
+    """Add up, over REST alone, what the deals ``kept`` won within local days [start, end)."""
     finals = company.pages(
         "crm.stagehistory.list",
-        {
-            "entityTypeId": 2,
-            "filter": {"CATEGORY_ID": category, "STAGE_SEMANTIC_ID": "S"},
-            "order": {"ID": "ASC"},
-        },
+        {"entityTypeId": 2, "filter": {"STAGE_SEMANTIC_ID": "S"}, "order": {"ID": "ASC"}},
         "items",
     )
     won_on = {str(row["OWNER_ID"]): row["CREATED_TIME"][:10] for row in finals}
@@ -181,7 +196,7 @@ def won_revenue(company: Company, category: int, start: str, end: str) -> Decima
     deals = company.pages(
         "crm.deal.list",
         {
-            "filter": {"CATEGORY_ID": category, "STAGE_SEMANTIC_ID": "S", "IS_RECURRING": "N"},
+            "filter": {**kept, "STAGE_SEMANTIC_ID": "S", "IS_RECURRING": "N"},
             "select": ["ID", "OPPORTUNITY", "CURRENCY_ID"],
             "order": {"ID": "ASC"},
         },
@@ -212,7 +227,7 @@ def test_a_process_branches_on_the_analysis_and_the_deal_moves(company):
     assert record["outcome"] == "succeeded"
     assert record["trigger"] == "action"
     period = record["periods"]["period"]
-    truth = won_revenue(company, 0, period["start"], period["end"])
+    truth = won_revenue(company, period["start"], period["end"], CATEGORY_ID=0)
     assert truth > 0
     assert Decimal(results["value"]) == pytest.approx(truth, abs=Decimal("0.5"))
     change, previous = Decimal(results["change_percent"]), Decimal(results["previous"])
@@ -224,6 +239,38 @@ def test_a_process_branches_on_the_analysis_and_the_deal_moves(company):
         {"entityTypeId": 2, "filter": {"OWNER_ID": deal}, "order": {"ID": "DESC"}},
     )["items"]
     assert history[0]["STAGE_ID"] == expected
+
+
+def test_every_setting_has_its_effect_and_every_result_its_value(company):
+    template = company.call("sandbox.process.add", {"TEMPLATE": EVERY_SETTING})
+    row = company.call(
+        "crm.deal.list",
+        {"filter": {"CATEGORY_ID": 0, "STAGE_SEMANTIC_ID": "P"}, "order": {"DATE_CREATE": "ASC"}},
+    )[0]
+    found = company.ended(company.start_process(template, int(row["ID"])))
+    results = found["RESULTS"]["analysis"]
+    assert results["status"] == "ok", results
+    period = record_of(company, int(row["ID"]))["periods"]["period"]
+    kept = {"ASSIGNED_BY_ID": row["ASSIGNED_BY_ID"], ">OPPORTUNITY": 2000, "CURRENCY_ID": "EUR"}
+    truth = won_revenue(company, period["start"], period["end"], **kept)
+    before = won_revenue(company, year_before(period["start"]), year_before(period["end"]), **kept)
+    assert truth > 0
+    assert Decimal(results["value"]) == pytest.approx(truth, abs=Decimal("0.5"))
+    assert Decimal(results["previous"]) == pytest.approx(before, abs=Decimal("0.5"))
+    low, middle, high = (
+        float(results[name]) for name in ("forecast_low", "forecast", "forecast_high")
+    )
+    assert low < middle < high
+    assert 0 <= float(results["risk"]) <= 1
+    # The oldest open deal stands longer than four won deals in five did.
+    assert results["decision"] == "notify_manager"
+    (proposal,) = json.loads(company.command("decisions", "list", "--json"))
+    assert proposal["subject"] == f"deal:{row['ID']}"
+    assert proposal["status"] == "proposed"
+
+
+def year_before(day: str) -> str:
+    return f"{int(day[:4]) - 1}{day[4:]}"
 
 
 def test_a_wrong_setting_and_an_unknown_deal_come_back_with_the_reason(company):

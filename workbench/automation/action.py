@@ -10,19 +10,22 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
 
-from workbench.automation import delivery
+from workbench.automation import decisions, delivery
 from workbench.bitrix24 import activity
 from workbench.bitrix24.activity import MAX_TEXT, Answer
-from workbench.errors import WorkbenchError
+from workbench.errors import QueryError, WorkbenchError
 from workbench.i18n import _, use_language
 from workbench.metrics import catalogue
+from workbench.metrics.segments import check_expression, load_segments
 from workbench.reports import load_reports, run_report
 from workbench.reports.parameters import notebook_parameters
+from workbench.reports.record import RunRecord
+from workbench.warehouse import open_snapshot
 
 log = logging.getLogger("workbench.action")
 
@@ -47,9 +50,9 @@ def action_metrics() -> dict[str, str]:
     return {name: str(metric.title) for name, metric in catalogue().items()}
 
 
-def action_scopes() -> tuple[str, ...]:
-    """Return what an analysis can be about, beside the deal itself."""
-    return ("document",)
+def action_rules() -> dict[str, str]:
+    """Return ``{name: title}`` of the decision rules."""
+    return {rule.name: rule.title.here() for rule in decisions.load_rules()}
 
 
 def answer(payload: dict[str, Any]) -> dict[str, Any]:
@@ -77,6 +80,7 @@ def analyse(payload: Mapping[str, Any]) -> Answer:
             trigger="action",
             queued_at=datetime.fromisoformat(payload["received"]),
         )
+        return _of_run(payload, record)
     except Invalid as error:
         return Answer(status="invalid", error=str(error))
     except WorkbenchError as error:
@@ -88,8 +92,11 @@ def analyse(payload: Mapping[str, Any]) -> Answer:
             status="error",
             error=_("The analysis failed ({kind}).").format(kind=type(error).__name__),
         )
+
+
+def _of_run(payload: Mapping[str, Any], record: RunRecord) -> Answer:
     if record.outcome == "succeeded":
-        return of_result({"as_of": record.as_of, **record.result})
+        return of_result({"as_of": record.as_of, **record.result, **_decision(payload, record)})
     if record.outcome == "timed_out":
         return Answer(status="timeout", error=_("The analysis took too long."))
     why = str(record.error) if record.error else _("The analysis failed.")
@@ -107,30 +114,87 @@ def request(
     if document_id[:2] != ["crm", "CCrmDocumentDeal"] or document is None:
         raise Invalid(_("The action analyses deals; this document is none."))
     name = _chosen(properties, "report", "deal", action_reports())
-    metric = _chosen(properties, "metric", "", action_metrics())
+    metric = _chosen(properties, "metric", "won_revenue", action_metrics())
     period = _chosen(properties, "period", "last_12_months", dict.fromkeys(activity.PERIODS))
-    _chosen(properties, "scope", "document", dict.fromkeys(action_scopes()))
-    parameters: dict[str, int | str] = {"deal_id": int(document[1]), "period": period}
-    if metric:
-        parameters["metric"] = metric
-    return name, parameters
+    _chosen(properties, "rule", "", action_rules())
+    return name, {
+        "deal_id": int(document[1]),
+        "metric": metric,
+        "period": period,
+        "compare": _chosen(properties, "compare", "previous", dict.fromkeys(activity.COMPARISONS)),
+        "scope": _chosen(properties, "scope", "document", dict.fromkeys(activity.SCOPES)),
+        "segment": _segment(properties),
+        "horizon": _horizon(properties),
+    }
+
+
+def _segment(properties: Mapping[str, Any]) -> str:
+    """Return the segment: a name, or a filter whose names and values are checked here."""
+    value = _text(properties, "segment")
+    if value and value not in load_segments():
+        try:
+            check_expression(value)
+        except QueryError as error:
+            raise Invalid(
+                _("“segment” is neither the name of a segment nor a filter: {reason}").format(
+                    reason=_printable(error.message, 300)
+                )
+            ) from None
+    return value
+
+
+def _horizon(properties: Mapping[str, Any]) -> int:
+    value = _text(properties, "horizon") or "0"
+    if not re.fullmatch(r"\d{1,2}", value, re.ASCII) or int(value) > activity.LONGEST_HORIZON:
+        raise Invalid(
+            _("“horizon” is a number of months from 0 to {most}, not “{value}”.").format(
+                most=activity.LONGEST_HORIZON, value=_printable(value)
+            )
+        )
+    return int(value)
+
+
+def _decision(payload: Mapping[str, Any], record: RunRecord) -> dict[str, str]:
+    """Return what the chosen rule decides on the deal, on the snapshot of its run.
+
+    The action that the rule takes, ``none`` if it takes none; without a rule nothing. What is to
+    be done is proposed, and waits for a person as any other proposal.
+    """
+    name = _text(payload["properties"], "rule")
+    if not name or record.snapshot is None:
+        return {}
+    (rule,) = decisions.load_rules(name)
+    subject = f"deal:{record.parameters['deal_id']}"
+    with open_snapshot(record.snapshot) as snapshot:
+        found = next((p for p in decisions.judge(rule, snapshot) if p.subject == subject), None)
+    if found is None:
+        return {"decision": "none"}
+    decisions.ledger().propose(found, not_within=timedelta(days=rule.not_within_days))
+    return {"decision": found.action}
 
 
 def _chosen(
     properties: Mapping[str, Any], key: str, default: str, allowed: Mapping[str, Any]
 ) -> str:
-    value = properties.get(key, "")
-    if not isinstance(value, str):
-        raise Invalid(_("“{key}” takes one value.").format(key=key))
-    value = value.strip() or default
+    value = _text(properties, key) or default
     if value and value not in allowed:
-        shown = "".join(c if c.isprintable() else " " for c in value[:60])
         raise Invalid(
             _("“{value}” is no possible value of “{key}”. Possible: {allowed}.").format(
-                value=shown, key=key, allowed=", ".join(allowed)
+                value=_printable(value), key=key, allowed=", ".join(allowed)
             )
         )
     return value
+
+
+def _text(properties: Mapping[str, Any], key: str) -> str:
+    value = properties.get(key, "")
+    if not isinstance(value, str):
+        raise Invalid(_("“{key}” takes one value.").format(key=key))
+    return value.strip()
+
+
+def _printable(text: str, longest: int = 60) -> str:
+    return "".join(c if c.isprintable() else " " for c in text[:longest])
 
 
 def of_result(result: Mapping[str, Any]) -> Answer:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from workbench.automation.action import action_metrics, action_reports, action_scopes
+from workbench.automation.action import action_metrics, action_reports, action_rules
 from workbench.bitrix24 import activity, oauth
 from workbench.bitrix24.client import Portal
 from workbench.errors import ConfigurationError
@@ -52,7 +52,7 @@ def address() -> str:
 def payloads(installation: oauth.Installation) -> dict[str, dict[str, Any]]:
     """Return ``{code: payload}`` of what should be registered."""
     with use_language(settings().language):
-        form = activity.properties(action_reports(), action_metrics(), action_scopes())
+        form = activity.properties(action_reports(), action_metrics(), action_rules())
     handler = f"{address()}/bitrix24/action"
     payload = activity.registration(handler, form, installation.user_id)
     return {code: {**payload, "CODE": code} for code in KINDS}

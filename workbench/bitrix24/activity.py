@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, cast
 
@@ -35,7 +35,12 @@ PERIODS = (
     *("last_30_days", "last_90_days", "last_12_months", "all"),
 )
 
-SETTINGS = ("report", "metric", "period", "scope")  # see `properties`
+COMPARISONS = ("previous", "year_ago")
+SCOPES = ("document", "customer", "manager", "department", "everything")
+LONGEST_HORIZON = 24  # months
+
+# see `properties`
+SETTINGS = ("report", "metric", "period", "compare", "scope", "segment", "horizon", "rule")
 
 MAX_TEXT = 2_000  # characters of one property or result
 
@@ -180,16 +185,25 @@ def _scope_title(name: str) -> str:
     }[name]
 
 
+def _comparison_title(name: str) -> str:
+    return {
+        "previous": _("the period before"),
+        "year_ago": _("the same period a year ago"),
+    }[name]
+
+
 def _property(make_name: Any, kind: str, **more: Any) -> dict[str, Any]:
     return {"Name": _localised(make_name), "Type": kind, **more}
 
 
 def properties(
-    reports: Mapping[str, str], metrics: Mapping[str, str], scopes: Iterable[str]
+    reports: Mapping[str, str],
+    metrics: Mapping[str, str],
+    rules: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return the action's settings, as the designer shows them.
 
-    ``reports`` and ``metrics`` map an id to its title; ``scopes`` are names that the reports know.
+    ``reports``, ``metrics`` and ``rules`` (of decisions) map an id to its title.
     Options have one title for all languages (the portal takes no other), in the language of the
     moment.
     """
@@ -212,7 +226,21 @@ def properties(
             "select",
             Required="Y",
             Default="document",
-            Options={name: _scope_title(name) for name in scopes},
+            Options={name: _scope_title(name) for name in SCOPES},
+        ),
+        "compare": _property(
+            lambda: _("Compared with"),
+            "select",
+            Required="Y",
+            Default="previous",
+            Options={name: _comparison_title(name) for name in COMPARISONS},
+        ),
+        "segment": _property(
+            lambda: _("Segment (a name or a filter)"), "string", Required="N", Default=""
+        ),
+        "horizon": _property(lambda: _("Months to forecast"), "int", Required="N", Default="0"),
+        "rule": _property(
+            lambda: _("Decision rule"), "select", Required="N", Default="", Options=dict(rules)
         ),
     }
 

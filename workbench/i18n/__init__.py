@@ -98,12 +98,10 @@ def _said(parts: Any) -> Any:
         return parts
     if "all" in parts:
         return str(parts["between"]).join(str(_said(part)) for part in parts["all"])
-    if not isinstance(parts["say"], str):
+    sentence, several = parts["say"], parts.get("plural")
+    if not isinstance(sentence, str):
         raise TypeError
-    if "plural" in parts:
-        text = ngettext(parts["say"], parts["plural"], parts["number"])
-    else:
-        text = _(parts["say"])
+    text = ngettext(sentence, several, parts["number"]) if several else _(sentence)
     values = parts.get("with", {})
     return text.format(**{name: _said(each) for name, each in values.items()}) if values else text
 

@@ -1,6 +1,8 @@
 """Panels of the deal page: one deal among its peers.
 
-They read ``deal_id`` (0 for the newest open deal) and ``metric`` from the selection's inputs.
+They read from the selection's inputs: ``deal_id`` (0 for the newest open deal), ``metric``, what
+it is counted over (``scope``, ``segment``, see `scope`) and compared with (``compare``), and
+``horizon``, the months to forecast it for (0 for none).
 """
 
 from __future__ import annotations
@@ -11,17 +13,22 @@ import numpy as np
 import pandas as pd
 
 from workbench.analysis import findings
+from workbench.analysis.forecast import forecast as forecast_months
 from workbench.analysis.peers import Peer, deal_among_peers
-from workbench.errors import QueryError
-from workbench.i18n import _
+from workbench.bitrix24.activity import COMPARISONS, LONGEST_HORIZON
+from workbench.errors import ParameterError, QueryError
+from workbench.i18n import _, format_month
+from workbench.metrics import definition
 from workbench.views import charts, values
 from workbench.views.contents import ChartContent, Content, FiguresContent, TextContent
 from workbench.views.figures import Figure, basis_text, figures_from
 from workbench.views.panels import parts
-from workbench.views.selection import Selection
+from workbench.views.panels.scope import Scope, scope_of, segments_of
+from workbench.views.selection import ALL, Selection, period_of
 from workbench.views.tables import Column
 
 BINS = 20
+LEVEL = 0.8  # of the forecast's interval
 
 
 def peer(selection: Selection) -> Peer:
@@ -93,9 +100,7 @@ def figures(selection: Selection) -> Content:
             n=found.win_rate_n,
         ),
     ]
-    metric = str(selection.inputs["metric"])
-    options = _metric_options(selection, metric, found)
-    return FiguresContent([*shown, *figures_from(selection.query(metric, **options))])
+    return FiguresContent([*shown, *figures_from(_metric(selection, found.deal_id))])
 
 
 def amounts(selection: Selection) -> Content:
@@ -130,21 +135,34 @@ def amounts(selection: Selection) -> Content:
 
 
 def answer(selection: Selection) -> dict[str, Any]:
-    """Return the typed answer for a process: the metric of the deal's pipeline and the deal.
+    """Return the typed answer for a process: the metric within the scope, and the deal.
 
     Beside the keys of `parts.answer`: ``deal_id``, ``deal_status`` (won, lost, stalled, late,
-    on_time) and ``risk`` (share of won deals that had left this stage sooner; None if closed).
+    on_time), ``risk`` (share of won deals that had left this stage sooner; None if closed),
+    ``segment`` (names of those that the deal is in), ``plan_percent`` (of the period's plan), and
+    ``forecast``, ``forecast_low``, ``forecast_high``: the metric in the last month of the horizon,
+    with an interval of 80 %. What is not known is None.
     """
     found = peer(selection)
     metric = str(selection.inputs["metric"])
-    options = _metric_options(selection, metric, found)
-    given = parts.answer(selection, metric, where=options["where"])
+    scope = _scope(selection, found.deal_id)
+    given = parts.answer(selection, metric, compare=_compared(selection), where=scope.where)
+    ahead = _ahead(selection, metric, scope)
+    sentences = [findings.peer(found), f"{_capital(scope.title)} — {given['summary']}"]
+    if ahead is not None:
+        sentences.append(_outlook(selection, metric, ahead))
     return {
         **given,
         "deal_id": found.deal_id,
         "deal_status": found.status,
         "risk": found.age_percentile,
-        "summary": f"{findings.peer(found)} {given['summary']}",
+        "segment": ", ".join(segments_of(selection, found.deal_id)),
+        "plan_percent": _plan_percent(selection, metric, scope),
+        "forecast": None if ahead is None else float(ahead["value"]),
+        "forecast_low": None if ahead is None else float(ahead["low"]),
+        "forecast_high": None if ahead is None else float(ahead["high"]),
+        "scope": scope.title,
+        "summary": " ".join(sentences),
     }
 
 
@@ -160,13 +178,71 @@ def _deal_id(selection: Selection) -> int:
     return int(newest["deal_id"].iloc[0])
 
 
-def _metric_options(selection: Selection, metric: str, found: Peer) -> dict[str, Any]:
-    """Look at the deal's pipeline if the metric knows pipelines, else at everything."""
-    own = Selection(selection.snapshot, selection.period, {"pipeline": found.pipeline})
-    options: dict[str, Any] = {"where": own.where([metric]) or ""}
+def _scope(selection: Selection, deal_id: int) -> Scope:
+    inputs = selection.inputs
+    return scope_of(
+        selection, deal_id, str(inputs["scope"]), str(inputs["metric"]), str(inputs["segment"])
+    )
+
+
+def _metric(selection: Selection, deal_id: int) -> pd.DataFrame:
+    options: dict[str, Any] = {"where": _scope(selection, deal_id).where}
     if not selection.period.is_all:
-        options["compare"] = "previous"
-    return options
+        options["compare"] = _compared(selection)
+    return selection.query(str(selection.inputs["metric"]), **options)
+
+
+def _compared(selection: Selection) -> str:
+    asked = str(selection.inputs["compare"])
+    if asked not in COMPARISONS:
+        raise ParameterError(
+            _("compare: there is no “{value}”.").format(value=asked[:60]),
+            hint=_("Allowed: {names}.").format(names=", ".join(COMPARISONS)),
+        )
+    return asked
+
+
+def _ahead(selection: Selection, metric: str, scope: Scope) -> pd.Series | None:
+    """Return the last month of the horizon (period, value, low, high), None if nothing is said."""
+    horizon = int(selection.inputs["horizon"])
+    if not 0 <= horizon <= LONGEST_HORIZON:
+        raise ParameterError(
+            _("horizon: {value} is not between 0 and {most}.").format(
+                value=horizon, most=LONGEST_HORIZON
+            )
+        )
+    if not horizon:
+        return None
+    everything = period_of(selection.snapshot, ALL)
+    months = selection.query(metric, grain="month", period=everything, where=scope.where)
+    found = forecast_months(months[["period", metric]], horizon, LEVEL, as_of=selection.today)
+    return None if found.status == "too short" else found.future.iloc[-1]
+
+
+def _outlook(selection: Selection, metric: str, ahead: pd.Series) -> str:
+    unit = definition(metric).unit
+    low, value, high = (
+        values.text_of(ahead[key], unit, selection.currency) for key in ("low", "value", "high")
+    )
+    return _("Forecast for {month}: {value} (between {low} and {high}).").format(
+        month=format_month(ahead["period"].date()), value=value, low=low, high=high
+    )
+
+
+def _plan_percent(selection: Selection, metric: str, scope: Scope) -> float | None:
+    """Return the metric as a percentage of its plan, None where nothing is planned."""
+    try:
+        frame = selection.query(metric, where=scope.where, compare="plan")
+    except QueryError:  # not planned, or not for such a scope
+        return None
+    value, plan = frame[metric].iloc[0], frame[f"{metric}_plan"].iloc[0]
+    if values.is_missing(value) or values.is_missing(plan) or not plan:
+        return None
+    return float(value) / float(plan) * 100
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _bins(peers: pd.Series, amount: float) -> pd.DataFrame:
