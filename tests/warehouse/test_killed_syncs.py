@@ -236,7 +236,7 @@ def test_a_first_load_killed_half_way_goes_on_from_there(fresh_portal, home):
     httpx.post(f"{fresh_portal.base}/control/faults", json=slow).raise_for_status()
     process = start_sync(home, fresh_portal.url)
     deadline = time.monotonic() + 60
-    while requests_made(fresh_portal) < 12:
+    while requests_made(fresh_portal) < 20:
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
