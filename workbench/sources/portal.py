@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from workbench.bitrix24.answers import BatchAnswer
@@ -24,10 +25,11 @@ from workbench.sources.pages import Row, record_id
 
 PAGE = 50
 IN_FLIGHT = 12  # at most; a batch takes the portal seconds, and two may begin each second
-WAITING = 2  # answers that are there but not stored yet: then no more are asked for
+WAITING = 1  # answer that is there but not stored yet: then fewer are asked for
 FILLED = 0.975  # of a batch's pages; ids are spread by chance, and a window must not overflow
 WIDEST = 5_000_000
 OWNERS = 20  # asked for at once, until their usual number of children is known
+MOST_OWNERS = 250  # a server reads no more than a thousand values of a command
 TOP = 2**62
 
 
@@ -141,9 +143,9 @@ class WindowReader(Reader):
 
     def calls(self, request: Window) -> list[Command]:
         """Return the calls for a window's pages, each behind the one before."""
-        return self._chain(request.low, request.high, self._pages)
+        return self.chain(request.low, request.high, self._pages)
 
-    def _chain(self, low: int, high: int, pages: int) -> list[Command]:
+    def chain(self, low: int, high: int, pages: int) -> list[Command]:
         """Return at most ``pages`` calls; those after the first go on where the one before ended.
 
         A reference that cannot be resolved (the page before was the last one, or was refused)
@@ -169,7 +171,7 @@ class WindowReader(Reader):
         is known: no chunk is larger than a batch.
         """
         chunk = Chunk(self.entity, request.low, request.high)
-        reached, more = self._follow(chunk, request.low, answers)
+        reached, more = self.follow(chunk, request.low, answers)
         if more:
             chunk.high = reached
         self._adapt(len(chunk.rows), chunk.high - chunk.low)
@@ -185,7 +187,7 @@ class WindowReader(Reader):
             )
             yield from stream(portal, [rest])
 
-    def _follow(
+    def follow(
         self, chunk: Chunk, reached: int, answers: Sequence[BatchAnswer]
     ) -> tuple[int, bool]:
         """Take the pages as far as they are connected; returns the id reached, and if to go on.
@@ -250,21 +252,31 @@ class IdReader(Reader):
 
 
 class ChildReader(Reader):
-    """Reads the children of owners by arrays of owner ids, as many as fill a page."""
+    """Reads the children of owners by arrays of owner ids, as many as fill a page.
 
-    def __init__(self, entity: Entity, owners: Sequence[int]) -> None:
+    ``usual``: how many children an owner has, if that is known.
+    """
+
+    def __init__(
+        self, entity: Entity, owners: Iterable[int], *, usual: float | None = None
+    ) -> None:
         self.entity = entity
-        self._owners = deque(owners)
+        self._owners = iter(owners)
         self._one_each = entity.owner_field == entity.key  # then fifty owners fill a page
         self._at_once = PAGE if self._one_each else OWNERS
         self._arrays = True  # until the portal refuses one
+        if usual is not None:
+            self._fit(usual)
+
+    def _fit(self, usual: float) -> None:
+        if self._arrays and not self._one_each:
+            self._at_once = min(max(int(0.7 * PAGE / max(usual, 0.01)), 1), MOST_OWNERS)
 
     def next_request(self) -> list[list[int]] | None:
         """Return up to fifty groups of owners."""
         groups: list[list[int]] = []
-        while self._owners and len(groups) < BATCH:
-            size = min(self._at_once, len(self._owners))
-            groups.append([self._owners.popleft() for _ in range(size)])
+        while len(groups) < BATCH and (group := list(islice(self._owners, self._at_once))):
+            groups.append(group)
         return groups or None
 
     def _call(self, owners: list[int], after: int = 0) -> Command:
@@ -310,9 +322,7 @@ class ChildReader(Reader):
                     rest.append((owners, last_id(rows, self.entity.key, after)))
             groups = rest
             answers = fetch(portal, [self._call(owners, after) for owners, after in groups])
-        if self._arrays and not self._one_each:
-            usual = len(chunk.rows) / len(chunk.owners)
-            self._at_once = min(max(int(0.7 * PAGE / max(usual, 0.1)), 1), 100)
+        self._fit(len(chunk.rows) / len(chunk.owners))
         yield chunk
 
 

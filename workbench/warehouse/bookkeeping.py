@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from workbench.bitrix24.answers import BatchAnswer
 from workbench.bitrix24.client import Portal
+from workbench.bitrix24.commands import Command, command
 from workbench.bitrix24.entity import Entity
 from workbench.errors import (
     AccessDenied,
@@ -15,6 +17,7 @@ from workbench.errors import (
     PortalUnreachable,
     QueryLimitExceeded,
 )
+from workbench.sources.portal import fetch
 from workbench.warehouse.reasons import hidden_from, missing_right
 from workbench.warehouse.store import Progress, Store
 
@@ -53,6 +56,27 @@ class Bookkeeping:
         self.portal, self.store, self.full = portal, store, full
         self._report = report or (lambda _entity, _rows: None)
         self.loaded = Loaded(datetime.now(UTC))
+        self.at_hand: dict[str, BatchAnswer] = {}
+
+    def ask(self, calls: Sequence[Command]) -> list[BatchAnswer]:
+        """Send calls, but for those whose answers are at hand; answers in order.
+
+        An answer at hand is used once.
+        """
+        known = [self.at_hand.pop(command(*call), None) for call in calls]
+        lacking = [call for call, answer in zip(calls, known, strict=True) if answer is None]
+        fetched = iter(fetch(self.portal, lacking))
+        return [next(fetched) if answer is None else answer for answer in known]
+
+    def have(self, calls: Sequence[Command], answers: Sequence[BatchAnswer]) -> None:
+        """Keep answers at hand."""
+        pairs = zip(calls, answers, strict=True)
+        self.at_hand |= {command(*call): answer for call, answer in pairs}
+
+    def forget(self, calls: Sequence[Command]) -> None:
+        """Have these calls asked anew."""
+        for call in calls:
+            self.at_hand.pop(command(*call), None)
 
     def know(self, key: str, value: str) -> None:
         """Store a fact about the portal."""

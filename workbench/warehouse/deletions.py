@@ -7,28 +7,33 @@ from datetime import date
 
 import pyarrow as pa
 
-from workbench.bitrix24.client import Portal
 from workbench.bitrix24.commands import Command
 from workbench.bitrix24.entity import Entity
-from workbench.sources.portal import fetch
+from workbench.warehouse.bookkeeping import Bookkeeping
 from workbench.warehouse.store import Store
 
 COUNTED = 200_000  # up to so many rows a count at the portal is cheap enough for every sync
 
 
-def suspects(portal: Portal, store: Store, entities: Sequence[Entity], today: date) -> list[Entity]:
+def suspects(book: Bookkeeping, entities: Sequence[Entity], today: date) -> list[Entity]:
     """Return the entities whose ids are to be compared with the portal's.
 
     Those not compared yet ``today`` (the portal's day), and those of which the portal counts
     another number of rows than are stored.
     """
+    store = book.store
     found = [entity for entity in entities if store.progress(entity.name).compared_on != today]
-    counted = [e for e in entities if e not in found and store.count(e.name) <= COUNTED]
-    answers = fetch(portal, [count_call(entity) for entity in counted])
+    counted = [e for e in entities if e not in found and is_countable(store, e)]
+    answers = book.ask([count_call(entity) for entity in counted])
     for entity, answer in zip(counted, answers, strict=True):
         if answer.total is not None and answer.total != store.count(entity.name):
             found.append(entity)
     return found
+
+
+def is_countable(store: Store, entity: Entity) -> bool:
+    """Whether the portal may be asked at every sync how many rows there are."""
+    return store.count(entity.name) <= COUNTED
 
 
 def delete_missing(store: Store, entity: Entity, ids: pa.ChunkedArray, low: int, high: int) -> int:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from workbench.bitrix24.answers import BatchAnswer
 from workbench.bitrix24.client import Portal
-from workbench.bitrix24.commands import Command
+from workbench.bitrix24.commands import Command, command
 from workbench.bitrix24.entities import (
     CATEGORIES,
     DEALS,
@@ -28,7 +28,6 @@ from workbench.sources.pages import record_id, to_arrow
 from workbench.sources.portal import (
     PAGE,
     TOP,
-    ChildReader,
     Chunk,
     IdReader,
     Reader,
@@ -41,14 +40,21 @@ from workbench.sources.portal import (
     whole_calls,
 )
 from workbench.warehouse.asked import note_asked
-from workbench.warehouse.bookkeeping import Bookkeeping, Loaded, Report
-from workbench.warehouse.deletions import delete_missing, no_ids, suspects
+from workbench.warehouse.bookkeeping import Loaded, Report
+from workbench.warehouse.children import ChildLoading
+from workbench.warehouse.deletions import (
+    count_call,
+    delete_missing,
+    is_countable,
+    no_ids,
+    suspects,
+)
 from workbench.warehouse.reasons import missing_right
 from workbench.warehouse.reconcile import add_sums, begin_sums, compare_sums, keep, reconcile
 from workbench.warehouse.store import Progress, Store
 from workbench.warehouse.zones import portal_zone
 
-FEW = 20  # owners whose children one call may bring
+READ_ON = 24  # pages that are read at once behind a full first page of changes
 APPENDED_OVERLAP = 25  # ids that are read again: transactions may commit out of order
 
 
@@ -57,14 +63,19 @@ def identity_calls() -> list[Command]:
     return [("server.time", {}), ("profile", {})]
 
 
-class Loading(Bookkeeping):
+def end_calls(entity: Entity) -> list[Command]:
+    """Return the calls for an entity's first and last ids."""
+    ways = (False, True)
+    return [page_call(entity, 0, only_ids=True, descending=descending) for descending in ways]
+
+
+class Loading(ChildLoading):
     """One pass over a portal."""
 
     def __init__(
         self, portal: Portal, store: Store, *, full: bool = False, report: Report | None = None
     ) -> None:
         super().__init__(portal, store, full=full, report=report)
-        self._children: dict[str, list[Entity]] = {}
         self._born: dict[str, list[str]] = {}
 
     def run(self, timezone: str | None = None) -> Loaded:
@@ -78,8 +89,7 @@ class Loading(Bookkeeping):
         self._load_whole()
         entities = self.store.entities()
         children = [entity for entity in entities if entity.paging == "children"]
-        for child in children:
-            self._begin_children(child)
+        self.begin_children(children)
         listed = [entity for entity in entities if entity.paging in ("changed", "appended")]
         self.loaded.anew = note_asked(self.store, listed, self._born)
         if self.store.observe_rates(self.loaded.as_of.date()):
@@ -89,7 +99,7 @@ class Loading(Bookkeeping):
         self._load_changes([e for e in listed if e.name not in self.loaded.problems])
         self._compare([e for e in listed if e.paging == "changed"])
         reconcile(self, listed)
-        self._load_children(children)
+        self.load_children(children)
         self.know("timezone", portal_zone(self.store, timezone, self._user_zone, self._clock))
         return self.loaded
 
@@ -121,7 +131,10 @@ class Loading(Bookkeeping):
         calls: list[Command] = identity_calls()
         for entity in whole:
             calls += whole_calls(entity)
-        answers = fetch(self.portal, calls)
+        also = self._expected_calls()
+        # one request after the other: what the clock's answer stands for must not be older
+        answers = self.portal.batch([*calls, *also])
+        self.have(also, answers[len(calls) :])
         self._identify(answers)
         known = self.store.smart_processes()  # another portal's have just been forgotten
         given, at = {}, len(identity_calls())
@@ -140,6 +153,20 @@ class Loading(Bookkeeping):
                 self.store.take_smart_processes()
         for entity, replies in given.values():
             self._store_whole(entity, replies)
+
+    def _expected_calls(self) -> list[Command]:
+        """Return the calls that will be made next, unless the small lists say otherwise."""
+        calls: list[Command] = []
+        for entity in self.store.entities():
+            if entity.paging not in ("changed", "appended"):
+                continue
+            if self._needs_full(entity):
+                calls += end_calls(entity)
+                continue
+            calls.append(self._changes_call(entity))
+            if entity.paging == "changed" and is_countable(self.store, entity):
+                calls.append(count_call(entity))
+        return calls
 
     def _fields_born(self, entity: Entity, answers: Sequence[BatchAnswer]) -> dict[str, list[str]]:
         """Store the user fields; returns those of several values that were not there before."""
@@ -209,17 +236,15 @@ class Loading(Bookkeeping):
                 progress.frontier = None
                 progress.compared_on = self.loaded.as_of.date()
                 self.note(entity, 0, 0)
-                self.finish(entity, progress)
+                with self.store.transaction():
+                    self.note_all_owners(entity)
+                    self.finish(entity, progress)
                 if entity.name == DEALS.name:
                     keep(self.store, [compare_sums(self.store)])
 
     def _ends(self, entities: Sequence[Entity]) -> dict[str, tuple[int, int]]:
         """Return (first id, last id) of each entity that the portal lets us read."""
-        calls: list[Command] = []
-        for entity in entities:
-            calls.append(page_call(entity, 0, only_ids=True))
-            calls.append(page_call(entity, 0, only_ids=True, descending=True))
-        answers = fetch(self.portal, calls)
+        answers = self.ask([call for entity in entities for call in end_calls(entity)])
         ends: dict[str, tuple[int, int]] = {}
         for number, entity in enumerate(entities):
             first, last = answers[2 * number : 2 * number + 2]
@@ -263,8 +288,8 @@ class Loading(Bookkeeping):
                 self.store.save(entity.name, progress)
                 if entity.name == DEALS.name:
                     add_sums(self.store, table)
-            for child in self._children.get(entity.name, ()) if chunk.rows else ():
-                self.store.add_pending(child.name, table.column("_id").to_pylist())
+            else:
+                self.note_owners(entity, table.column("_id").to_pylist())
             self.note(entity, len(chunk.rows), changed)
 
     # Changes
@@ -273,21 +298,31 @@ class Loading(Bookkeeping):
         asked = entity.filter_changed
         return {f">={asked}": progress.watermark or ""} if asked else {}
 
+    def _first_id(self, entity: Entity) -> int:
+        """Return the id behind which changes are looked for."""
+        if entity.paging != "appended":
+            return 0
+        return max(self.store.highest(entity.name) - APPENDED_OVERLAP, 0)
+
+    def _changes_call(self, entity: Entity) -> Command:
+        """Return the call for the first page of changes since the watermark."""
+        where = self._where(entity, self.store.progress(entity.name))
+        return page_call(entity, self._first_id(entity), where=where)
+
     def _load_changes(self, entities: Sequence[Entity]) -> None:
         """Read what has changed since the watermarks, and what was appended since the last id."""
-        calls, starts = [], {}
-        self.loaded.as_of = self.portal.now()
+        if self.loaded.full:  # that took its time, what was asked before is out of date
+            self.at_hand.clear()
+            self.loaded.as_of = self.portal.now()
         until = self.since()
-        for entity in entities:
-            progress = self.store.progress(entity.name)
-            appended = entity.paging == "appended"
-            low = max(self.store.highest(entity.name) - APPENDED_OVERLAP, 0) if appended else 0
-            starts[entity.name] = low
-            calls.append(page_call(entity, low, where=self._where(entity, progress)))
-        first = fetch(self.portal, calls)
+        calls = [self._changes_call(entity) for entity in entities]
+        for entity, (method, params) in zip(entities, calls, strict=True):
+            if command(method, params) not in self.at_hand:
+                self.forget([count_call(entity)])
+        starts = {entity.name: self._first_id(entity) for entity in entities}
         long: list[tuple[Entity, int]] = []
         done: list[Entity] = []
-        for entity, answer in zip(entities, first, strict=True):
+        for entity, answer in zip(entities, self.ask(calls), strict=True):
             low = starts[entity.name]
             rows = entity.unwrap(answer.result) if answer.error is None else []
             reached = last_id(rows, entity.key, low)
@@ -305,28 +340,35 @@ class Loading(Bookkeeping):
                 self.finish(entity, progress)
 
     def _read_on(self, entities: Sequence[tuple[Entity, int]]) -> None:
-        """Read the changes behind a full first page."""
-        if not entities:
-            return
-        conditions = {
-            entity.name: self._where(entity, self.store.progress(entity.name))
-            for entity, _reached in entities
-        }
-        answers = fetch(
-            self.portal,
-            [
-                page_call(entity, reached, where=conditions[entity.name], descending=True)
-                for entity, reached in entities
-            ],
-        )
+        """Read the changes behind a full first page: some pages more with one request.
+
+        It also says where the changes end, so that the rest is read by windows of ids, and how
+        many rows there are now.
+        """
+        asked = []
+        for entity, reached in entities:
+            where = self._where(entity, self.store.progress(entity.name))
+            reader = WindowReader(entity, reached, TOP, where=where)
+            pages = reader.chain(reached, TOP, READ_ON)
+            calls = [*pages, page_call(entity, reached, where=where, descending=True)]
+            calls += [count_call(entity)] if is_countable(self.store, entity) else []
+            asked.append((reader, reached, where, calls, self.portal.submit(calls)))
         readers: list[Reader] = []
-        for (entity, reached), answer in zip(entities, answers, strict=True):
-            if answer.error is not None:
-                self.fail(entity, answer.error)
+        for reader, reached, where, calls, future in asked:
+            answers, entity = future.result(), reader.entity
+            chunk = Chunk(entity, reached, TOP)
+            behind, more = reader.follow(chunk, reached, answers[:READ_ON])
+            self._store_chunk(chunk, frontier=False)
+            self.forget([count_call(entity)])
+            if not more:
+                self.have(calls[READ_ON + 1 :], answers[READ_ON + 1 :])
                 continue
-            last = last_id(entity.unwrap(answer.result), entity.key, reached)
-            where = conditions[entity.name]
-            readers.append(WindowReader(entity, reached, last, where=where, width=last - reached))
+            end = answers[READ_ON]
+            if end.error is not None:
+                self.fail(entity, end.error)
+                continue
+            last = last_id(entity.unwrap(end.result), entity.key, behind)
+            readers.append(WindowReader(entity, behind, last, where=where, width=last - behind))
         for chunk in stream(self.portal, readers):
             self._store_chunk(chunk, frontier=False)
 
@@ -340,7 +382,7 @@ class Loading(Bookkeeping):
             if entity.name not in self.loaded.problems and entity.name not in self.loaded.full
         ]
         today = self.loaded.as_of.date()
-        doubted = suspects(self.portal, self.store, usable, today)
+        doubted = suspects(self, usable, today)
         ends = self._ends(doubted) if doubted else {}
         doubted = [entity for entity in doubted if entity.name in ends]
         missing: list[Reader] = []
@@ -378,66 +420,3 @@ class Loading(Bookkeeping):
             kept = pa.chunked_array([ids], pa.int64())
             self.note(entity, 0, delete_missing(self.store, entity, kept, chunk.low, chunk.high))
         return self.store.unknown(entity.name, ids)
-
-    # Children
-
-    def _begin_children(self, entity: Entity) -> None:
-        """Note all owners of children that were never read, as after an upgrade."""
-        self._children.setdefault(entity.owner, []).append(entity)
-        progress = self.store.progress(entity.name)
-        if progress.watermark is None:
-            with self.store.transaction():
-                self.store.add_all_pending(entity)
-                progress.watermark = self.since()
-                self.store.save(entity.name, progress)
-
-    def _load_children(self, children: Sequence[Entity]) -> None:
-        """Read what new and changed records have: product rows and links have no change date."""
-        for entity in children:
-            if entity.owner in self.loaded.problems:
-                self.fail(entity, self.loaded.problems[entity.owner])
-        self._load_few([e for e in children if e.name not in self.loaded.problems])
-        for entity in children:
-            for known in (False, True):
-                if entity.name in self.loaded.problems:
-                    break
-                owners = self.store.pending(entity, known=known)
-                for chunk in stream(self.portal, [ChildReader(entity, owners)] if owners else []):
-                    self._store_children(chunk, known=known)
-            if entity.name not in self.loaded.problems:
-                progress = self.store.progress(entity.name)
-                progress.watermark = self.since()
-                self.finish(entity, progress)
-
-    def _load_few(self, children: Sequence[Entity]) -> None:
-        """Read the children of few owners, those of every kind with the same request."""
-        asked = []
-        for entity in children:
-            owners = [n for known in (False, True) for n in self.store.pending(entity, known=known)]
-            if 0 < len(owners) <= FEW:
-                reader = ChildReader(entity, owners)
-                request = reader.next_request()
-                if request:
-                    asked.append((reader, request, reader.calls(request)))
-        answers = fetch(self.portal, [call for _reader, _request, calls in asked for call in calls])
-        at = 0
-        for reader, request, calls in asked:
-            for chunk in reader.take(self.portal, request, answers[at : at + len(calls)]):
-                self._store_children(chunk, known=True)
-            at += len(calls)
-
-    def _store_children(self, chunk: Chunk, *, known: bool) -> None:
-        """Commit the children of a chunk's owners (``known``: some may be stored already)."""
-        entity = chunk.entity
-        if chunk.error is not None:
-            self.fail(entity, chunk.error)
-            return
-        table = to_arrow(chunk.rows, entity.key)
-        with self.store.transaction():
-            changed = self.store.merge(entity.name, table)
-            if known:
-                changed += self.store.delete_children(
-                    entity.name, entity.owner_field, chunk.owners, table
-                )
-            self.store.clear_pending(entity.name, chunk.owners)
-            self.note(entity, len(chunk.rows), changed)

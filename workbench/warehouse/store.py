@@ -27,6 +27,7 @@ from workbench.settings import private_folder
 from workbench.warehouse.state import STATE, Progress, quoted
 
 MEMORY_LIMIT = "100MB"
+OWNERS_AT_ONCE = 50_000
 
 __all__ = ["Progress", "Store", "quoted"]
 
@@ -296,19 +297,34 @@ class Store:
             [entity.name],
         )
 
-    def pending(self, entity: Entity, *, known: bool) -> list[int]:
-        """Return the noted owners that still exist, ascending.
+    def pending(self, entity: Entity, *, known: bool) -> Iterator[int]:
+        """Yield the noted owners that still exist, ascending.
 
-        Those of which children are stored (``known``), or the others.
+        Those of which children are stored (``known``), or the others. They may be struck off
+        meanwhile: they are looked up some at a time.
         """
-        rows = self.connection.execute(
-            "SELECT DISTINCT owner FROM state.pending_owners"  # noqa: S608
-            f" WHERE entity = ? AND owner IN (SELECT _id FROM raw.{quoted(entity.owner)})"
-            f" AND (owner IN (SELECT TRY_CAST({quoted(entity.owner_field)} AS BIGINT)"
-            f" FROM raw.{quoted(entity.name)})) IS {'' if known else 'NOT '}TRUE ORDER BY owner",
-            [entity.name],
-        ).fetchall()
-        return [owner for (owner,) in rows]
+        last = -1
+        while True:
+            rows = self.connection.execute(
+                "SELECT DISTINCT owner FROM state.pending_owners"  # noqa: S608
+                f" WHERE entity = ? AND owner > ?"
+                f" AND owner IN (SELECT _id FROM raw.{quoted(entity.owner)})"
+                f" AND (owner IN (SELECT TRY_CAST({quoted(entity.owner_field)} AS BIGINT)"
+                f" FROM raw.{quoted(entity.name)})) IS {'' if known else 'NOT '}TRUE"
+                " ORDER BY owner LIMIT ?",
+                [entity.name, last, OWNERS_AT_ONCE],
+            ).fetchall()
+            yield from (owner for (owner,) in rows)
+            if len(rows) < OWNERS_AT_ONCE:
+                return
+            (last,) = rows[-1]
+
+    def count_pending(self, entity: str) -> int:
+        """Return how many owners are noted; one may be noted several times."""
+        row = self.connection.execute(
+            "SELECT count(*) FROM state.pending_owners WHERE entity = ?", [entity]
+        ).fetchone()
+        return int(row[0]) if row else 0
 
     def clear_pending(self, entity: str, owners: Sequence[int]) -> None:
         """Strike owners off, their children are stored."""

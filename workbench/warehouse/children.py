@@ -1,0 +1,101 @@
+"""Loading what goes with records and has no change date of its own: product rows, links.
+
+Owners whose children are to be read are noted in the transaction that stores the owners; they are
+struck off in the one that stores the children.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from workbench.bitrix24.entity import Entity
+from workbench.sources.pages import to_arrow
+from workbench.sources.portal import BATCH, MOST_OWNERS, ChildReader, Chunk, fetch, stream
+from workbench.warehouse.bookkeeping import Bookkeeping
+
+
+class ChildLoading(Bookkeeping):
+    """The part of a pass that concerns children."""
+
+    children: dict[str, list[Entity]]  # by their owner's name
+
+    def begin_children(self, entities: Sequence[Entity]) -> None:
+        """Learn which kinds there are; note all owners of those never read, as after an upgrade."""
+        self.children = {}
+        for entity in entities:
+            self.children.setdefault(entity.owner, []).append(entity)
+            progress = self.store.progress(entity.name)
+            if progress.watermark is None:
+                with self.store.transaction():
+                    self.store.add_all_pending(entity)
+                    progress.watermark = self.since()
+                    self.store.save(entity.name, progress)
+
+    def note_owners(self, owner: Entity, ids: Sequence[int]) -> None:
+        """Note that the children of these owners are to be read anew."""
+        for child in self.children.get(owner.name, ()) if ids else ():
+            self.store.add_pending(child.name, ids)
+
+    def note_all_owners(self, owner: Entity) -> None:
+        """Note all owners of a kind: it has been read in full."""
+        for child in self.children.get(owner.name, ()):
+            self.store.add_all_pending(child)
+
+    def load_children(self, entities: Sequence[Entity]) -> None:
+        """Read what new and changed records have."""
+        for entity in entities:
+            if entity.owner in self.loaded.problems:
+                self.fail(entity, self.loaded.problems[entity.owner])
+        self._load_few([e for e in entities if e.name not in self.loaded.problems])
+        for entity in entities:
+            for known in (False, True):
+                if entity.name in self.loaded.problems:
+                    break
+                reader = ChildReader(entity, self.store.pending(entity, known=known))
+                for chunk in stream(self.portal, [reader]):
+                    self._store_children(chunk, known=known)
+            if entity.name not in self.loaded.problems:
+                progress = self.store.progress(entity.name)
+                progress.watermark = self.since()
+                self.finish(entity, progress)
+
+    def _load_few(self, entities: Sequence[Entity]) -> None:
+        """Read the children of few owners, those of every kind with the same request."""
+        asked, room = [], BATCH
+        for entity in entities:
+            if not 0 < self.store.count_pending(entity.name) <= BATCH * MOST_OWNERS:
+                continue
+            owners = [n for known in (False, True) for n in self.store.pending(entity, known=known)]
+            stored = self.store.count(entity.name) / max(self.store.count(entity.owner), 1)
+            reader = ChildReader(entity, owners, usual=stored)
+            request = reader.next_request()
+            if request and sum(map(len, request)) == len(owners) and len(request) <= room:
+                room -= len(request)
+                asked.append((reader, request))
+        calls = [call for reader, request in asked for call in reader.calls(request)]
+        answers = fetch(self.portal, calls)
+        at = 0
+        for reader, request in asked:
+            for chunk in reader.take(self.portal, request, answers[at : at + len(request)]):
+                self._store_children(chunk, known=True)
+            at += len(request)
+
+    def _store_children(self, chunk: Chunk, *, known: bool) -> None:
+        """Commit the children of a chunk's owners (``known``: some may be stored already)."""
+        entity = chunk.entity
+        if chunk.error is not None:
+            self.fail(entity, chunk.error)
+            return
+        table = to_arrow(chunk.rows, entity.key)
+        with self.store.transaction():
+            ids = table.column("_id").to_pylist() or [0]
+            if not known and self.store.is_empty(entity.name, min(ids) - 1, max(ids)):
+                changed = self.store.insert(entity.name, table)
+            else:
+                changed = self.store.merge(entity.name, table)
+            if known:
+                changed += self.store.delete_children(
+                    entity.name, entity.owner_field, chunk.owners, table
+                )
+            self.store.clear_pending(entity.name, chunk.owners)
+            self.note(entity, len(chunk.rows), changed)
