@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from workbench.bitrix24.sandbox.crm.records import written_page
-from workbench.bitrix24.sandbox.crm.smart_processes import TYPES, smart_entity
+from workbench.bitrix24.sandbox.crm.smart_processes import TYPES
 from workbench.bitrix24.sandbox.memory.fields import Row
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
 from workbench.bitrix24.sandbox.people import rights
@@ -43,14 +43,13 @@ def add_type(
     if type_id in state.by_type or not (128 <= type_id < 200 or FIRST <= type_id < 10_000):
         raise ValueError("entityTypeId")
     now = state.timestamp()
-    row = state.add(
+    state.add(
         "types",
         {
             "TITLE": title, "CODE": "", "ENTITY_TYPE_ID": type_id, "CREATED_BY": actor,
             "UPDATED_BY": actor, "CREATED_TIME": now, "UPDATED_TIME": now, "FLAGS": flags or {},
         },
     )  # fmt: skip
-    state.declare(smart_entity(f"items_{type_id}", type_id, number=row))
     number = 1 + max((row["ID"] for row in state.find("categories")), default=0)
     state.add(
         "categories",

@@ -106,12 +106,8 @@ class State:
 
     def _declare_types(self) -> None:
         for row in self.find("types"):
-            self.declare_type(row)
-
-    def declare_type(self, row: Mapping[str, Any]) -> None:
-        """Give the items of a smart process (a row of ``types``) their table."""
-        type_id = row["ENTITY_TYPE_ID"]
-        self.declare(smart_entity(f"items_{type_id}", type_id, number=row["ID"]))
+            type_id = row["ENTITY_TYPE_ID"]
+            self.declare(smart_entity(f"items_{type_id}", type_id, number=row["ID"]))
 
     def fields(self, name: str) -> list[Field]:
         """The entity's fields and the user fields that its records may carry."""
@@ -166,6 +162,8 @@ class State:
         self._versions[name] += 1
         if any(f.type == "crm_multifield" for f in entity.fields):
             self.settings["multifield"] = self.settings.get("multifield", 0)
+        if name == "types":  # each has a table for its items
+            self._declare_types()
         return count
 
     def _numbered(self, kind: str, values: Sequence[Mapping[str, Any]]) -> list[Row]:

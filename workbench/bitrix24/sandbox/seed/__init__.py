@@ -91,7 +91,4 @@ def seed_company(
     with state.bulk():
         for table, rows in company(size, seed=seed, today=today, deals=deals, timezone=timezone):
             counts[table] = counts.get(table, 0) + state.insert_many(table, rows)
-            if table == "types":
-                for row in rows:
-                    state.declare_type(row)
     return counts
