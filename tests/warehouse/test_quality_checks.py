@@ -8,13 +8,14 @@ import pytest
 from handmade import Rows, directories, made_rows, make_snapshot
 from hypothesis import given
 from hypothesis import strategies as st
+from small_project import SmallProject
 from test_models import AS_OF, deal
 
 from workbench.bitrix24.entities import ENTITIES
 from workbench.errors import ConfigurationError, QueryError, WarehouseError
 from workbench.metrics.quality import Check, declared_checks, failed_errors, run_quality
 from workbench.metrics.quality.history import keep, read_history
-from workbench.reports import gate
+from workbench.reports import gate, run_report
 from workbench.reports.report import Report, load_report
 from workbench.views.quality_page import quality_html
 from workbench.warehouse.snapshots import Snapshot
@@ -207,3 +208,30 @@ def test_shipped_reports_name_tables_that_exist(snapshot):
     for name in ("sales", "marketing", "forecast", "deal"):
         assert load_report(name).tables and set(load_report(name).tables) <= tables
     assert failed_errors(snapshot, ["leads"]) == []
+
+
+def test_an_overridden_report_says_so_on_its_page_and_a_stopped_one_leaves_nothing(
+    failing_home, tmp_path, monkeypatch
+):
+    project = SmallProject(tmp_path, monkeypatch)
+    cells = (
+        "import workbench as wb\npage = wb.Page('trial', title='Trial')",
+        "page.filters(period=period)",
+    )
+    project.report("trial", *cells, declares='period: str = "all"', tables=["deals"])
+    declared = checks_file_of_the_product().read_text("utf-8")
+    (project.folder / "parameters" / "checks.yml").write_text(declared, "utf-8")
+    with pytest.raises(WarehouseError, match="Trial was not run") as stopped:
+        run_report("trial")
+    assert "--despite-checks" in stopped.value.hint
+    outputs = tmp_path / "outputs"
+    assert not outputs.exists() or not any(outputs.iterdir())
+    record = run_report("trial", despite_checks=True)
+    assert record.outcome == "succeeded", record.error
+    assert "Deals closed before they were created (1)" in (record.notice or "")
+    page = (record.folder / "report.html").read_text("utf-8")
+    assert "The data break what must hold: deals: Deals closed before" in page
+
+
+def checks_file_of_the_product() -> Path:
+    return Path(__file__).parent.parent.parent / "parameters" / "checks.yml"
