@@ -164,6 +164,8 @@ def _show(record: RunRecord, *, reason: bool = False) -> None:
     facts.add_row(_("Outcome"), _outcome(record))
     if reason and record.error:
         facts.add_row(_("Reason"), _plain(record.error))
+    if record.notice:
+        facts.add_row(_("Despite checks"), _plain(record.notice))
     facts.add_row(_("Started"), format_datetime(record.started_at, record.timezone))
     for name, value in record.parameters.items():
         period = record.periods.get(name)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from workbench.cli.layout import add_numbers, plain_table, say
-from workbench.cli.metrics import AsJson, Where, plain_row, print_json
+from workbench.cli.metrics import AsJson, Where, plain, plain_row, print_json
 
 MOST = 10  # rows of a table
 Days = Annotated[str, typer.Option(help="Closed in it: last_12_months, 2026-Q1, all …")]
@@ -20,11 +20,13 @@ def process(
     as_json: AsJson = False,
 ) -> None:
     """Show the routes of closed deals, returns, waiting per stage, and the bottleneck."""
+    import math
     from dataclasses import asdict
 
     from rich.text import Text
 
     from workbench.analysis import process_map as maps
+    from workbench.analysis.cycle import days_to_win, watched
     from workbench.cli.screen import printable, table_console
     from workbench.errors import QueryError
     from workbench.i18n import _, format_number, format_percent
@@ -56,6 +58,13 @@ def process(
     )
     routes, back = maps.variants(stays, closed), maps.loops(stays)
     waits, slowest = maps.waiting(stays), maps.bottleneck(stays, closed)
+    begun = snapshot.query(
+        "SELECT created_at, closed_at, is_won FROM deals"
+        " WHERE pipeline = ? AND created_on >= ? AND created_on < ?",
+        [chosen, span.start, span.end],
+    )
+    times = watched(begun, snapshot.as_of) if len(begun) else None
+    half = days_to_win(times) if times is not None else math.nan
     if as_json:
         narrow = asdict(slowest) if slowest else None
         if narrow and slowest:
@@ -70,6 +79,7 @@ def process(
                     plain_row(row) for row in maps.transitions(stays).to_dict("records")
                 ],
                 "loops": [plain_row(row) for row in back.to_dict("records")],
+                "days_to_win": plain(half),
                 "waiting": [plain_row(row) for row in waits.to_dict("records")],
                 "bottleneck": plain_row(narrow) if narrow else None,
                 "finding": maps.finding(slowest),
@@ -109,6 +119,9 @@ def process(
         table.add_row(Text(printable(row["stage"])), *numbers, again)
     console.print(table)
     say(maps.finding(slowest))
+    if not math.isnan(half):
+        told = _("With the open deals counted (Kaplan–Meier), half are won within {days}.")
+        say(told.format(days=format_value(half, "days")))
 
 
 def ranking(
