@@ -77,9 +77,15 @@ def demo(tmp_path_factory) -> Iterator[Demo]:
 
 def test_every_report_is_made_and_named_with_its_rows_seconds_and_file(demo: Demo):
     files = sorted((demo.home.parent / "outputs").glob("*/report.html"))
-    assert len(files) == 5 + 3, "four, one of them again by its schedule; one per process"
+    assert len(files) == 6 + 3, "five, one of them again by its schedule; one per process"
     row = r"^ {}.*réussi +[\d\u202f]+ +\d+,\d .*html"
-    for title in ("Ventes", "Marketing", "Prévision et scénario", "Une affaire parmi ses"):
+    for title in (
+        "Ventes",
+        "Marketing",
+        "Prévision et scénario",
+        "Segments",
+        "Une affaire parmi ses",
+    ):
         assert re.search(row.format(title), demo.output, re.M), title
     assert "Traceback" not in demo.output
 

@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 from workbench import metrics
 
 ROOT = Path(__file__).parent.parent.parent
-NAMES = ("sales", "marketing", "forecast", "deal")
+NAMES = ("sales", "marketing", "forecast", "deal", "segments")
 CATALOGUES = ("views", "notebooks", "analysis")
 # French names of the company itself.
 SPOKEN_BY_THE_COMPANY = ("Ventes directes", "Devis envoyé", "Site web", "Google Ads")
@@ -31,6 +31,7 @@ CHARTS = {
     "marketing": {"spend_and_revenue", "cost_per_lead_by_month", "romi_by_month"},
     "forecast": {"forecast", "backtest", "scenario", "stalled"},
     "deal": {"amounts"},
+    "segments": {"differences", "shares", "sizes"},
 }
 
 

@@ -161,4 +161,17 @@ CHARTS: dict[str, Callable[[], Chart]] = {
     "scenario": _scenario,
     "stalled_by_stage": _stalled,
     "deal_among_peers": _peers,
+    "differences": lambda: charts.differences(
+        pd.DataFrame(
+            {
+                "dimension": [MARKUP, "Source", "Source"],
+                "effect": [0.62, -0.2, 0.01],
+                "measure": ["Cramér’s V", "Cliff’s delta", "Cramér’s V"],
+                "size": ["large", "small", "negligible"],
+            }
+        )
+    ),
+    "shares": lambda: charts.shares(
+        pd.DataFrame({"value": [SCRIPT, "Web"], "a": [0.7, 0.3], "b": [0.2, 0.8]}), MARKUP, "Others"
+    ),
 }

@@ -5,12 +5,15 @@ Every number in a sentence comes from the frame; where nothing can be said, the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from workbench.analysis import money
 from workbench.analysis.forecast import Forecast
 from workbench.analysis.peers import Peer
+from workbench.analysis.segments import Differences, measure_name, shown, size_word
 from workbench.i18n import (
     _,
     format_month,
@@ -19,7 +22,9 @@ from workbench.i18n import (
     language,
     ngettext,
 )
-from workbench.metrics import Period, format_value
+from workbench.metrics import format_value
+from workbench.metrics.loaded import ENTIRE
+from workbench.metrics.periods import unit_label
 
 FEWEST = 10  # rows behind a ratio below which it is not called high or low
 
@@ -71,7 +76,7 @@ def trend(frame: pd.DataFrame, metric: str) -> str:
     open_units = {
         pd.Timestamp(day)
         for day, mark in frame.attrs["marks"].get(metric, {}).items()
-        if mark not in ("immature", "no rate")
+        if mark not in ENTIRE
     }
     rows = frame[~frame["period"].isin(open_units) & frame[metric].notna()]
     if rows.empty:
@@ -90,7 +95,7 @@ def trend(frame: pd.DataFrame, metric: str) -> str:
             before=_unit(values.index[-2], grain),
         )
     year_ago = last - pd.DateOffset(years=1)
-    if grain in ("month", "quarter") and year_ago in values.index:
+    if grain in ("month", "quarter", "fiscal_quarter") and year_ago in values.index:
         sentence += _(", {change} in a year").format(
             change=_change(frame, metric, figure, float(values[year_ago]))
         )
@@ -256,7 +261,7 @@ def stalled(table: pd.DataFrame, open_deals: int, currency: str = "EUR") -> str:
     ).format(
         n=format_number(n),
         all=format_number(open_deals),
-        amount=format_value(float(table["amount_base"].astype(float).sum()), "money", currency),
+        amount=format_value(money.total(table["amount_base"]), "money", currency),
         stage=stage,
     )
 
@@ -299,6 +304,37 @@ def peer(deal: Peer) -> str:
     return _("“{title}”: {facts}.").format(title=deal.title, facts=_("; ").join(parts))
 
 
+def differences(
+    found: Differences,
+    titles: Mapping[str, object],
+    kinds: Mapping[str, str],
+    first: str,
+    second: str,
+) -> str:
+    """Return in what two groups, called ``first`` and ``second``, differ most, and how much."""
+    if found.table.empty:
+        return _("{first} ({n}) and {second} ({m}): too few records to compare.").format(
+            first=first, second=second, n=format_number(found.n_a), m=format_number(found.n_b)
+        )
+    most = found.table.iloc[0].to_dict()
+    kind = kinds[most["dimension"]]
+    return _(
+        "{first} (n = {n}) and {second} (n = {m}) differ most in “{dimension}”: "
+        "{a} against {b}; {measure} {effect}, {size}."
+    ).format(
+        first=first,
+        second=second,
+        n=format_number(most["n_a"]),
+        m=format_number(most["n_b"]),
+        dimension=titles[most["dimension"]],
+        a=shown(most, kind, "a"),
+        b=shown(most, kind, "b"),
+        measure=measure_name(most["measure"]),
+        effect=format_number(float(most["effect"]), 2),
+        size=size_word(most["size"]),
+    )
+
+
 def _title(frame: pd.DataFrame, metric: str) -> str:
     return str(frame.attrs["metrics"][metric]["title"][language()])
 
@@ -321,13 +357,7 @@ def _change(frame: pd.DataFrame, metric: str, now: float, before: float) -> str:
 
 
 def _unit(day: pd.Timestamp, grain: str) -> str:
-    first = day.date()
-    lengths = {"month": 1, "quarter": 3, "year": 12}
-    if grain in lengths:
-        end = (day + pd.DateOffset(months=lengths[grain])).date()
-    else:
-        end = (day + pd.Timedelta(days=7 if grain == "week" else 1)).date()
-    return Period(first, end).label()
+    return unit_label(day.date(), grain)
 
 
 def _group(row: pd.Series, by: list[str]) -> str:

@@ -22,6 +22,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from workbench.metrics.loaded import ENTIRE
 from workbench.metrics.periods import shift_months
 
 SEASON = 12
@@ -206,9 +207,7 @@ def _months(
     if isinstance(series, pd.DataFrame):
         name = "value" if "value" in series else next(c for c in series if c not in ("period", "n"))
         marks = series.attrs.get("marks", {}).get(name, {})
-        cut = {
-            pd.Timestamp(day) for day, mark in marks.items() if mark not in ("immature", "no rate")
-        }
+        cut = {pd.Timestamp(day) for day, mark in marks.items() if mark not in ENTIRE}
         values = series[name].astype(float).mask(series["period"].isin(cut))
         series = pd.Series(values.to_numpy(), pd.to_datetime(series["period"]))
     days = pd.DatetimeIndex(pd.to_datetime(series.index))

@@ -15,6 +15,7 @@ from statistics import NormalDist
 
 import pandas as pd
 
+from workbench.analysis import money
 from workbench.errors import ParameterError
 from workbench.i18n import _
 from workbench.metrics import Period
@@ -37,7 +38,8 @@ def expected_quarter(
     Columns, in base currency: pipeline, done, open_due, due_deals, win_rate, expected, low, high
     (an interval of ``level`` that knows only the luck of the draw; never below done). ``attrs``:
     ``total`` (the same figures over all pipelines), ``without_date`` (open deals that have no
-    planned close and are left out), ``quarter``. Raises `ParameterError` for a win rate outside
+    planned close and are left out), ``quarter``, ``rates`` (see `money.rate_counts`; where the
+    deals have their amount and rate_basis). Raises `ParameterError` for a win rate outside
     [0, 1].
     """
     rates = dict(win_rate) if isinstance(win_rate, Mapping) else None
@@ -48,7 +50,12 @@ def expected_quarter(
             )
     planned = pd.to_datetime(open_deals["expected_close_on"])
     due = open_deals[planned.notna() & (planned < pd.Timestamp(quarter.end))]
-    done = _won_inside(won, quarter)
+    inside = _won_inside(won, quarter)
+    done = (
+        inside.groupby("pipeline")["amount_base"].agg(money.total)
+        if inside is not None and len(inside)
+        else pd.Series(dtype=float)
+    )
     names = sorted({*due["pipeline"].dropna(), *done.index, *open_deals["pipeline"].dropna()})
     z = NormalDist().inv_cdf(0.5 + level / 2)
     rows, spread_of_all = [], 0.0
@@ -63,7 +70,8 @@ def expected_quarter(
     columns = ["pipeline", "done", "open_due", "due_deals", "win_rate", "expected", "low", "high"]
     table = pd.DataFrame(rows, columns=columns)
     half = z * math.sqrt(spread_of_all)
-    total = {name: float(table[name].sum()) for name in ("done", "open_due", "expected")}
+    total: dict[str, float] = {name: money.total(table[name]) for name in ("done", "open_due")}
+    total["expected"] = float(table["expected"].sum())
     total["due_deals"] = int(table["due_deals"].sum())
     total["low"] = max(total["expected"] - half, total["done"])
     total["high"] = min(total["expected"] + half, total["done"] + total["open_due"])
@@ -72,20 +80,20 @@ def expected_quarter(
         "without_date": int(planned.isna().sum()),
         "quarter": quarter.label(),
         "level": level,
+        "rates": money.rate_counts(due if inside is None else pd.concat([due, inside])),
     }
     return table
 
 
-def _won_inside(won: pd.DataFrame | None, quarter: Period) -> pd.Series:
+def _won_inside(won: pd.DataFrame | None, quarter: Period) -> pd.DataFrame | None:
     if won is None:
-        return pd.Series(dtype=float)
+        return None
     closed = pd.to_datetime(won["closed_on"])
-    inside = (closed >= pd.Timestamp(quarter.start)) & (closed < pd.Timestamp(quarter.end))
-    return won[inside].groupby("pipeline")["amount_base"].sum().astype(float)
+    return won[(closed >= pd.Timestamp(quarter.start)) & (closed < pd.Timestamp(quarter.end))]
 
 
 def _row(done: float, amounts: pd.Series, chance: float, half: float) -> dict[str, object]:
-    due = float(amounts.sum())
+    due = money.total(amounts)
     expected = done + chance * due
     return {
         "done": done,

@@ -25,6 +25,7 @@ from workbench.cli import (
     metrics,
     reports,
     sandbox,
+    segments,
     serve,
     ways,
     worker,
@@ -54,6 +55,7 @@ for command in COMMANDS:
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(application.app, name="app")
 app.add_typer(decisions.app, name="decisions")
+app.add_typer(segments.app, name="segments")
 
 
 def print_version(wanted: bool) -> None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from workbench.cli.layout import add_numbers, plain_table, say
-from workbench.cli.metrics import AsJson, Where, plain, plain_row, print_json
+from workbench.cli.metrics import AsJson, Segment, Where, plain, plain_row, print_json
 
 WIDE = 100  # characters from which the scenario's table has room for its interval
 
@@ -18,6 +18,7 @@ def forecast(
     horizon: Annotated[int, typer.Option(min=1, max=24, help="Months ahead.")] = 3,
     level: Annotated[float, typer.Option(min=0.5, max=0.99, help="Of the interval.")] = 0.8,
     where: Where = "",
+    segment: Segment = "",
     as_json: AsJson = False,
 ) -> None:
     """Forecast a metric by month, with its back-test beside the seasonal naive forecast."""
@@ -26,8 +27,9 @@ def forecast(
     from workbench.cli.screen import table_console
     from workbench.i18n import _, format_month, format_number, format_percent
     from workbench.metrics import format_value, query
+    from workbench.metrics.formats import rate_words
 
-    frame = query(name, grain="month", where=where or None)
+    frame = query(name, grain="month", where=where or None, segment=segment or None)
     one, currency = frame.attrs["metrics"][name], frame.attrs["currency"]
     unit = one["unit"]
     result = forecast_months(
@@ -53,6 +55,7 @@ def forecast(
                 },
                 "backtest": [plain_row(row) for row in result.backtest.to_dict("records")],
                 "filled": [day.isoformat() for day in result.filled],
+                "rates": frame.attrs["rates"],
                 "as_of": frame.attrs["as_of"].isoformat(),
                 "snapshot": frame.attrs["snapshot"],
             }
@@ -83,6 +86,8 @@ def forecast(
         console.print(tried)
     adds_up = one["additive"] and one["date_basis"] != "as-of"
     say(findings.forecast(result, unit, currency, adds_up=adds_up))
+    if told := rate_words(frame.attrs["rates"].get(name, {"later": 0, "none": 0})):
+        say(f"{told}.", style="yellow")
 
 
 def scenario(
@@ -103,12 +108,13 @@ def scenario(
     from workbench.cli.screen import table_console
     from workbench.i18n import _, format_number
     from workbench.metrics import format_value, query, resolve_period
+    from workbench.metrics.formats import rate_words
     from workbench.warehouse import newest_snapshot
 
     snapshot = newest_snapshot()
     today = snapshot.as_of.astimezone(ZoneInfo(snapshot.timezone)).date()
     period = resolve_period(quarter, today, snapshot.timezone)
-    columns = "pipeline, amount_base, expected_close_on, closed_on"
+    columns = "pipeline, amount, amount_base, rate_basis, expected_close_on, closed_on"
     rates: Any = win_rate
     if rates is None:
         own = query(
@@ -127,6 +133,7 @@ def scenario(
                 "rows": [plain_row(row) for row in table.to_dict("records")],
                 "total": table.attrs["total"],
                 "without_date": table.attrs["without_date"],
+                "rates": table.attrs["rates"],
                 "quarter": {"start": str(period.start), "end": str(period.end)},
                 "currency": snapshot.base_currency,
                 "as_of": snapshot.as_of.isoformat(),
@@ -156,3 +163,5 @@ def scenario(
         shown.add_row(name, money["done"], money["open_due"], due, rate, *expected, style=style)
     console.print(shown)
     say(findings.scenario(table, snapshot.base_currency))
+    if told := rate_words(table.attrs["rates"]):
+        say(f"{told}.", style="yellow")

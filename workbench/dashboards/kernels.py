@@ -64,6 +64,7 @@ def kernel_environment(config: Settings, request: Mapping[str, str]) -> dict[str
     environment["WORKBENCH_CONFIG"] = str(config.home_dir / "no-credentials")
     if config.timezone:
         environment["WORKBENCH_TIMEZONE"] = config.timezone
+    environment["WORKBENCH_FISCAL_YEAR_START"] = str(config.fiscal_year_start)
     if config.snapshot:
         environment["WORKBENCH_SNAPSHOT"] = config.snapshot
     # One thread per kernel is enough for aggregates, and twenty visitors share few cores.

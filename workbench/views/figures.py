@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.i18n import _, format_number
+from workbench.metrics.formats import rate_words
 from workbench.views import values
 from workbench.views.tables import spoken
 from workbench.views.text import attribute
@@ -39,7 +40,8 @@ class Figure:
 
     ``value`` and ``before`` in ``unit`` (see `workbench.views.values`), None where there is none;
     ``help``: the definition, one or two sentences; ``basis``: by which date it counts; ``n``: rows
-    behind it; ``compared``: what ``before`` is; ``status``: a mark of `workbench.metrics.loaded`.
+    behind it; ``compared``: what ``before`` is; ``status``: a mark of `workbench.metrics.loaded`;
+    ``rates``: how many amounts have a later exchange rate or none.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Figure:
     compared: str = ""
     n: int | None = None
     status: str = "ok"
+    rates: str = ""
 
 
 def basis_text(date_basis: str) -> str:
@@ -91,6 +94,7 @@ def figures_from(frame: pd.DataFrame) -> list[Figure]:
                 compared=compared,
                 n=facts["n"].get(name),
                 status=facts["statuses"].get(name, "ok"),
+                rates=rate_words(facts["rates"][name]) if name in facts.get("rates", {}) else "",
             )
         )
     return found
@@ -129,8 +133,10 @@ def _card(figure: Figure, currency: str, key: str) -> str:
     if figure.n is not None:
         count = _("n = {n}").format(n=format_number(figure.n))
         lines.append(f'<dd class="wb-figure-n">{attribute(count)}</dd>')
-    if figure.status != "ok":
+    if figure.status not in ("ok", "later rate", "no rate"):
         lines.append(f'<dd class="wb-figure-n">{attribute(status_text(figure.status))}</dd>')
+    if figure.rates:
+        lines.append(f'<dd class="wb-figure-n">{attribute(figure.rates)}</dd>')
     return (
         f'<div class="wb-figure" data-figure="{attribute(figure.id)}">{title}{"".join(lines)}</div>'
     )
@@ -160,6 +166,5 @@ def status_text(status: str) -> str:
         "not loaded": _("not loaded"),
         "whole months": _("whole months only"),
         "partial": _("period not complete"),
-        "no rate": _("currency without a rate left out"),
         "immature": _("too recent to judge"),
     }.get(status, status)

@@ -9,7 +9,15 @@ import ipywidgets
 
 from workbench import metrics
 from workbench.i18n import _, format_percent, language, use_language
-from workbench.views.selection import ALL, choices, period_of
+from workbench.settings import settings
+from workbench.views.selection import (
+    AGAINST,
+    ALL,
+    SEGMENT,
+    choices,
+    period_of,
+    shown_value,
+)
 from workbench.warehouse import Snapshot
 
 PERIODS = (
@@ -23,6 +31,9 @@ PERIODS = (
     "last_90_days",
     "last_12_months",
     ALL,
+)
+FISCAL_PERIODS = (
+    *("this_fiscal_quarter", "last_fiscal_quarter", "this_fiscal_year", "last_fiscal_year"),
 )
 
 
@@ -38,6 +49,10 @@ def period_title(name: str) -> str:
         "last_30_days": _("Last 30 days"),
         "last_90_days": _("Last 90 days"),
         "last_12_months": _("Last 12 months"),
+        "this_fiscal_quarter": _("This fiscal quarter"),
+        "last_fiscal_quarter": _("Last fiscal quarter"),
+        "this_fiscal_year": _("This fiscal year"),
+        "last_fiscal_year": _("Last fiscal year"),
         ALL: _("All data"),
     }.get(name, name)
 
@@ -46,7 +61,17 @@ def filter_title(name: str) -> str:
     """Return a filter's label."""
     if name == "period":
         return _("Period")
+    if name == SEGMENT:
+        return _("Segment")
+    if name == AGAINST:
+        return _("Compared with")
     return str(metrics.dimension_titles()[name])
+
+
+def offers(snapshot: Snapshot, name: str) -> list[tuple[str, str]]:
+    """Return what a filter offers, as title and value."""
+    every = _("Everyone else") if name == AGAINST else _("All")
+    return [(every, ALL)] + [(shown_value(name, each), each) for each in choices(snapshot, name)]
 
 
 def dropdowns(
@@ -58,11 +83,12 @@ def dropdowns(
     lists = {}
     for name, value in values.items():
         if name == "period":
-            offered = [(period_title(each), each) for each in PERIODS]
-            if value not in PERIODS:
+            known = [*PERIODS, *(FISCAL_PERIODS if settings().fiscal_year_start > 1 else ())]
+            offered = [(period_title(each), each) for each in known]
+            if value not in known:
                 offered.insert(0, (period_of(snapshot, value).label(), value))
         else:
-            offered = [(_("All"), ALL)] + [(each, each) for each in choices(snapshot, name)]
+            offered = offers(snapshot, name)
         box = ipywidgets.Dropdown(
             options=offered,
             value=value or ALL,

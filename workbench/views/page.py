@@ -11,8 +11,8 @@ CSS classes that the HTML uses, styled in ``static/workbench.css``:
     wb-panel, wb-panel-chart|table|figures|text|answer|notice (live also wb-at-<name>),
     wb-title, wb-finding, wb-chart, wb-chart-live, wb-data, wb-note,
     wb-figures, wb-figure, wb-figure-title|value|change|n|absent, wb-good, wb-bad, wb-help, wb-tip,
-    wb-table, wb-number, wb-missing, wb-text, wb-result,
-    wb-notice, wb-notice-empty|not-loaded|denied|error|stale|address
+    wb-table, wb-number, wb-missing, wb-text, wb-result, wb-segment-editor, wb-segment-answer,
+    wb-notice, wb-notice-saved|empty|not-loaded|denied|error|stale|address
 """
 
 from __future__ import annotations
@@ -44,7 +44,16 @@ from workbench.views.contents import (
 )
 from workbench.views.figures import Figure, figures_from
 from workbench.views.panel import LivePanel, Setting
-from workbench.views.selection import ALL, Selection, choose, from_address
+from workbench.views.segment_editor import SegmentEditor, refresh
+from workbench.views.selection import (
+    AGAINST,
+    ALL,
+    SEGMENT,
+    Selection,
+    choose,
+    from_address,
+    settled,
+)
 from workbench.views.text import attribute, markdown
 from workbench.views.visit import in_kernel, in_voila, log_to_file, wait_for_visitor
 from workbench.warehouse import Snapshot, newest_snapshot
@@ -127,7 +136,8 @@ class Page:
         """Set the selection from parameters, show the filters and the stamp of the data.
 
         ``wanted``: ``period`` and dimensions (``pipeline``, ``department``, ``manager``,
-        ``source``, ``channel``), “all” for no filter. A live page lets its address overrule them;
+        ``source``, ``channel``), “all” for no filter; ``segment`` and ``against`` are segments by
+        their names, “first” the first of them. A live page lets its address overrule them;
         what is not allowed there is left out with a notice. ``count``: the metric whose number
         stands in the stamp. Raises `ParameterError` for a parameter that is not allowed.
         """
@@ -135,6 +145,7 @@ class Page:
         if self.selection is None:
             return
         refused: list[str] = []
+        wanted = settled(wanted)
         if self.live:
             wanted, refused = from_address(self.snapshot, wanted)
         chosen = choose(self.snapshot, wanted)
@@ -178,6 +189,20 @@ class Page:
                     each.update(self.selection)
 
         self._display(filters.share_slider(title, value, _in_language(moved)))
+
+    def segment_editor(self, title: str) -> None:
+        """Show a form that tries and saves segments; nothing on a still page."""
+        if not self.live or self.selection is None:
+            return
+        self._start_runtime()
+
+        def saved(_name: str) -> None:
+            lists = {name: box for name, box in self._lists.items() if name in (SEGMENT, AGAINST)}
+            refresh(lists, lambda name: filters.offers(self.snapshot, name))
+            self._changed()
+
+        editor = SegmentEditor(title, self._chosen, saved, _in_language)
+        self._display(editor.box)
 
     def on_change(self, listener: Callable[[Selection], None]) -> None:
         """Call ``listener`` with the new selection after each change of a live page's filters."""

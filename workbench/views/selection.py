@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -17,6 +17,9 @@ from workbench import metrics
 from workbench.errors import ParameterError
 from workbench.i18n import _, language
 from workbench.metrics import Period
+from workbench.metrics.catalogue import filterable
+from workbench.metrics.segments import load_segments, segment
+from workbench.metrics.user_fields import models_of
 from workbench.warehouse import Snapshot
 
 ALL = "all"
@@ -29,15 +32,18 @@ CHOICES = {
     "source": ("deals", "source"),
     "channel": ("marketing_spend", "channel"),
 }
-DEAL_FILTERS = frozenset({"pipeline", "department", "manager", "source"})
+DEAL_FILTERS = frozenset({"pipeline", "department", "manager", "source", "segment"})
+# Filters whose values are names of segments: to be inside of one, to be compared with one.
+SEGMENT, AGAINST = "segment", "against"
+FIRST = "first"
 
 
 @dataclass(frozen=True)
 class Selection:
     """A state of a page's filters over one snapshot.
 
-    ``chosen``: dimension -> value, only those that are not “all”. ``inputs``: what sliders and
-    further parameters say.
+    ``chosen``: dimension -> value, only those that are not “all”; a ``segment`` by its name.
+    ``inputs``: what sliders and further parameters say.
     """
 
     snapshot: Snapshot
@@ -57,16 +63,25 @@ class Selection:
 
     def where(self, ids: Sequence[str]) -> str | None:
         """Return the filter for these metrics: the chosen values of dimensions they all have."""
+        return self._terms(name for name in self.chosen if self.applies(name, ids))
+
+    def _terms(self, names: Iterable[str]) -> str | None:
         terms = [
-            f"{dimension} = {quoted(value)}"
-            for dimension, value in self.chosen.items()
-            if self.applies(dimension, ids)
+            f"({segment(self.chosen[name]).where})"
+            if name == SEGMENT
+            else f"{name} = {quoted(self.chosen[name])}"
+            for name in names
         ]
         return " and ".join(terms) or None
 
     def applies(self, dimension: str, ids: Sequence[str]) -> bool:
-        """Tell whether all these metrics can be filtered by a dimension."""
-        return all(dimension in metrics.dimensions(metrics.definition(each)) for each in ids)
+        """Tell whether all these metrics can be filtered by a dimension, or by the segment."""
+        known = models_of(self.snapshot)
+        allowed = [filterable(metrics.definition(each), known) for each in ids]
+        if dimension == SEGMENT:
+            names = segment(self.chosen[SEGMENT]).filter.names
+            return all(names <= each for each in allowed)
+        return all(dimension in each for each in allowed)
 
     def query(self, ids: str | Sequence[str], **options: Any) -> pd.DataFrame:
         """Ask for metrics over the selection; ``options`` as in `workbench.metrics.query`.
@@ -83,11 +98,13 @@ class Selection:
 
         ``condition``: SQL over the columns of `deals`, its values as ``?``.
         """
-        terms = [f'"{name}" = ?' for name in self.chosen if name in DEAL_FILTERS]
-        values = [value for name, value in self.chosen.items() if name in DEAL_FILTERS]
-        kept = " AND ".join([*terms, f"({condition})"])
-        sql = f"SELECT * FROM deals WHERE {kept}"  # noqa: S608 - names are ours, values are bound
-        return self.snapshot.query(sql, [*values, *parameters])
+        sql = f"SELECT * FROM deals WHERE {condition}"  # noqa: S608 - written by us, values are bound
+        found = self.snapshot.query(sql, list(parameters))
+        chosen = self._terms(name for name in self.chosen if name in DEAL_FILTERS)
+        if chosen is None:
+            return found
+        kept = metrics.rows("deals", chosen, snapshot=self.snapshot)["deal_id"]
+        return found[found["deal_id"].isin(kept)].reset_index(drop=True)
 
     def not_applied(self, ids: Sequence[str]) -> list[str]:
         """Return the chosen dimensions that these metrics do not know."""
@@ -117,11 +134,25 @@ def quoted(value: str) -> str:
 
 
 def choices(snapshot: Snapshot, dimension: str) -> list[str]:
-    """Return the values that a filter offers, in alphabetical order."""
+    """Return the values that a filter offers, in alphabetical order; segments as in their file."""
+    if dimension in (SEGMENT, AGAINST):
+        return list(load_segments())
     table, column = CHOICES[dimension]
     sql = f'SELECT DISTINCT "{column}" AS value FROM {table} WHERE "{column}" IS NOT NULL'  # noqa: S608 - names from CHOICES
     found = snapshot.query(sql)["value"].astype(str).tolist()
     return sorted(found, key=str.casefold)
+
+
+def settled(wanted: Mapping[str, str]) -> dict[str, str]:
+    """Put the name of the first segment in place of “first”; “all” where there is none."""
+    segments = {SEGMENT, AGAINST}
+    if not any(name in segments and value == FIRST for name, value in wanted.items()):
+        return dict(wanted)
+    first = next(iter(load_segments()), ALL)
+    return {
+        name: first if name in segments and value == FIRST else value
+        for name, value in wanted.items()
+    }
 
 
 def choose(snapshot: Snapshot, wanted: Mapping[str, str]) -> Selection:
@@ -144,6 +175,11 @@ def choose(snapshot: Snapshot, wanted: Mapping[str, str]) -> Selection:
             )
         chosen[dimension] = value
     return Selection(snapshot, period, chosen)
+
+
+def shown_value(dimension: str, value: str) -> str:
+    """Return the value of a filter as the reader knows it: a segment by its title."""
+    return str(segment(value).title) if dimension in (SEGMENT, AGAINST) else value
 
 
 def period_of(snapshot: Snapshot, name: str) -> Period:

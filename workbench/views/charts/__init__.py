@@ -14,11 +14,13 @@ from workbench.views.charts.marketing import (
 from workbench.views.charts.process_map import process_map
 from workbench.views.charts.rates import win_rate_by_group, win_rate_by_month
 from workbench.views.charts.revenue import revenue_by_group, revenue_by_month
+from workbench.views.charts.segments import differences, shares
 
 __all__ = [
     "backtest",
     "cost_per_lead_by_month",
     "deal_among_peers",
+    "differences",
     "forecast",
     "funnel",
     "process_map",
@@ -26,6 +28,7 @@ __all__ = [
     "revenue_by_month",
     "romi_by_month",
     "scenario",
+    "shares",
     "spend_by_channel",
     "stalled_by_stage",
     "win_rate_by_group",

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from workbench import metrics
-from workbench.analysis import findings
+from workbench.analysis import findings, money
 from workbench.analysis import stalled as standing
 from workbench.analysis.forecast import Forecast
 from workbench.analysis.forecast import forecast as forecast_months
@@ -34,9 +34,7 @@ def forecast_of(selection: Selection) -> Forecast:
     """Return the forecast of won revenue under the chosen filters, from all months loaded."""
     key = (selection.snapshot.id, selection.where(["won_revenue"]) or "")
     if key not in _forecasts:
-        months = selection.query(
-            "won_revenue", grain="month", period=period_of(selection.snapshot, ALL)
-        )
+        months = _months(selection)
         _forecasts[key] = forecast_months(
             months[["period", "won_revenue"]], HORIZON, LEVEL, as_of=selection.today
         )
@@ -44,6 +42,11 @@ def forecast_of(selection: Selection) -> Forecast:
             _forecasts.popitem(last=False)
     _forecasts.move_to_end(key)
     return _forecasts[key]
+
+
+def _months(selection: Selection) -> pd.DataFrame:
+    every = period_of(selection.snapshot, ALL)
+    return selection.query("won_revenue", grain="month", period=every)
 
 
 def figures(selection: Selection) -> Content:
@@ -122,7 +125,7 @@ def forecast(selection: Selection) -> Content:
             Column("low", _("Low"), values.MONEY),
             Column("high", _("High"), values.MONEY),
         ],
-        _method_note(found),
+        parts.joined(_method_note(found), parts.rate_note(_months(selection))),
     )
 
 
@@ -223,7 +226,11 @@ def scenario(selection: Selection) -> Content:
             Column("low", _("Low"), values.MONEY),
             Column("high", _("High"), values.MONEY),
         ],
-        _("Open deals due by the end of the quarter, each won with the win rate; interval of 80%."),
+        parts.joined(
+            _("Open deals due by the end of the quarter, each won with the win rate."),
+            _("Interval of {level}.").format(level=format_percent(LEVEL, 0)),
+            parts.rates_told(table.attrs["rates"]),
+        ),
     )
 
 
@@ -254,7 +261,10 @@ def stalled(selection: Selection) -> Content:
             Column("open", _("Open deals"), values.COUNT),
             Column("stalled", _("Stalled"), values.COUNT),
         ],
-        _("Stalled: longer in the stage than four out of five won deals were."),
+        parts.joined(
+            _("Stalled: longer in the stage than four out of five won deals were."),
+            parts.rates_told(money.rate_counts(found)),
+        ),
     )
 
 
@@ -282,7 +292,10 @@ def stalled_deals(selection: Selection) -> Content:
             Column("age_days", _("In the stage since"), values.DAYS),
             Column("limit_days", _("Usual limit"), values.DAYS),
         ],
-        note if len(data) > MOST_STALLED else "",
+        parts.joined(
+            note if len(data) > MOST_STALLED else "",
+            parts.rates_told(money.rate_counts(data.head(MOST_STALLED))),
+        ),
     )
 
 

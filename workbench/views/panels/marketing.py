@@ -64,6 +64,7 @@ def spend_and_revenue(selection: Selection) -> Content:
         findings.spend(frame),
         frame,
         columns_of(frame),
+        parts.rate_note(frame),
     )
 
 
@@ -82,7 +83,7 @@ def cost_per_lead_by_month(selection: Selection) -> Content:
         findings.main(_by_channel(selection, "cost_per_lead")),
         frame,
         columns_of(frame),
-        parts.partial_note(frame, "cost_per_lead"),
+        parts.joined(parts.partial_note(frame, "cost_per_lead"), parts.rate_note(frame)),
     )
 
 
@@ -98,7 +99,7 @@ def romi_by_month(selection: Selection) -> Content:
         findings.main(_by_channel(selection, "romi")),
         frame,
         columns_of(frame),
-        parts.partial_note(frame, "romi"),
+        parts.joined(parts.partial_note(frame, "romi"), parts.rate_note(frame)),
     )
 
 
@@ -115,7 +116,7 @@ def channels(selection: Selection) -> Content:
         Column("channel", str(metrics.dimension_titles()["channel"])),
         *columns_of(frame[list(BY_CHANNEL)]),
     ]
-    return TableContent(title, frame, shown)
+    return TableContent(title, frame, shown, parts.rate_note(frame))
 
 
 def answer(selection: Selection) -> dict[str, Any]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from workbench import metrics
 from workbench.i18n import _, format_month
+from workbench.metrics.formats import rate_words
 from workbench.views.contents import FiguresContent, Notice
 from workbench.views.figures import ABSENT, Figure, figures_from
 from workbench.views.filters import filter_title
-from workbench.views.selection import Selection
+from workbench.views.selection import AGAINST, Selection
 from workbench.views.tables import spoken
 from workbench.views.values import change_of, is_missing, text_of
 
@@ -35,6 +36,8 @@ def not_applied_note(selection: Selection, ids: Sequence[str]) -> str:
     """Say which chosen filters do not touch which metrics (empty if all do)."""
     left_out = []
     for dimension in selection.chosen:
+        if dimension == AGAINST:
+            continue
         untouched = [each for each in ids if not selection.applies(dimension, [each])]
         if untouched:
             names = ", ".join(str(metrics.definition(each).title) for each in untouched)
@@ -90,6 +93,22 @@ def partial_note(frame: pd.DataFrame, metric: str) -> str:
         return ""
     names = ", ".join(format_month(pd.Timestamp(day).date()) for day in months)
     return _("Not complete: {months}.").format(months=names)
+
+
+def rate_note(frame: pd.DataFrame, *ids: str) -> str:
+    """Say how many of the amounts have a later rate or none; of all metrics without ``ids``."""
+    told = {
+        rates_told(counts)
+        for name, counts in frame.attrs.get("rates", {}).items()
+        if not ids or name in ids
+    }
+    return " ".join(sorted(told - {""}))
+
+
+def rates_told(counts: Mapping[str, int]) -> str:
+    """Say in a sentence how many amounts have a later rate or none; empty if all have their own."""
+    text = rate_words(counts)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def joined(*notes: str) -> str:

@@ -50,7 +50,7 @@ def revenue_by_month(selection: Selection) -> Content:
         parts.joined(findings.main(asked), _above_year_ago(frame)),
         frame,
         [*columns, Column("n", _("Won deals"), values.COUNT)],
-        parts.partial_note(frame, "won_revenue"),
+        parts.joined(parts.partial_note(frame, "won_revenue"), parts.rate_note(asked)),
     )
 
 
@@ -123,6 +123,7 @@ def _by_group(selection: Selection, group: str, title: str) -> Content:
         findings.main(frame),
         frame,
         shown,
+        parts.rate_note(frame),
     )
 
 
