@@ -89,12 +89,15 @@ def mark(
 
     ``today`` is the day of the data, ``ripe`` the age in days that each maturity rule asks for.
     """
-    if not known.usable or span.start > today:
+    daily = "day" in models()[str(leaf.model)].grains
+    # A file of months, such as the plan, may know those to come.
+    ahead = not daily and known.last is not None and known.last >= span.start
+    if not known.usable or (span.start > today and not ahead):
         return "not loaded"
     if known.first is not None and span.end <= known.first:
         return "not loaded"
     last = today if known.last is None else min(known.last, today)
-    if "day" not in models()[str(leaf.model)].grains:
+    if not daily:
         if span.whole_months is None:
             return "whole months"
         last = known.last or today

@@ -1,0 +1,157 @@
+"""What figures can be cut by: fiscal time, departments with those below, user fields."""
+
+import duckdb
+import pandas as pd
+import pytest
+from hand_company import PARIS, hand_snapshot
+
+from workbench.errors import QueryError
+from workbench.metrics import query
+from workbench.warehouse import Snapshot
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory):
+    return hand_snapshot(tmp_path_factory.mktemp("hand"))
+
+
+def groups(frame: pd.DataFrame, by: str, metric: str) -> dict:
+    return {row[by]: row[metric] for row in frame.to_dict("records")}
+
+
+def test_a_fiscal_year_begins_in_the_month_that_the_setting_names(snapshot, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_FISCAL_YEAR_START", "4")
+    frame = query("won_revenue", grain="fiscal_year", period="all", snapshot=snapshot)
+    # Deals 1, 2 and 9 before April, deal 4 on 2 April.
+    assert frame["period"].dt.strftime("%Y-%m").tolist() == ["2025-04", "2026-04"]
+    assert frame["won_revenue"].tolist() == [5000.10, 2000]
+    year = query("won_revenue", period="FY2025", snapshot=snapshot)
+    assert year["won_revenue"][0] == 5000.10
+    assert year.attrs["period"]["label"] == "Exercice 2025/26"
+
+
+@pytest.mark.parametrize("start", range(1, 13))
+def test_fiscal_units_hold_what_plain_pandas_puts_into_them(snapshot, monkeypatch, start):
+    monkeypatch.setenv("WORKBENCH_FISCAL_YEAR_START", str(start))
+    rows = snapshot.query("SELECT created_on, deal_id FROM deals")
+    frequency = "Q-" + pd.Timestamp(2025, (start - 2) % 12 + 1, 1).strftime("%b").upper()
+    truth = rows.groupby(rows["created_on"].dt.to_period(frequency)).size()
+    frame = query("deals", grain="fiscal_quarter", period="all", snapshot=snapshot)
+    ours = frame[frame["n"] > 0].set_index("period")["deals"]
+    assert ours.to_dict() == {unit.start_time: n for unit, n in truth.items()}
+
+
+def test_a_department_counts_for_everyone_above_it_and_once_in_total(snapshot):
+    frame = query(["deals_won", "won_revenue"], by="department_and_below", snapshot=snapshot)
+    # North: 1; South: 2, 4, 9.
+    assert groups(frame, "department_and_below", "deals_won") == {
+        "Sales": 4,
+        "North": 1,
+        "South": 3,
+    }
+    assert groups(frame, "department_and_below", "won_revenue")["Sales"] == 7000.10
+    assert frame.attrs["total"] == {"deals_won": 4, "won_revenue": 7000.10}
+    assert frame.attrs["overlapping"] == ["department_and_below"]
+
+
+def test_a_circle_of_departments_ends(tmp_path):
+    made = hand_snapshot(tmp_path)
+    made.close()
+    with duckdb.connect(str(made.path)) as connection:
+        connection.execute(f"SET TimeZone = '{PARIS.key}'")
+        connection.execute("UPDATE departments SET parent_id = 1 WHERE department_id = 9")
+    with Snapshot(made.path) as circular:
+        frame = query("deals_won", by="department_and_below", snapshot=circular)
+    assert groups(frame, "department_and_below", "deals_won") == {
+        "Sales": 4,
+        "North": 4,
+        "South": 3,
+    }
+
+
+def test_filters_by_departments_and_products_count_each_deal_once(snapshot):
+    where = "product = 'Lamp' or department_and_below in ('Sales', 'South')"
+    frame = query(["deals_won", "won_revenue"], where=where, snapshot=snapshot)
+    assert frame.attrs["total"] == {"deals_won": 4, "won_revenue": 7000.10}
+    cut = query(
+        "won_revenue",
+        by="department_and_below",
+        where="product in ('Lamp', 'Desk')",
+        snapshot=snapshot,
+    )
+    assert groups(cut, "department_and_below", "won_revenue") == {
+        "Sales": 4000,
+        "North": 1000,
+        "South": 3000,
+    }
+
+
+def test_the_portals_own_fields_are_dimensions_under_its_own_titles(snapshot):
+    frame = query("won_revenue", by="uf_crm_kind", snapshot=snapshot)
+    assert groups(frame, "uf_crm_kind", "won_revenue") == {"New": 3000, "Old": 3000, None: 1000.10}
+    assert frame.attrs["dimensions"]["uf_crm_kind"] == {"fr": "Kind", "en": "Kind"}
+    assert "uf_crm_kind" in frame.attrs["metrics"]["won_revenue"]["dimensions"]
+    assert (
+        "uf_crm_kind"
+        not in query("leads", snapshot=snapshot).attrs["metrics"]["leads"]["dimensions"]
+    )
+
+
+def test_a_field_of_several_values_puts_a_deal_under_each(snapshot):
+    frame = query("won_revenue", by="uf_crm_needs", snapshot=snapshot)
+    assert groups(frame, "uf_crm_needs", "won_revenue") == {
+        "Light": 4000,
+        "Desks": 1000,
+        None: 3000.10,
+    }
+    assert frame.attrs["total"]["won_revenue"] == 7000.10
+    inside = query("won_revenue", where="uf_crm_needs in ('Light', 'Desks')", snapshot=snapshot)
+    assert inside["won_revenue"][0] == 4000
+
+
+def test_numbers_and_truths_of_the_portals_fields_are_what_they_are(snapshot):
+    frame = query("deals_won", by="uf_crm_floors", snapshot=snapshot)
+    assert frame["uf_crm_floors"].tolist()[:2] == [3, 12]
+    assert query("deals_won", where="uf_crm_floors > 3", snapshot=snapshot)["deals_won"][0] == 1
+    key = query("won_revenue", by="company_uf_crm_key", snapshot=snapshot)
+    assert groups(key, "company_uf_crm_key", "won_revenue") == {"oui": 5000.10, "non": 2000}
+    with pytest.raises(QueryError):
+        query("deals", by="uf_crm_kindly", snapshot=snapshot)
+
+
+def test_the_plan_stands_beside_what_was_won(snapshot):
+    frame = query("won_revenue", grain="month", period="2026-Q1", compare="plan", snapshot=snapshot)
+    plan = query("plan_amount", grain="month", period="2026-Q1", snapshot=snapshot)
+    assert frame["won_revenue"].tolist() == [1000, 3000, 1000.10]
+    assert frame["won_revenue_plan"].to_numpy() == pytest.approx(plan["plan_amount"], nan_ok=True)
+    assert frame.attrs["plan"]["total"]["won_revenue"] == plan.attrs["total"]["plan_amount"] > 0
+
+
+def test_where_there_is_no_plan_it_says_by_what_it_is_known(snapshot):
+    with pytest.raises(QueryError, match="source") as error:
+        query("won_revenue", by="source", compare="plan", snapshot=snapshot)
+    assert "pipeline" in error.value.hint
+    with pytest.raises(QueryError, match="week"):
+        query("won_revenue", grain="week", period="2026-Q1", compare="plan", snapshot=snapshot)
+    with pytest.raises(QueryError):
+        query("leads", compare="plan", snapshot=snapshot)
+
+
+def test_amounts_at_a_later_rate_are_marked_and_counted(tmp_path):
+    made = hand_snapshot(tmp_path)
+    made.close()
+    with duckdb.connect(str(made.path)) as connection:
+        connection.execute(f"SET TimeZone = '{PARIS.key}'")
+        connection.execute("UPDATE deals SET rate_basis = 'later' WHERE deal_id = 4")
+    with Snapshot(made.path) as late:
+        frame = query(
+            ["won_revenue", "average_won_deal", "deals_won"],
+            grain="month",
+            period="2026-03..2026-04",
+            snapshot=late,
+        )
+    assert frame.attrs["marks"]["won_revenue"] == {"2026-04-01": "later rate"}
+    assert frame.attrs["statuses"]["average_won_deal"] == "later rate"
+    assert frame.attrs["rates"]["won_revenue"] == {"later": 1, "none": 0}
+    assert "deals_won" not in frame.attrs["rates"]
+    assert frame["won_revenue"].tolist() == [1000.10, 2000]
