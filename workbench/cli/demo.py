@@ -294,10 +294,7 @@ def _hand_in_slots(processes: Processes) -> dict[str, str]:
     _until(processes, lambda: due.keys() <= scheduled())
     jobs = {name: enqueue_slot(name, slot) for name, slot in due.items()}
     if jobs:
-        _until(
-            processes,
-            lambda: any(run.job in jobs.values() and run.outcome == "running" for run in runs()),
-        )
+        _until(processes, lambda: any(run.job in jobs.values() for run in runs()))
         processes.kill("worker")
         processes.start("worker", "worker")
     return jobs
