@@ -200,6 +200,8 @@ def _walk(node: exp.Expr, names: set[str], writer: _Writer, *, check_only: bool)
             sign = COMPARISONS[type(node)]
             left, right = node.this, node.expression
             if not isinstance(_bare(left), exp.Column):
+                if not isinstance(_bare(right), exp.Column):
+                    raise _refused(type(_bare(left)).__name__.lower())
                 left, right, sign = right, left, MIRRORED[sign]
             sql, kind = column(left)
             return compared(sql, sign, right, kind)

@@ -293,7 +293,7 @@ def _write(file: Path, name: str, made: Entry | None) -> None:
     """Put a segment into a file, or take it out; what stands around it stays as it is."""
     old = file.read_text("utf-8") if file.exists() else ""
     kept = _without(old, name)
-    new = kept if made is None else _with(kept, name, made)
+    new = kept.rstrip("\n") + "\n" if made is None else _with(kept, name, made)
     expected = {n: (s.title, s.description, s.where) for n, s in _content(old, file).items()}
     expected.pop(name, None)
     if made is not None:

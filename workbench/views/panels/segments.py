@@ -260,7 +260,7 @@ def _each(selection: Selection) -> pd.DataFrame:
 
 def sizes(selection: Selection) -> Content:
     """Return the won revenue of every segment."""
-    title = _("All segments")
+    title = _("Won revenue by segment")
     data = _each(selection)
     if data.empty or not data["won_revenue"].sum() > 0:
         return parts.empty(title)
