@@ -12,6 +12,8 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
+
 from workbench.bitrix24.entities import ENTITIES
 from workbench.bitrix24.entity import Entity
 from workbench.sources.calendar import read_calendar
@@ -19,9 +21,11 @@ from workbench.warehouse.files import put_calendar
 from workbench.warehouse.generated import field_tables, raw_views
 from workbench.warehouse.models import models, staging, unparsed_query
 from workbench.warehouse.retention import drop_others
-from workbench.warehouse.store import Store, quoted
+from workbench.warehouse.store import MEMORY_LIMIT, Store, quoted
 
 BUILDING = ".building"
+# Tried one after the other: most of what is built goes to disk where it does not fit, not all.
+MEMORY = ("200MB", "400MB", "800MB", "1600MB", "3200MB")
 
 
 def snapshot_files(folder: Path) -> list[Path]:
@@ -138,6 +142,25 @@ def publish(
         leftover.unlink()
     snapshot_id = new_id(folder, datetime.now(UTC))
     building = folder / f".{snapshot_id}{BUILDING}"
+    for limit in MEMORY:
+        store.connection.execute(f"SET memory_limit = '{limit}'")
+        try:
+            build(store, as_of, building, version)
+            break
+        except duckdb.OutOfMemoryException:
+            if limit == MEMORY[-1]:
+                raise
+        finally:
+            store.connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+    sync_to_disk(building)
+    building.rename(folder / f"{snapshot_id}.duckdb")
+    sync_to_disk(folder)
+    drop_others(snapshot_files(folder), datetime.now(UTC), referred)
+    return snapshot_id
+
+
+def build(store: Store, as_of: datetime, building: Path, version: str) -> None:
+    """Write a snapshot into a file that is not there yet; nothing of it stays if that fails."""
     connection = store.connection
     prepare_staging(store, as_of)
     connection.execute(f"ATTACH '{str(building).replace(chr(39), chr(39) * 2)}' AS snapshot")
@@ -159,7 +182,7 @@ def publish(
         connection.execute(f"CREATE TABLE snapshot.sources AS {sources}")
         connection.execute("CREATE TABLE snapshot.info (key VARCHAR, value VARCHAR)")
         facts = {
-            "snapshot": snapshot_id,
+            "snapshot": building.name.removesuffix(BUILDING).removeprefix("."),
             "portal": store.info("portal"),
             "portal_url": store.info("portal_url"),
             "timezone": store.info("timezone", "UTC"),
@@ -175,8 +198,3 @@ def publish(
         building.unlink(missing_ok=True)
         raise
     connection.execute("DETACH snapshot")
-    sync_to_disk(building)
-    building.rename(folder / f"{snapshot_id}.duckdb")
-    sync_to_disk(folder)
-    drop_others(snapshot_files(folder), datetime.now(UTC), referred)
-    return snapshot_id

@@ -16,8 +16,10 @@
 --   holds: ["is_open = (closed_on IS NULL)", "is_open::INT + is_won::INT + is_lost::INT = 1",
 --     "amount_base IS NOT NULL OR coalesce(amount, 0) = 0"]
 WITH entries AS (
-    SELECT deal_id, stage_id, max(entered_at) AS entered_at
-    FROM staging.deal_history
+    -- into the present stage only: all of them would not fit into memory
+    SELECT history.deal_id, max(history.entered_at) AS entered_at
+    FROM staging.deal_history AS history
+    JOIN staging.deals AS deals USING (deal_id, stage_id)
     GROUP BY ALL
 ),
 deals AS (
@@ -30,7 +32,7 @@ deals AS (
         coalesce(entries.entered_at, deals.moved_at, deals.modified_at) AS final_at
     FROM staging.deals AS deals
     LEFT JOIN snapshot.stages AS stages USING (pipeline_id, stage_id)
-    LEFT JOIN entries USING (deal_id, stage_id)
+    LEFT JOIN entries USING (deal_id)
     WHERE NOT deals.is_recurring AND deals.created_at IS NOT NULL
 ),
 closed AS (
