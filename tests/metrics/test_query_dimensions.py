@@ -155,3 +155,44 @@ def test_amounts_at_a_later_rate_are_marked_and_counted(tmp_path):
     assert frame.attrs["rates"]["won_revenue"] == {"later": 1, "none": 0}
     assert "deals_won" not in frame.attrs["rates"]
     assert frame["won_revenue"].tolist() == [1000.10, 2000]
+
+
+def changed(tmp_path, *statements: str) -> Snapshot:
+    made = hand_snapshot(tmp_path)
+    made.close()
+    with duckdb.connect(str(made.path)) as connection:
+        connection.execute(f"SET TimeZone = '{PARIS.key}'")
+        for statement in statements:
+            connection.execute(statement)
+    return Snapshot(made.path)
+
+
+def test_a_calendar_shifted_by_whole_weeks_shifts_the_result(snapshot, tmp_path):
+    shifted = changed(
+        tmp_path,
+        "UPDATE deals SET created_on = created_on - 364, closed_on = closed_on - 364",
+        "UPDATE sources SET loaded_from = loaded_from - 364",
+    )
+    asked = ["deals", "deals_won", "won_revenue", "closed_win_rate"]
+    now = query(asked, grain="week", period="2026-01-05..2026-04-26", snapshot=snapshot)
+    then = query(asked, grain="week", period="2025-01-06..2025-04-27", snapshot=shifted)
+    assert (now["period"] - then["period"]).unique().tolist() == [pd.Timedelta(days=364)]
+    pd.testing.assert_frame_equal(now.drop(columns="period"), then.drop(columns="period"))
+
+
+def test_renaming_stages_and_pipelines_changes_no_figure(snapshot, tmp_path):
+    renamed = changed(
+        tmp_path,
+        "UPDATE deals SET stage = 'É ' || stage_id, pipeline = 'P' || pipeline_id",
+        "UPDATE stages SET stage = 'É ' || stage_id, pipeline = 'P' || pipeline_id",
+    )
+    asked = ["deals_won", "won_revenue", "closed_win_rate", "open_amount", "stalled_deals"]
+    one = query(asked, by="source", period="2026", snapshot=snapshot)
+    other = query(asked, by="source", period="2026", snapshot=renamed)
+    pd.testing.assert_frame_equal(one, other)
+    by_stage = query("won_revenue", by="stage", period="2026", snapshot=renamed)
+    assert sorted(by_stage["won_revenue"]) == sorted(
+        query("won_revenue", by=["pipeline", "stage"], period="2026", snapshot=snapshot)[
+            "won_revenue"
+        ]
+    )
