@@ -370,3 +370,14 @@ def test_a_sync_that_finds_nothing_new_moves_only_the_moment_of_the_check(tmp_pa
     file.with_suffix(".checked").write_text("nonsense")
     with Snapshot(file) as snapshot:
         assert snapshot.checked_at == AS_OF
+
+
+def test_what_does_not_fit_into_memory_is_built_with_more_of_it(home, monkeypatch):
+    monkeypatch.setattr("workbench.warehouse.publish.MEMORY", ("20MB",))
+    with pytest.raises(duckdb.OutOfMemoryException):
+        make_snapshot(home, made_rows(deals=3000))
+    folder = home / "warehouse" / "snapshots"
+    assert list(folder.iterdir()) == []
+    monkeypatch.setattr("workbench.warehouse.publish.MEMORY", ("20MB", "400MB"))
+    with make_snapshot(home, made_rows(deals=3000)) as snapshot:
+        assert snapshot.query("SELECT count(*) AS n FROM deals").n[0] == 3000
