@@ -7,6 +7,7 @@ none reads ``os.environ`` for a setting.
 from __future__ import annotations
 
 import os
+import secrets
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -151,6 +152,18 @@ def private_file(file: Path) -> Path:
     if file.stat().st_mode & 0o077:
         file.chmod(0o600)
     return file
+
+
+def installation() -> str:
+    """Return what tells this installation's state from any other's, made at first use."""
+    file = private_folder(settings().home_dir) / "installation"
+    if not file.exists():
+        made = file.with_name(f".installation.{os.getpid()}")
+        private_file(made).write_text(secrets.token_hex(16))
+        with suppress(FileExistsError):  # whoever is first has made it, whole
+            file.hardlink_to(made)
+        made.unlink()
+    return file.read_text()
 
 
 def settings() -> Settings:

@@ -184,6 +184,18 @@ def test_a_run_whose_supervisor_is_killed_is_interrupted_and_can_be_finished(
     assert ledger.read_text().split() == ["begun", "begun", "ended"]
 
 
+def test_jobs_of_the_same_id_are_two_runs_in_two_installations(
+    project: SmallProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    project.report("slot", HELLO)
+    here = run_report("slot", run_id="sched-slot")
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "other"))
+    there = run_report("slot", run_id="sched-slot")
+    assert here.folder.parent == there.folder.parent
+    assert here.id != there.id
+    assert run_report("slot", run_id="sched-slot") == there
+
+
 def test_two_callers_of_one_job_make_one_run(project: SmallProject):
     ledger = project.folder / "ledger"
     project.report("once", f"open({str(ledger)!r}, 'a').write('x')\nimport time; time.sleep(1)")

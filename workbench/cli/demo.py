@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from rich.console import Console
@@ -36,7 +37,7 @@ def demo(
     """
     import os
     import time
-    from datetime import date
+    from datetime import UTC, date, datetime
 
     from rich.console import Console
 
@@ -64,9 +65,10 @@ def demo(
         _sync(console)
         address = _start_dashboards(processes, port)
         _start_automation(processes, home)
-        slots = _hand_in_slots(processes)
+        began = datetime.now(UTC)
+        slots = _hand_in_slots(processes, began)
         reports = _run_reports(console)
-        scheduled = _show_schedules(console, processes, slots)
+        scheduled = _show_schedules(console, processes, slots, began)
         _show_process(console)
         _show_decisions(console)
         with console.status(_("Opening the dashboards…")):
@@ -279,10 +281,11 @@ def _run_reports(console: Console) -> list[RunRecord]:
     return records
 
 
-def _hand_in_slots(processes: Processes) -> dict[str, str]:
+def _hand_in_slots(processes: Processes, began: datetime) -> dict[str, str]:
     """Let the worker begin the last slot of each schedule, kill it in the middle, start it again.
 
-    Returns the job of each scheduled report; `_show_schedules` says what became of them.
+    Returns the job of each scheduled report; `_show_schedules` says what became of them. Runs from
+    before ``began`` are those of earlier demonstrations.
     """
     from datetime import UTC, datetime
 
@@ -294,13 +297,18 @@ def _hand_in_slots(processes: Processes) -> dict[str, str]:
     _until(processes, lambda: due.keys() <= scheduled())
     jobs = {name: enqueue_slot(name, slot) for name, slot in due.items()}
     if jobs:
-        _until(processes, lambda: any(run.job in jobs.values() for run in runs()))
+        _until(
+            processes,
+            lambda: any(run.job in jobs.values() and run.started_at >= began for run in runs()),
+        )
         processes.kill("worker")
         processes.start("worker", "worker")
     return jobs
 
 
-def _show_schedules(console: Console, processes: Processes, jobs: dict[str, str]) -> bool:
+def _show_schedules(
+    console: Console, processes: Processes, jobs: dict[str, str], began: datetime
+) -> bool:
     """Wait for the slots that the worker was killed in; say how they ended and when the next are.
 
     Returns whether all of them succeeded.
@@ -310,11 +318,17 @@ def _show_schedules(console: Console, processes: Processes, jobs: dict[str, str]
     from workbench.i18n import _, format_datetime, language
     from workbench.reports import load_reports, runs
 
+    asked = set(jobs.values())
+
     def ended() -> dict[str, RunRecord]:
-        return {run.job: run for run in runs() if run.job and run.finished}
+        return {
+            run.job: run
+            for run in runs()
+            if run.job in asked and run.finished and run.started_at >= began
+        }
 
     with console.status(_("The worker finishes what it was killed in…")):
-        _until(processes, lambda: ended().keys() >= set(jobs.values()))
+        _until(processes, lambda: ended().keys() >= asked)
     made = ended()
     for report in load_reports():
         if not report.schedule:

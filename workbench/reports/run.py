@@ -36,7 +36,7 @@ from workbench.reports.record import (
     write_record,
 )
 from workbench.reports.report import Report, load_report
-from workbench.settings import settings
+from workbench.settings import installation, settings
 from workbench.warehouse.snapshots import Snapshot, newest_snapshot
 
 JOB_ID = re.compile(r"[\w.:+-]{1,200}")
@@ -177,7 +177,8 @@ def _folder(name: str, run_id: str | None, moment: datetime) -> Path:
     outputs.mkdir(parents=True, exist_ok=True)
     begin = f"{moment.astimezone(UTC):%Y%m%d-%H%M%S}-{name}-"
     if run_id is not None:
-        mark = sha256(run_id.encode()).hexdigest()[:12]
+        # Another installation's queue, its runs in the same folder, has jobs of the same ids.
+        mark = sha256(f"{installation()} {run_id}".encode()).hexdigest()[:12]
         with _alone(outputs):  # two callers of one job must not make two folders
             found = next(iter(sorted(outputs.glob(f"*-{name}-{mark}"))), outputs / (begin + mark))
             found.mkdir(exist_ok=True)
