@@ -16,7 +16,7 @@ from playwright.sync_api import Browser
 from playwright.sync_api import TimeoutError as TookTooLong
 
 from tests.dashboards.browser import DESKTOP, PHONE, Watched, chromium, watched
-from tests.dashboards.conftest import serving
+from tests.dashboards.serving import serving
 from workbench.settings import settings
 
 ROOT = Path(__file__).parent.parent.parent

@@ -12,11 +12,10 @@ from jupyter_server.services.kernels.connection.base import (
     deserialize_msg_from_ws_v1,
     serialize_msg_to_ws_v1,
 )
+from serving import Server
 from test_pages import close, kernel_of
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
-
-from conftest import Server
 
 V1 = "v1.kernel.websocket.jupyter.org"
 RUNS_CODE = [

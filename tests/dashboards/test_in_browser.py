@@ -4,8 +4,7 @@ import re
 
 import pytest
 from browser import CHROMIUM, Watched, body, changed, chart, hrefs, shows
-
-from conftest import Server
+from serving import Server
 
 pytestmark = [
     pytest.mark.browser,

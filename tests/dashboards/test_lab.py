@@ -15,11 +15,10 @@ from pathlib import Path
 import httpx
 import nbformat
 import pytest
+from serving import READY, SECRET, end
 from test_channels import answers, binary, is_reply_to, message
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
-
-from conftest import READY, SECRET, end
 
 ROOT = Path(__file__).parent.parent.parent
 LAB = [sys.executable, "-m", "workbench", "lab", "--no-browser", "--port", "0"]

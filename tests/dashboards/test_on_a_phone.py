@@ -3,8 +3,7 @@
 import pytest
 from browser import CHROMIUM, PHONE, chart, hrefs, watched
 from playwright.sync_api import Browser
-
-from conftest import Server
+from serving import Server
 
 pytestmark = [
     pytest.mark.browser,

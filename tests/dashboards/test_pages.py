@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-
-from conftest import NOTEBOOKS, SECRET, Server
+from serving import NOTEBOOKS, SECRET, Server
 
 LISTED = sorted(set(NOTEBOOKS) - {"unlisted"})
 TRAVERSALS = [

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 import pytest
+from serving import READY, SERVE, Server, end, serving, write_project
 from test_pages import close, kernel_of
 
-from conftest import READY, SERVE, Server, end, serving, write_project
 from workbench.dashboards.kernels import Visit, VisitorKernels, kernel_environment
 from workbench.settings import settings
 

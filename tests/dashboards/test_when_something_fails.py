@@ -10,8 +10,7 @@ import psutil
 import pytest
 from browser import CHROMIUM, Watched, body
 from playwright.sync_api import Browser
-
-from conftest import Server, serving
+from serving import Server, serving
 
 pytestmark = [
     pytest.mark.browser,
