@@ -260,10 +260,17 @@ def stats(
     from rich.console import Console
     from rich.table import Table
 
-    from workbench.errors import PortalUnreachable
+    from workbench.errors import PortalUnreachable, UsageError
     from workbench.i18n import _, format_number
 
     parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise UsageError(
+            _("“{url}” is no address of a portal.").format(url=url[:60]),
+            hint=_("It is printed by `workbench sandbox start`, such as {example}.").format(
+                example="http://127.0.0.1:8765"
+            ),
+        )
     try:
         answer = httpx.get(f"{parts.scheme}://{parts.netloc}/control/stats", timeout=10)
         figures = answer.raise_for_status().json()
@@ -271,7 +278,7 @@ def stats(
         reason = type(error).__name__
         raise PortalUnreachable(
             _("{host} is not a running sandbox portal ({reason}).").format(
-                host=parts.netloc or "–", reason=reason
+                host=parts.netloc, reason=reason
             )
         ) from None
     if as_json:

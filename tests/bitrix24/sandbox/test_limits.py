@@ -228,3 +228,15 @@ def test_an_operating_limit_that_is_none_is_refused(value):
     assert answer.returncode != 0
     assert "--operating" in answer.stderr + answer.stdout
     assert "Traceback" not in answer.stderr
+
+
+def test_what_is_no_address_is_told_as_that():
+    done = subprocess.run(
+        [sys.executable, "-m", "workbench", "sandbox", "stats", "foo"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "WORKBENCH_LANGUAGE": "en"},
+    )
+    assert done.returncode == 2
+    assert "“foo” is no address of a portal." in done.stderr
+    assert "Traceback" not in done.stderr

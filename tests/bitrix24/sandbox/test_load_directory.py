@@ -286,6 +286,11 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
         read_mapping(file)
 
 
+def test_a_mapping_without_end_is_refused():
+    with pytest.raises(ConfigurationError):
+        read_mapping("/dev/zero")
+
+
 def test_a_portal_with_data_is_left_alone(load, tmp_path):
     state, _remarks = load(HEAD + "A,Devis,2026-01-02,,5,Durand\n")
     before = state.count("deals")

@@ -116,6 +116,9 @@ class Mapping(_Strict):
         return self
 
 
+LONGEST = 200_000  # characters of a mapping
+
+
 def read_mapping(file: Path | str) -> Mapping:
     """Read a mapping file, or a ready one by its name.
 
@@ -125,8 +128,11 @@ def read_mapping(file: Path | str) -> Mapping:
     if not file.is_file() and (READY / f"{file}.yml").is_file():
         file = READY / f"{file}.yml"
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        return Mapping.model_validate(content)
+        with file.open(encoding="utf-8") as opened:
+            text = opened.read(LONGEST + 1)
+        if len(text) > LONGEST:
+            raise ValueError(_("it has more than {n} characters").format(n=LONGEST))
+        return Mapping.model_validate(yaml.safe_load(text))
     except FileNotFoundError:
         ready = ", ".join(sorted(path.stem for path in READY.glob("*.yml")))
         raise ConfigurationError(
