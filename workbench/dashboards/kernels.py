@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
@@ -196,7 +197,7 @@ class VisitorKernels(AsyncMappingKernelManager):
         try:
             await ensure_async(client.wait_for_ready(timeout=SECONDS_TO_IMPORT))
             client.execute(IMPORTS, silent=True, store_history=False)
-            await ensure_async(client.get_shell_msg(timeout=SECONDS_TO_IMPORT))
+            await self.answered(client, kernel_id)
         except (RuntimeError, Empty):
             self.log.warning("Spare kernel %s did not get ready", kernel_id)
             await self.end_visit(kernel_id)
@@ -205,6 +206,19 @@ class VisitorKernels(AsyncMappingKernelManager):
             # Its successor has the same identity, and two at a time would not both be answered.
             client.stop_channels()
         return kernel_id
+
+    async def answered(self, client: Any, kernel_id: str) -> None:
+        """Wait for a kernel's answer; RuntimeError if it dies first, Empty if it takes too long."""
+        kernel: Any = self.get_kernel(kernel_id)
+        process = kernel.provisioner.pid
+        for _second in range(SECONDS_TO_IMPORT):
+            with suppress(Empty):
+                await ensure_async(client.get_shell_msg(timeout=1))
+                return
+            # A dead one is soon started anew, and knows nothing of what it was asked.
+            if not await ensure_async(kernel.is_alive()) or kernel.provisioner.pid != process:
+                raise RuntimeError("Kernel died")
+        raise Empty
 
     async def end_all(self) -> None:
         """End every kernel, spare ones included."""
