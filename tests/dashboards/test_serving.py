@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -160,11 +161,12 @@ def test_another_host_is_served_with_a_warning_and_checks_names_too(project: Pat
 
 def spare_kernels(running: Server) -> list[psutil.Process]:
     """The server's kernels that have done their imports."""
-    return [
-        child
-        for child in psutil.Process(running.process.pid).children(recursive=True)
-        if any("duckdb" in mapped.path for mapped in child.memory_maps())
-    ]
+    found = []
+    for child in psutil.Process(running.process.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # gone since it was listed
+            if any("duckdb" in mapped.path for mapped in child.memory_maps()):
+                found.append(child)
+    return found
 
 
 def test_a_spare_kernel_has_read_nothing_and_its_page_shows_what_has_come_since(
