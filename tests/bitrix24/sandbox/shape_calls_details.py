@@ -114,7 +114,8 @@ def prices(w: World, example: Any) -> Any:
 
 def busy(w: World) -> Any:
     owner = w.add("crm.deal")
-    fields = {"OWNER_TYPE_ID": 2, "OWNER_ID": owner, "TYPE_ID": 1, "SUBJECT": "x"}
+    fields = {"OWNER_TYPE_ID": 2, "OWNER_ID": owner, "TYPE_ID": 1, "SUBJECT": "x",
+              "COMMUNICATIONS": [{"TYPE": "PHONE", "VALUE": "1"}]}  # fmt: skip
     return {"activityId": w.result("crm.activity.add", {"fields": fields}), "owner": owner}
 
 
@@ -225,7 +226,9 @@ CALLS |= {
     "catalog.price.get": lambda w, e: {"id": price_id(w)},
     "catalog.price.list": prices,
     "catalog.price.delete": lambda w, e: {"id": price_id(w)},
-    "catalog.price.update": lambda w, e: {"id": price_id(w), "fields": {"price": 11.5}},
+    "catalog.price.update": lambda w, e: {
+        "id": price_id(w), "fields": {"price": 11.5, "currency": "EUR"},
+    },
     **{
         f"crm.enum.{name}": nothing
         for name in (

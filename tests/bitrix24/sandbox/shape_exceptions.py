@@ -10,8 +10,6 @@ UNDECIDED = "the examples contradict each other on an empty value here (null for
 PRODUCT = "our row's product has no description; the example's has an empty one"
 OLDER = "captured in 2022 and 2023 as text; the documentation's sample of August 2024 has numbers"
 
-UPLOAD = "a recording comes with its content or by address; uploads in two steps are the disk's"
-
 OWN = "properties and types that the example's portal has made for itself"
 PROPERTIES = {
     ("catalog.product.add", 93): ".result.element",
@@ -25,7 +23,6 @@ EXCEPTIONS: dict[tuple[str, int] | str, dict[str, str]] = {
     ("crm.item.productrow.get", 354): {".result.productRow.storeId": RECENT},
     ("crm.item.productrow.list", 355): {".result.productRows[].storeId": RECENT},
     ("crm.lead.productrows.get", 373): {".result[].XML_ID": UNDECIDED},
-    ("telephony.externalcall.attachrecord", 633): {"": UPLOAD},
     ("crm.quote.productrows.get", 397): {".result[].PRODUCT_DESCRIPTION": PRODUCT},
     ("userfieldconfig.gettypes", 3): {".result.types.rest_219_test": OWN},
     **{

@@ -14,6 +14,7 @@ def activity(client, owner, kind=2, **fields):
         "TYPE_ID": 1,
         "SUBJECT": "Meeting",
         "RESPONSIBLE_ID": 1,
+        "COMMUNICATIONS": [{"TYPE": "PHONE", "VALUE": "+33 1 00 00 00 00"}],
         **fields,
     }
     return client.result("crm.activity.add", {"fields": fields})

@@ -66,7 +66,7 @@ def test_prices_are_set_changed_listed_and_taken_away(empty, refused):
     price = empty.result("catalog.price.add", {"fields": fields})["price"]
     assert price["price"] == 80
     assert refused(empty.call("catalog.price.add", {"fields": fields})) == (400, 0)
-    change = {"id": price["id"], "fields": {"price": 75.5}}
+    change = {"id": price["id"], "fields": {"price": 75.5, "currency": "EUR"}}
     assert empty.result("catalog.price.update", change)["price"]["price"] == 75.5
     asked = {"filter": {"productId": number}, "select": ["productId", "price"]}
     assert empty.result("catalog.price.list", asked)["prices"] == [
@@ -78,9 +78,12 @@ def test_prices_are_set_changed_listed_and_taken_away(empty, refused):
     assert refused(empty.call("catalog.price.add", wrong)) == (400, 0)
 
 
-def test_everybody_reads_the_catalogue_and_administrators_change_it(empty, colleague, refused):
+def test_everybody_lists_the_catalogue_and_administrators_change_it(empty, colleague, refused):
     number = added(empty, "Stool")["id"]
-    assert colleague.result("catalog.product.get", {"id": number})["product"]["name"] == "Stool"
+    asked = {"select": ["id", "iblockId", "name"], "filter": {"iblockId": CATALOG, "id": number}}
+    (row,) = colleague.result("catalog.product.list", asked)["products"]
+    assert row["name"] == "Stool"
+    assert refused(colleague.call("catalog.product.get", {"id": number})) == (400, 200040300010)
     for method in ("add", "update", "delete"):
         params = {"id": number, "fields": {"name": "x", "iblockId": CATALOG}}
         answer = colleague.call(f"catalog.product.{method}", params)
@@ -92,7 +95,7 @@ def test_everybody_reads_the_catalogue_and_administrators_change_it(empty, colle
     [
         ("catalog.product.add", {}, "100"),
         ("catalog.product.add", {"fields": {"name": "x"}}, 0),
-        ("catalog.product.add", {"fields": {"name": "x", "iblockId": 99}}, 0),
+        ("catalog.product.add", {"fields": {"name": "x", "iblockId": 99}}, 200040300000),
         ("catalog.product.get", {}, "100"),
         ("catalog.product.delete", {"id": 999999}, 0),
         ("catalog.product.getFieldsByFilter", {}, "100"),

@@ -283,7 +283,16 @@ CHANGED = {
     "COMPANY": ("crm.company", {"TITLE": "x"}),
     "QUOTE": ("crm.quote", {"TITLE": "x"}),
     "PRODUCT": ("crm.product", {"NAME": "x"}),
-    "ACTIVITY": ("crm.activity", {"TYPE_ID": 1, "SUBJECT": "x"}),
+    "ACTIVITY": (
+        "crm.activity",
+        {
+            "TYPE_ID": 1,
+            "SUBJECT": "x",
+            "OWNER_TYPE_ID": 2,
+            "OWNER_ID": 1,
+            "COMMUNICATIONS": [{"VALUE": "1"}],
+        },
+    ),
     "REQUISITE": ("crm.requisite", {"NAME": "x", "ENTITY_TYPE_ID": 4, "PRESET_ID": 1}),
     "TIMELINECOMMENT": ("crm.timeline.comment", {"COMMENT": "x", "ENTITY_TYPE": "deal"}),
 }

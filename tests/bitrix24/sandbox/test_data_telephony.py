@@ -150,6 +150,86 @@ def test_a_recording_is_attached_to_a_finished_call(empty, exchange, refused):
     assert row["RECORD_FILE_ID"] == str(file)
 
 
+@pytest.fixture
+def finished(exchange):
+    """A call that has ended, with its contact's activity."""
+    call = register(exchange, "555-04", CRM_CREATE=1)
+    ending = {"CALL_ID": call["CALL_ID"], "USER_ID": 1}
+    return exchange.result("telephony.externalCall.finish", ending)
+
+
+def attach(client, call, **params):
+    return client.result(
+        "telephony.externalCall.attachRecord", {"CALL_ID": call["CALL_ID"], **params}
+    )
+
+
+def heard(client, call):
+    """The recording that the statistics name, and the files of the call's activity."""
+    filter = {"FILTER": {"CALL_ID": call["CALL_ID"]}}
+    (row,) = client.result("voximplant.statistic.get", filter)
+    file = client.result("disk.file.get", {"id": row["RECORD_FILE_ID"]})
+    asked = {"filter": {"ID": call["CRM_ACTIVITY_ID"]}, "select": ["FILES"]}
+    (activity,) = client.result("crm.activity.list", asked)
+    return file, client.http.get(file["DOWNLOAD_URL"]).content, activity["FILES"]
+
+
+def test_a_recording_comes_in_two_steps(empty, finished, refused):
+    given = attach(empty, finished, FILENAME="two.wav")
+    assert set(given) == {"uploadUrl", "fieldName"}
+    assert given["uploadUrl"].startswith(f"{empty.base}/rest/upload.json?token=telephony%7C")
+    part = {given["fieldName"]: ("anything.bin", b"RIFF-2")}
+    sent = empty.http.post(given["uploadUrl"], files=part)
+    assert sent.status_code == 200, sent.text
+    file, content, files = heard(empty, finished)
+    assert (file["NAME"], content) == ("two.wav", b"RIFF-2")
+    assert sent.json()["result"] == {"FILE_ID": int(file["ID"])}
+    assert [each["id"] for each in files] == [int(file["ID"])]
+    nothing = empty.http.post(given["uploadUrl"], files={"file": ("a.wav", b"")})
+    assert refused(nothing) == (400, "ERROR_CORE")
+    assert refused(empty.http.post(given["uploadUrl"])) == (400, "ERROR_COULD_NOT_SAVE_FILE")
+
+
+def test_an_address_for_recordings_serves_nothing_else(empty, finished, refused):
+    url = attach(empty, finished, FILENAME="a.wav")["uploadUrl"]
+    other = url.replace("telephony%7C", "disk%7C")
+    part = {"file": ("a.wav", b"RIFF")}
+    for wrong in (other, url[:-3] + "abc", url.replace("/rest/upload.json", "/rest/download.json")):
+        verb = empty.http.get if "download" in wrong else empty.http.post
+        answer = verb(wrong) if "download" in wrong else verb(wrong, files=part)
+        assert refused(answer) == (401, "NO_AUTH_FOUND")
+
+
+def test_a_later_recording_takes_the_place_of_the_earlier_one(empty, finished, refused):
+    first, second = (
+        attach(empty, finished, FILENAME="a.mp3", FILE_CONTENT=base64.b64encode(text).decode())
+        for text in (b"one", b"two")
+    )
+    file, content, files = heard(empty, finished)
+    assert (int(file["ID"]), content) == (second["FILE_ID"], b"two")
+    assert [each["id"] for each in files] == [second["FILE_ID"]]
+    gone = empty.call("disk.file.get", {"id": first["FILE_ID"]})
+    assert refused(gone) == (400, "ERROR_NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        ({}, "Required parameters are not set. Request should contain either URL or FILENAME"),
+        ({"FILENAME": ""}, "File name is empty"),
+        ({"FILENAME": "a.txt"}, "Wrong file extension. Only wav and mp3 are allowed"),
+        ({"FILENAME": "a.mp3", "FILE_CONTENT": ""}, "File content is empty."),
+        ({"FILENAME": "a.mp3", "FILE_CONTENT": "???"}, "File content is not properly encoded."),
+    ],
+)
+def test_recordings_that_cannot_be_attached(empty, finished, params, text):
+    answer = empty.call(
+        "telephony.externalCall.attachRecord", {"CALL_ID": finished["CALL_ID"], **params}
+    )
+    assert (answer.status_code, answer.json()["error"]) == (400, "ERROR_CORE")
+    assert answer.json()["error_description"].startswith(text)
+
+
 def test_an_application_keeps_its_lines(exchange, empty, refused):
     line = {"NUMBER": "14151234567", "NAME": "Support", "CRM_AUTO_CREATE": "N"}
     number = exchange.result("telephony.externalLine.add", line)["ID"]

@@ -185,7 +185,9 @@ def test_definitions_need_the_scope_and_an_administrator(empty, colleague, refus
     assert refused(answer) == (403, "insufficient_scope")
     alone = empty.webhook(1, ["userfieldconfig"])
     answer = alone.call("userfieldconfig.list", {"moduleId": "crm"})
-    assert refused(answer) == (403, "insufficient_scope")
+    assert refused(answer) == (400, "")
+    text = "The current method required more scopes. (crm)"
+    assert answer.json()["error_description"] == text
     fields = {"FIELD_NAME": "NOPE", "USER_TYPE_ID": "string"}
     answer = colleague.call("crm.deal.userfield.add", {"fields": fields})
     assert refused(answer) == (403, "")

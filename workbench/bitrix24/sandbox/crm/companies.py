@@ -47,4 +47,5 @@ COMPANIES = Entity(
     event="COMPANY",
 )
 
-old_methods(COMPANIES, "crm.company")
+GONE = ("", "Company is not found")
+old_methods(COMPANIES, "crm.company", update=GONE, delete=GONE)

@@ -44,4 +44,9 @@ CONTACTS = Entity(
     event="CONTACT",
 )
 
-old_methods(CONTACTS, "crm.contact")
+old_methods(
+    CONTACTS,
+    "crm.contact",
+    update=("", "Contact is not found"),
+    delete=("ERROR_CORE", "Element not found"),
+)

@@ -37,6 +37,7 @@ CURRENCIES = Entity(
 )
 
 
+REQUIRED = ("CURRENCY", "AMOUNT_CNT", "AMOUNT")
 # What a language says about a currency, with what holds if it does not.
 LOCALIZED: dict[str, str | None] = {
     "FORMAT_STRING": "#", "FULL_NAME": "", "DEC_POINT": ".", "THOUSANDS_SEP": None,
@@ -57,7 +58,7 @@ def _currency(call: Call, row: Row) -> Row:
 
 
 def _one(call: Call, code: Any = None) -> Row:
-    code = str(call.get("id") if code is None else code or "").upper()
+    code = str((call.get("id") if code is None else code) or "").upper()
     if not code:
         raise Refusal("", "The parameter id is invalid or not defined.")
     found = call.state.find("currencies", {"CURRENCY": code}, limit=1)
@@ -68,7 +69,7 @@ def _one(call: Call, code: Any = None) -> Row:
 
 def _administrator(call: Call) -> None:
     if not rights.is_admin(call.state, call.caller.user_id):
-        raise Refusal("", "Access denied.", 403)
+        raise Refusal("", "Access denied.")
 
 
 @method("crm.currency.list", scope="crm")
@@ -138,6 +139,10 @@ def add_currency(call: Call) -> str:
     """A new currency; the answer is its code."""
     _administrator(call)
     values = _values(call)
+    for name in REQUIRED:
+        if values.get(name) in (None, ""):
+            # Words of the portal's own language, in which it finds no such value.
+            raise Refusal("ERROR_CORE", f'Undefined array key "{name}"')
     code = str(values.get("CURRENCY") or "").upper()
     if len(code) != 3 or not code.isalpha() or not code.isascii():
         raise Refusal("", "The field CURRENCY is required.")
@@ -203,5 +208,5 @@ def delete_currency(call: Call) -> bool:
     _administrator(call)
     row = _one(call)
     if row["BASE"] == "Y":
-        raise Refusal("", "The base currency can not be deleted.")
+        raise Refusal("", "Cannot delete base currency.")
     return crm.delete(call.state, "currencies", row["RECORD"], actor=call.caller.user_id)

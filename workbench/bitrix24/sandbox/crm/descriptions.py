@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.bitrix24.sandbox.crm.records import describe
-from workbench.bitrix24.sandbox.crm.smart_types import FLAGS
+from workbench.bitrix24.sandbox.crm.smart_types import FLAGS, administrator
+from workbench.bitrix24.sandbox.crm.user_field_configs import module
 from workbench.bitrix24.sandbox.crm.user_fields import SETTINGS, TYPES
 from workbench.bitrix24.sandbox.memory.fields import Field, Row
-from workbench.bitrix24.sandbox.rest.methods import Call, method
+from workbench.bitrix24.sandbox.rest.methods import Call, Refusal, method
 
 _DEFINITION = (
     ("ID", "int", "ID", "isReadOnly"),
@@ -88,6 +89,8 @@ def fields_of_option(_call: Call) -> dict[str, Row]:
 def fields_of_settings(call: Call) -> dict[str, Row]:
     """What the SETTINGS of a ``type`` hold."""
     kinds = {int: "int", str: "string"}
+    if not call.get("type"):
+        raise Refusal("", "Parameter 'type' is not specified or empty.")
     return {
         name: {
             "type": kinds.get(type(value), "object"),
@@ -98,8 +101,9 @@ def fields_of_settings(call: Call) -> dict[str, Row]:
 
 
 @method("userfieldconfig.getTypes", scope="userfieldconfig")
-def types_of_configs(_call: Call) -> Row:
+def types_of_configs(call: Call) -> Row:
     """The types that a user field may have, by name."""
+    module(call)
     return {
         "types": {
             name: {"userTypeId": name, "description": name.replace("_", " ").capitalize()}
@@ -115,8 +119,9 @@ def fields_of_communication(_call: Call) -> dict[str, Row]:
 
 
 @method("crm.type.fields", scope="crm")
-def fields_of_type(_call: Call) -> Row:
+def fields_of_type(call: Call) -> Row:
     """The fields of a smart process."""
+    administrator(call)
     flags = tuple(Field(_upper(name), "boolean", camel=name) for name in FLAGS)
     fields: Any = (*_TYPE, *flags, *_MOMENTS)
     return {"fields": {field.camel: describe(field, upper=True) for field in fields}}

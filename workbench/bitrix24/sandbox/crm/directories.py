@@ -1,4 +1,4 @@
-"""Methods over funnels, statuses and stage history: crm.category.*, crm.status.*, …"""
+"""Methods over funnels and directories: crm.category.*, crm.status.*."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 from workbench.bitrix24.sandbox.crm import stages
 from workbench.bitrix24.sandbox.crm.records import (
-    Selection,
     describe,
     describe_all,
     identity,
     ordering,
-    read_page,
 )
-from workbench.bitrix24.sandbox.crm.stages import CATEGORIES, STAGE_HISTORY, STATUSES
+from workbench.bitrix24.sandbox.crm.stages import CATEGORIES, STATUSES
 from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method
+
+DEFAULT_FUNNEL = "This funnel is the default funnel"
 
 # -- funnels ------------------------------------------------------------------------------
 
@@ -77,9 +77,9 @@ def get_category(call: Call) -> Row:
     return {"category": _category(_one_category(call))}
 
 
-def _administrator(call: Call) -> None:
+def _administrator(call: Call, code: str = "ACCESS_DENIED") -> None:
     if not rights.is_admin(call.state, call.caller.user_id):
-        raise Refusal("ACCESS_DENIED", "Access denied", 403)
+        raise Refusal(code, "Access denied" if code else "Access denied.")
 
 
 @method("crm.category.add", scope="crm")
@@ -89,7 +89,7 @@ def add_category(call: Call) -> Row:
     entity = _typed(call)
     fields = call.mapping("fields", required=True)
     if not fields.get("name"):
-        raise Refusal("BX_EMPTY_REQUIRED", 'The field "name" is required')
+        raise Refusal(0, "Field 'NAME' is required")
     # Funnel numbers are one series over all types, as in the portal's own table.
     number = 1 + max((row["ID"] for row in call.state.find("categories")), default=0)
     sort = int(fields.get("sort") or 500)
@@ -159,10 +159,17 @@ def delete_category(call: Call) -> None:
     _administrator(call)
     entity = _typed(call)
     row = _one_category(call)
+    of_deals = entity.name == "deals"
     if row["IS_DEFAULT"] == "Y" or row["ID"] == 0:
-        raise Refusal("REMOVING_DISABLED", "Default category can not be deleted")
+        text = "Default deal category cannot be deleted"
+        raise Refusal(0, text) if of_deals else Refusal("BX_ERROR", DEFAULT_FUNNEL)
     if call.state.count(entity.name, {"CATEGORY_ID": row["ID"]}):
-        raise Refusal("REMOVING_DISABLED", "The category is not empty")
+        text = f"Deals related to the funnel {row['NAME']} found"
+        raise (
+            Refusal(0, text)
+            if of_deals
+            else Refusal("BX_ERROR", "Elements related to the funnel found")
+        )
     call.state.delete("categories", row["RECORD"])
     call.state.delete_where("statuses", {"ENTITY_ID": stages.directory_of(entity, row["ID"])})
 
@@ -176,6 +183,11 @@ def category_fields(call: Call) -> Row:
 
 
 # -- statuses -----------------------------------------------------------------------------
+
+AFTER_THE_END = (
+    "Cannot create more stages after the final stage because the final successful stage already "
+    "exists. Try using sort order values less than that of the final stage."
+)
 
 _MEANING = {None: "process", "": "process", "P": "process", "S": "success", "F": "failure"}
 
@@ -226,7 +238,7 @@ def get_status(call: Call) -> Row:
     """One entry."""
     row = call.state.get("statuses", identity(call))
     if row is None:
-        raise Refusal("", "CRM Status is not found.")
+        raise Refusal("", "Status is not found.")
     return _status(row)
 
 
@@ -240,24 +252,37 @@ def status_fields(call: Call) -> dict[str, Row]:
 @method("crm.status.add", scope="crm")
 def add_status(call: Call) -> int:
     """A new entry of a directory, or a new stage of a funnel."""
-    _administrator(call)
+    _administrator(call, "")
     fields = {str(k).upper(): v for k, v in call.mapping("fields", required=True).items()}
-    directory = str(fields.get("ENTITY_ID") or "")
-    code = str(fields.get("STATUS_ID") or "")
+    missing = [name for name in ("ENTITY_ID", "STATUS_ID") if not fields.get(name)]
+    if missing:
+        raise Refusal("", "".join(f"The field {name} is required." for name in missing))
+    directory, code = str(fields["ENTITY_ID"]), str(fields["STATUS_ID"])
     if directory not in _directories(call):
-        raise Refusal("", "The field 'ENTITY_ID' is required.")
-    if not code or not fields.get("NAME"):
-        raise Refusal("", "The fields 'STATUS_ID' and 'NAME' are required.")
+        raise Refusal("", "Specified entity type is not supported.")
+    if not fields.get("NAME"):
+        raise Refusal("", "The field Title is required.")
+    sort = _sort(fields.get("SORT"))
+    won = [
+        row["SORT"] for row in stages.directory(call.state, directory) if row["SEMANTICS"] == "S"
+    ]
+    if (
+        directory.startswith("DEAL_STAGE")
+        and won
+        and sort > min(won)
+        and not fields.get("SEMANTICS")
+    ):
+        raise Refusal("", AFTER_THE_END)
     match = re.fullmatch(r"DEAL_STAGE_(\d+)", directory)
     if match and not code.startswith(f"C{match[1]}:"):
         code = f"C{match[1]}:{code}"
     if call.state.count("statuses", {"ENTITY_ID": directory, "STATUS_ID": code}):
-        raise Refusal("", "A status with this code exists already.")
+        raise Refusal("ERROR_CORE", "The specified status ID already exists.")
     return call.state.add(
         "statuses",
         {
             "ENTITY_ID": directory, "STATUS_ID": code, "NAME": str(fields["NAME"]), "NAME_INIT": "",
-            "SORT": int(fields.get("SORT") or 10), "SYSTEM": "N", "COLOR": fields.get("COLOR"),
+            "SORT": sort, "SYSTEM": "N", "COLOR": fields.get("COLOR"),
             "CATEGORY_ID": int(match[1]) if match else None,
             "SEMANTICS": fields.get("SEMANTICS") or None,
         },
@@ -267,8 +292,8 @@ def add_status(call: Call) -> int:
 @method("crm.status.update", scope="crm")
 def update_status(call: Call) -> bool:
     """Change an entry's name, order, colour or meaning."""
-    _administrator(call)
-    number = identity(call)
+    _administrator(call, "")
+    number = _entry(call)
     if call.state.get("statuses", number) is None:
         raise Refusal("", "Status is not found.")
     fields = {str(k).upper(): v for k, v in call.mapping("fields", required=True).items()}
@@ -279,9 +304,9 @@ def update_status(call: Call) -> bool:
 
 @method("crm.status.delete", scope="crm")
 def delete_status(call: Call) -> bool:
-    """Delete an entry that is not the system's own."""
-    _administrator(call)
-    number = identity(call)
+    """Delete an entry that is not the system's own and that no record has."""
+    _administrator(call, "")
+    number = _entry(call)
     row = call.state.get("statuses", number)
     if row is None:
         raise Refusal("", "Status is not found.")
@@ -291,7 +316,45 @@ def delete_status(call: Call) -> bool:
             "CRM System Status can be deleted only if parameter FORCED is specified "
             "and equal to 'Y'.",
         )
+    if _used(call, row):
+        raise Refusal("", "There are active items in this status.")
     return call.state.delete("statuses", number)
+
+
+def _entry(call: Call) -> int:
+    number = call.number("id")
+    if number is None or number <= 0:
+        raise Refusal("", "Invalid identifier.")
+    return number
+
+
+def _sort(value: Any) -> int:
+    try:
+        return int(str(value)) if value not in (None, "") else 10
+    except ValueError:
+        return 10
+
+
+def _used(call: Call, entry: Row) -> bool:
+    """Whether records have this entry of a directory, or stand in this stage."""
+    for entity in call.state.entities.values():
+        for field in entity.columns:
+            if field.type != "crm_status":
+                continue
+            mine = field.status == entry["ENTITY_ID"] or (
+                field.name == entity.stage
+                and entry["ENTITY_ID"] in _stage_directories(call, entity)
+            )
+            if mine and call.state.count(entity.name, {field.name: entry["STATUS_ID"]}):
+                return True
+    return False
+
+
+def _stage_directories(call: Call, entity: Entity) -> set[str]:
+    if not entity.type_id:
+        return set()
+    numbers = [row["ID"] for row in categories(call, entity.type_id)] or [None]
+    return {stages.directory_of(entity, number) for number in numbers}
 
 
 def _directories(call: Call) -> dict[str, Row]:
@@ -327,65 +390,3 @@ def directory_items(call: Call) -> list[Row]:
         {"NAME": row["NAME"], "SORT": row["SORT"], "STATUS_ID": row["STATUS_ID"]}
         for row in stages.directory(call.state, name)
     ]
-
-
-# -- stage history ------------------------------------------------------------------------
-
-
-def _native(field: Field, call: Call) -> Any:
-    return call.state.clock.iso if field.type == "datetime" else None
-
-
-@method("crm.stagehistory.list", scope="crm")
-def list_stage_history(call: Call) -> Page:
-    """Stage history of one entity type: numbers as numbers, as the documentation's sample shows.
-
-    Older portals sent text; leads have ``STATUS_ID`` and ``STATUS_SEMANTIC_ID`` instead.
-    """
-    type_id = call.number("entityTypeId")
-    entity = call.state.by_type.get(type_id or 0)
-    if entity is None or not entity.stage:
-        raise Refusal(0, "Entity type is not supported")
-    fields = [f for f in STAGE_HISTORY.fields if not f.hidden]
-    renamed = {"STAGE_ID": "STATUS_ID", "STAGE_SEMANTIC_ID": "STATUS_SEMANTIC_ID"}
-    names = {f.name: f for f in fields}
-    if entity.name in ("leads", "quotes"):
-        names = {renamed.get(n, n): f for n, f in names.items() if n != "CATEGORY_ID"}
-    sql, values = _history_conditions(call, entity, names)
-    asked = call.get("select")
-    wanted = {str(n) for n in (asked.values() if isinstance(asked, dict) else asked or ())}
-    chosen = {n: f for n, f in names.items() if not wanted or "*" in wanted or n in wanted}
-    chosen = chosen or names
-    answer = read_page(
-        call,
-        STAGE_HISTORY,
-        Selection(
-            list(chosen.values()),
-            list(chosen),
-            [_native(f, call) for f in chosen.values()],
-            [],
-        ),
-        sql,
-        values,
-        ordering(call.get("order"), names) or {"ID": "ASC"},
-    )
-    answer.result = {"items": answer.result}
-    return answer
-
-
-def _history_conditions(
-    call: Call, entity: Entity, names: dict[str, Field]
-) -> tuple[str, list[Any]]:
-    try:
-        sql, values = where(call.mapping("filter"), names, call.state.zone)
-    except BadFilter as error:
-        raise Refusal(0, f"Invalid value of filter field '{error.field}'.") from None
-    parts = ['"ENTITY_TYPE_ID" = ?', sql]
-    values = [entity.type_id, *values]
-    limit, more = rights.readable(call.state, call.caller.user_id, entity)
-    if limit:
-        table = f'"{entity.name}"'
-        owner = f'{table}."ID" = "stage_history"."OWNER_ID"'
-        parts.append(f"EXISTS (SELECT 1 FROM {table} WHERE {owner} AND {limit})")  # noqa: S608
-        values += more
-    return " AND ".join(part for part in parts if part), values

@@ -21,6 +21,7 @@ from workbench.bitrix24.sandbox.crm.records import (
     read_page,
 )
 from workbench.bitrix24.sandbox.crm.smart_processes import absent
+from workbench.bitrix24.sandbox.crm.strictness import refuse_filter, strict_order
 from workbench.bitrix24.sandbox.crm.user_values import universal_value
 from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, camel, universal_form
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
@@ -212,24 +213,6 @@ def _existing(call: Call, entity: Entity) -> tuple[int, Row]:
     return record, rights.seen(call.state, user, entity, record, missing, barred)
 
 
-def _order(call: Call, names: Mapping[str, Field]) -> dict[str, str]:
-    result = {}
-    for name, way in call.mapping("order").items():
-        field = names.get(str(name))
-        if field is None or field.in_body:
-            raise Refusal(
-                "INVALID_ARG_VALUE", f"Invalid order: field '{name}' is not allowed in order"
-            )
-        if str(way).upper() not in ("ASC", "DESC"):
-            raise Refusal(
-                "INVALID_ARG_VALUE",
-                f"Invalid order: allowed sort directions are ASC, DESC. But got '{way}' "
-                f"for field '{name}'",
-            )
-        result[field.name] = str(way).upper()
-    return result
-
-
 @method("crm.item.list", scope="crm")
 def list_items(call: Call) -> Page:
     """Items of one type, with nested filters and strict names."""
@@ -248,12 +231,7 @@ def list_items(call: Call) -> Page:
             call.mapping("filter"), known, call.state.zone, strict=True, nested=True
         )
     except BadFilter as error:
-        text = (
-            f"Invalid filter: field '{error.field}' is not allowed in filter"
-            if error.unknown
-            else f"Invalid filter: field '{error.field}' has invalid value"
-        )
-        raise Refusal("INVALID_ARG_VALUE", text) from None
+        raise refuse_filter(error) from None
     limit, more = rights.readable(call.state, call.caller.user_id, entity)
     sql = " AND ".join(part for part in (sql, limit) if part)
     asked = call.get("select")
@@ -263,7 +241,7 @@ def list_items(call: Call) -> Page:
         selection(call.state, entity, names, asked),
         sql,
         [*values, *more],
-        _order(call, known),
+        strict_order(call, known),
     )
     _complete(call.state, entity, answer.result, asked)
     answer.result = {"items": answer.result}
@@ -298,9 +276,9 @@ def _values(call: Call, entity: Entity, *, imported: bool = False) -> Row:
         if field is None:
             link = _contacts(call.state, entity)
             if link and name == camel(link.ids):
-                result[link.ids] = value if isinstance(value, list) else [value] if value else []
-            elif name == "observers" and isinstance(value, list):
-                result["OBSERVERS"] = [int(v) for v in value if str(v).isdecimal()]
+                result[link.ids] = _several(value)
+            elif name == "observers":
+                result["OBSERVERS"] = [int(v) for v in _several(value) if str(v).isdecimal()]
             elif name == "fm" and isinstance(value, list | dict):
                 result.update(_multifields(value))
             elif name.startswith("parentId") and name[8:].isdecimal():
@@ -311,9 +289,7 @@ def _values(call: Call, entity: Entity, *, imported: bool = False) -> Row:
         if field.multiple and isinstance(value, dict):
             value = list(value.values())
         if field.multiple and not isinstance(value, list):
-            raise Refusal(
-                "100", f"Invalid value of the multiple field {name}: an array is expected"
-            )
+            raise _not_iterable(value)
         result[field.name] = value
     keep = call.state.keepers(entity.name)
     for key, value in result.items():
@@ -323,6 +299,23 @@ def _values(call: Call, entity: Entity, *, imported: bool = False) -> Row:
             except (ValueError, TypeError, OverflowError):
                 raise _invalid(key) from None
     return result
+
+
+def _several(value: Any) -> list[Any]:
+    """The values of a multiple field; none for nothing. Refuses a single one."""
+    if value in (None, "", False):
+        return []
+    if isinstance(value, dict):
+        return list(value.values())
+    if not isinstance(value, list):
+        raise _not_iterable(value)
+    return value
+
+
+def _not_iterable(value: Any) -> Refusal:
+    kinds = {str: "string", bool: "boolean", int: "integer", float: "double"}
+    kind = kinds.get(type(value), "NULL")
+    return Refusal("100", f"Expected iterable value for multiple field, but got {kind} instead")
 
 
 def _multifields(value: Any) -> Row:

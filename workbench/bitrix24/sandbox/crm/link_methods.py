@@ -25,7 +25,9 @@ def _owner(call: Call, entity: Entity) -> Row:
     """The record whose links are meant. Refuses as these methods do."""
     number = call.number("id")
     if number is None or number <= 0:
-        raise Refusal("", "The parameter 'ownerEntityID' is invalid or not defined.")
+        # The methods over all links write it without quotes.
+        name = "ownerEntityID" if ".items." in call.method else "'ownerEntityID'"
+        raise Refusal("", f"The parameter {name} is invalid or not defined.")
     return _seen(call, entity, number)
 
 

@@ -44,4 +44,9 @@ QUOTES = Entity(
     stages_of="QUOTE_STATUS",
 )
 
-old_methods(QUOTES, "crm.quote")
+old_methods(
+    QUOTES,
+    "crm.quote",
+    update=("", "Quote is not found"),
+    delete=("ERROR_CORE", "Element not found"),
+)

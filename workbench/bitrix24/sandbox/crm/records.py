@@ -6,6 +6,7 @@ names, nearly every value as text, errors with an empty code and HTTP 400.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 MULTI = ("PHONE", "EMAIL", "WEB", "IM", "LINK")
 PARENT_TYPES = {"crm_lead": 1, "crm_deal": 2, "crm_contact": 3, "crm_company": 4, "crm_quote": 7}
 SELECTABLE_HIDDEN = ("crm_multifield", "json")
-_MISSING: dict[str, str] = {}  # entity → what its methods say of a record that is not there
+#: (entity, last word of the method) → code and text for a record that is not there.
+_MISSING: dict[tuple[str, str], tuple[str, str]] = {}
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ def list_records(
     """Answer an old list method."""
     fields = call.state.fields(entity.name)
     sql, values = conditions(call, entity, fields, call.mapping("filter"))
-    order = ordering(call.get("order"), {f.name: f for f in fields if not f.hidden})
+    order = ordering(call.mapping("order"), {f.name: f for f in fields if not f.hidden})
     chosen = selection(call.state, entity, choose(entity, fields, call.get("select")))
     return read_page(call, entity, chosen, sql, values, order or default_order or {})
 
@@ -202,7 +204,10 @@ def identity(call: Call, name: str = "id") -> int:
 
 def existing(call: Call, entity: Entity, record: int) -> Row:
     """A record that the caller may see. Refuses as the old methods do."""
-    missing = Refusal("", _MISSING.get(entity.name, "Not found").format(id=record))
+    verb = call.method.rpartition(".")[2]
+    of_all = _MISSING.get((entity.name, ""), ("", "Not found"))
+    code, text = _MISSING.get((entity.name, verb), of_all)
+    missing = Refusal(code, text.format(id=record))
     barred = Refusal("", "Access denied.")
     return rights.seen(call.state, call.caller.user_id, entity, record, missing, barred)
 
@@ -280,11 +285,24 @@ def checked(state: State, entity: Entity, values: Row) -> None:
             raise ValueError(multi)
 
 
+def _addresses(entity: Entity, values: Row) -> None:
+    """Refuse an e-mail address of a contact or company that is none."""
+    if entity.name not in ("contacts", "companies"):
+        return
+    given = values.get("EMAIL")
+    for item in given if isinstance(given, list) else ():
+        text = item.get("VALUE") if isinstance(item, dict) else item
+        if text not in (None, "") and not re.fullmatch(r"[^@\s]+@[^@\s]+", str(text).strip()):
+            raise Refusal("ERROR_CORE", "The field E-mail contains an invalid address")
+
+
 def add_record(call: Call, entity: Entity) -> int:
     """Answer an old add method."""
     fields = call.mapping("fields", required=True)
+    call.mapping("params")
     names = {f.name: f for f in call.state.fields(entity.name)}
     values = writable(call, entity, fields, creating=True, names=names)
+    _addresses(entity, values)
     for field in entity.fields:
         if field.required and values.get(field.name) in (None, ""):
             raise Refusal("", f'The field "{field.name}" is required.')
@@ -305,6 +323,8 @@ def update_record(call: Call, entity: Entity) -> bool:
     values = writable(
         call, entity, call.mapping("fields", required=True), creating=False, names=names
     )
+    call.mapping("params")
+    _addresses(entity, values)
     try:
         checked(call.state, entity, values)
         crm.update(
@@ -383,13 +403,26 @@ def with_links(entity: Entity, described: dict[str, Row]) -> dict[str, Row]:
 
 
 def old_methods(
-    entity: Entity, prefix: str, scope: str = "crm", missing: str = "Not found"
+    entity: Entity,
+    prefix: str,
+    scope: str = "crm",
+    missing: str = "Not found",
+    *,
+    of_settings: bool = False,
+    **wording: tuple[str, str],
 ) -> None:
     """Register the six old methods of an entity under ``prefix`` (``crm.deal``).
 
-    ``missing`` is what they say of a record that is not there, ``{id}`` filled in.
+    ``missing`` is what they say of a record that is not there, ``{id}`` filled in; ``update`` and
+    the like, code and text of those that say something else. ``of_settings``: administrators write.
     """
-    _MISSING[entity.name] = missing
+
+    def guarded(call: Call) -> None:
+        if of_settings and not rights.is_admin(call.state, call.caller.user_id):
+            raise Refusal("", "Access denied.")
+
+    _MISSING[entity.name, ""] = ("", missing)
+    _MISSING.update({(entity.name, verb): said for verb, said in wording.items()})
 
     @method(f"{prefix}.list", scope=scope)
     def list_all(call: Call) -> Page:
@@ -403,14 +436,17 @@ def old_methods(
 
     @method(f"{prefix}.add", scope=scope)
     def add_one(call: Call) -> int:
+        guarded(call)
         return add_record(call, entity)
 
     @method(f"{prefix}.update", scope=scope)
     def update_one(call: Call) -> bool:
+        guarded(call)
         return update_record(call, entity)
 
     @method(f"{prefix}.delete", scope=scope)
     def delete_one(call: Call) -> bool:
+        guarded(call)
         return delete_record(call, entity)
 
     @method(f"{prefix}.fields", scope=scope)

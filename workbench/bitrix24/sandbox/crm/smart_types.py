@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.bitrix24.sandbox.crm.records import written_page
 from workbench.bitrix24.sandbox.crm.smart_processes import TYPES
+from workbench.bitrix24.sandbox.crm.strictness import refuse_filter, strict_order
 from workbench.bitrix24.sandbox.memory.fields import Row
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
 from workbench.bitrix24.sandbox.people import rights
@@ -112,20 +113,19 @@ NAMES = {f.camel: f for f in TYPES.fields if not f.in_body}
 
 @method("crm.type.list", scope="crm")
 def list_types(call: Call) -> Page:
-    """The smart processes."""
+    """The smart processes; administrators only, as the documentation has it."""
+    administrator(call)
     try:
         sql, values = where(call.mapping("filter"), NAMES, call.state.zone, strict=True)
     except BadFilter as error:
-        raise Refusal(
-            "INVALID_ARG_VALUE", f"Invalid filter: field '{error.field}' is not allowed in filter"
-        ) from None
-    order = {
-        NAMES[str(name)].name: "DESC" if str(way).upper() == "DESC" else "ASC"
-        for name, way in call.mapping("order").items()
-        if str(name) in NAMES
-    }
+        raise refuse_filter(error) from None
     answer = written_page(
-        call, "types", sql, values, order, lambda rows: [_sent(row) for row in rows]
+        call,
+        "types",
+        sql,
+        values,
+        strict_order(call, NAMES),
+        lambda rows: [_sent(row) for row in rows],
     )
     answer.result = {"types": answer.result}
     return answer
@@ -150,9 +150,17 @@ def get_by_type(call: Call) -> Row:
     return {"type": _bound(_one(call, "ENTITY_TYPE_ID", call.number("entityTypeId")))}
 
 
-def _administrator(call: Call) -> None:
+def administrator(call: Call) -> None:
+    """Refuse who may not change the settings of the CRM."""
     if not rights.is_admin(call.state, call.caller.user_id):
-        raise Refusal("ACCESS_DENIED", "Access denied", 403)
+        raise Refusal("ACCESS_DENIED", "Access denied")
+
+
+def _placed(fields: Row) -> None:
+    """Refuse a smart process outside the CRM that names no place."""
+    outside = str(fields.get("isExternal", "")).lower() in ("true", "y", "1")
+    if outside and not fields.get("customSectionId"):
+        raise Refusal(0, "Select a workplace where the SPA will be located")
 
 
 def _flags(fields: Row) -> Row:
@@ -163,8 +171,9 @@ def _flags(fields: Row) -> Row:
 @method("crm.type.add", scope="crm")
 def create_type(call: Call) -> Row:
     """A new smart process."""
-    _administrator(call)
+    administrator(call)
     fields = call.mapping("fields", required=True)
+    _placed(fields)
     flags = {**dict.fromkeys(FLAGS, "N"), "isSetOpenPermissions": "Y", **_flags(fields)}
     title = str(fields.get("title") or "").strip()
     if not title:
@@ -180,9 +189,10 @@ def create_type(call: Call) -> Row:
 @method("crm.type.update", scope="crm")
 def update_type(call: Call) -> Row:
     """Change a smart process's title or flags."""
-    _administrator(call)
+    administrator(call)
     row = _one(call, "ID", call.number("id"))
     fields = call.mapping("fields", required=True)
+    _placed(fields)
     changes: Row = {"UPDATED_TIME": call.state.timestamp(), "UPDATED_BY": call.caller.user_id}
     if fields.get("title"):
         changes["TITLE"] = str(fields["title"])
@@ -194,7 +204,7 @@ def update_type(call: Call) -> Row:
 @method("crm.type.delete", scope="crm")
 def delete_type(call: Call) -> list[Any]:
     """Delete a smart process that has no items; the answer is an empty list."""
-    _administrator(call)
+    administrator(call)
     row = _one(call, "ID", call.number("id"))
     type_id = row["ENTITY_TYPE_ID"]
     if call.state.count(f"items_{type_id}"):

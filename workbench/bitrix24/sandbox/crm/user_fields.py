@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from workbench.bitrix24.sandbox.crm.records import identity
 from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method, page
@@ -40,6 +41,7 @@ OWNERS = {
     "lead": "CRM_LEAD", "deal": "CRM_DEAL", "contact": "CRM_CONTACT", "company": "CRM_COMPANY",
     "quote": "CRM_QUOTE", "requisite": "CRM_REQUISITE",
 }  # fmt: skip
+LONGEST_NAME = 50
 MESSAGES = ("ERROR_MESSAGE", "HELP_MESSAGE")
 LABELS = ("EDIT_FORM_LABEL", "LIST_COLUMN_LABEL", "LIST_FILTER_LABEL")
 
@@ -58,7 +60,8 @@ SETTINGS: dict[str, Row] = {
 }  # fmt: skip
 
 
-def _settings(row: Row) -> Row:
+def settings_of(row: Row) -> Row:
+    """The settings of a definition, with what its type says where nobody said otherwise."""
     return {**SETTINGS.get(row["USER_TYPE_ID"], {}), **(row.get("SETTINGS") or {})}
 
 
@@ -79,7 +82,7 @@ def _sent(row: Row, *, languages: bool | str) -> Row:
                 "IS_SEARCHABLE",
             )
         },
-        "SETTINGS": _settings(row),
+        "SETTINGS": settings_of(row),
     }
     labels = row.get("LABELS") or {}
     for name in (*LABELS, *MESSAGES):
@@ -132,24 +135,39 @@ def _administrator(call: Call) -> None:
 
 
 def _own(call: Call, owner: str) -> Row:
-    row = call.state.get("user_fields", call.number("id", 0) or 0)
-    if row is None or row["ENTITY_ID"] != owner:
-        raise Refusal("ERROR_NOT_FOUND", "The entity with ID is not found.")
+    number = identity(call)
+    row = call.state.get("user_fields", number)
+    if row is None:
+        raise Refusal("ERROR_NOT_FOUND", f"The entity with ID '{number}' is not found.")
+    if row["ENTITY_ID"] != owner:
+        raise Refusal("", "Access denied.", 403)
     return row
 
 
-def _create(call: Call, owner: str, given: Row) -> int:
-    kind = str(given.get("USER_TYPE_ID") or "")
-    if kind not in TYPES:
-        raise Refusal("ERROR_CORE", "Invalid user type")
-    name = str(given.get("FIELD_NAME") or "").upper()
-    if name and not name.startswith("UF_"):
+def required(given: Row) -> tuple[str, str]:
+    """The type and the name that a new field must be given."""
+    for name in ("USER_TYPE_ID", "FIELD_NAME"):
+        if not str(given.get(name) or "").strip():
+            raise Refusal("", f"The '{name}' field is not found.")
+    return str(given["USER_TYPE_ID"]), str(given["FIELD_NAME"]).upper()
+
+
+def create(call: Call, owner: str, given: Row) -> int:
+    """A new definition for an owner's records. Refuses what the portal refuses."""
+    kind, name = required(given)
+    if not name.startswith("UF_"):
         name = f"UF_CRM_{name}"
-    name = name or f"UF_CRM_{call.state.timestamp()}"
-    if not re.fullmatch(r"UF_[A-Z0-9_]{1,47}", name):
-        raise Refusal("ERROR_CORE", "The field name holds characters that are not allowed.")
+    if not re.fullmatch(r"[A-Z0-9_]+", name):
+        text = "Field name contains invalid characters. Allowed characters are: A-Z, 0-9 and _."
+        raise Refusal("ERROR_CORE", text)
+    if len(name) > LONGEST_NAME:
+        text = f"Field name is too long (more than {LONGEST_NAME} characters)."
+        raise Refusal("ERROR_CORE", text)
+    if kind not in TYPES:
+        raise Refusal("ERROR_CORE", "Incorrect custom type specified.")
     if call.state.count("user_fields", {"ENTITY_ID": owner, "FIELD_NAME": name}):
-        raise Refusal("ERROR_CORE", f"The field {name} for the object {owner} already exists.")
+        text = f"The field {name} for the {owner} object already exists."
+        raise Refusal("ERROR_CORE", text)
     flags = (
         "MULTIPLE",
         "MANDATORY",
@@ -171,12 +189,25 @@ def _create(call: Call, owner: str, given: Row) -> int:
             **{k: str(given.get(k) or defaults[k]).upper() for k in flags},
             "SETTINGS": given.get("SETTINGS") if isinstance(given.get("SETTINGS"), dict) else {},
             "LABELS": _labels(given, {}),
-            "LIST": _options(call, given.get("LIST")),
+            "LIST": _options(call, _distinct(given.get("LIST"))),
         },
     )
 
 
-def _change(call: Call, row: Row, given: Row) -> None:
+def _distinct(given: Any) -> list[Row]:
+    """The options of a write. Refuses two with the same XML_ID."""
+    items = given.values() if isinstance(given, dict) else given or []
+    options = [item for item in items if isinstance(item, dict)]
+    seen: set[str] = set()
+    for code in (str(item.get("XML_ID") or "") for item in options):
+        if code in seen:
+            raise Refusal("ERROR_CORE", f"List item with value XML_ID={code} already exists.")
+        seen |= {code} - {""}
+    return options
+
+
+def change(call: Call, row: Row, given: Row) -> None:
+    """Change a definition."""
     allowed = (
         "SORT",
         "MANDATORY",
@@ -197,14 +228,9 @@ def _change(call: Call, row: Row, given: Row) -> None:
 
 def _merged(call: Call, present: list[Row], given: Any) -> list[Row]:
     """Options after an update: a known ID changes (or goes with ``DEL: Y``), others are added."""
-    items = [
-        i
-        for i in (given.values() if isinstance(given, dict) else given or [])
-        if isinstance(i, dict)
-    ]
     options = {int(o["ID"]): o for o in present}
     fresh = []
-    for item in items:
+    for item in _distinct(given):
         number = int(item.get("ID") or 0)
         if number in options:
             if str(item.get("DEL", "N")).upper() == "Y":
@@ -222,6 +248,7 @@ def _methods(kind: str, owner: str) -> None:
 
     @method(f"crm.{kind}.userfield.list", scope="crm")
     def list_all(call: Call) -> Page:
+        call.mapping("order")
         filter = {k.upper(): v for k, v in call.mapping("filter").items()}
         language = str(filter.pop("LANG", "") or "")
         names = ("ID", "FIELD_NAME", "USER_TYPE_ID", "XML_ID", "SORT", "MULTIPLE", "MANDATORY")
@@ -237,13 +264,13 @@ def _methods(kind: str, owner: str) -> None:
     def add_one(call: Call) -> int:
         _administrator(call)
         given = {k.upper(): v for k, v in call.mapping("fields", required=True).items()}
-        return _create(call, owner, given)
+        return create(call, owner, given)
 
     @method(f"crm.{kind}.userfield.update", scope="crm")
     def update_one(call: Call) -> bool:
         _administrator(call)
         given = {k.upper(): v for k, v in call.mapping("fields", required=True).items()}
-        _change(call, _own(call, owner), given)
+        change(call, _own(call, owner), given)
         return True
 
     @method(f"crm.{kind}.userfield.delete", scope="crm")
@@ -260,144 +287,3 @@ for _kind, _owner in OWNERS.items():
 def types_of_fields(call: Call) -> list[Row]:
     """The types that a user field may have."""
     return [{"ID": name, "title": name.replace("_", " ").capitalize()} for name in TYPES]
-
-
-# -- userfieldconfig.*: the same definitions in the universal form ------------------------
-
-
-def _config(row: Row, language: str | None = None) -> Row:
-    """A definition in the universal form; ``language`` "" leaves labels out, None takes all."""
-    labels = row.get("LABELS") or {}
-    if language is not None:
-        labels = {k: v for k, v in labels.items() if k == language}
-    unsaid = dict.fromkeys(labels) or None
-    result: Row = {
-        "id": str(row["ID"]),
-        "entityId": row["ENTITY_ID"],
-        "fieldName": row["FIELD_NAME"],
-        "userTypeId": row["USER_TYPE_ID"],
-        "xmlId": row["XML_ID"],
-        "sort": str(row["SORT"] if row["SORT"] is not None else 100),
-        "multiple": row["MULTIPLE"],
-        "mandatory": row["MANDATORY"],
-        "showFilter": row["SHOW_FILTER"],
-        "showInList": row["SHOW_IN_LIST"],
-        "editInList": row["EDIT_IN_LIST"],
-        "isSearchable": row["IS_SEARCHABLE"],
-        "settings": _settings(row),
-    }
-    if language != "":
-        result |= {
-            "languageId": {k: k for k in labels},
-            "editFormLabel": labels,
-            "listColumnLabel": unsaid,
-            "listFilterLabel": unsaid,
-            "errorMessage": unsaid,
-            "helpMessage": unsaid,
-        }
-    if row["USER_TYPE_ID"] == "enumeration":
-        result["enum"] = [
-            {
-                "id": str(o["ID"]),
-                "userFieldId": str(row["ID"]),
-                "value": o["VALUE"],
-                "def": o["DEF"],
-                "sort": str(o["SORT"]),
-                "xmlId": o["XML_ID"],
-            }
-            for o in row.get("LIST") or []
-        ]
-    return result
-
-
-def _module(call: Call) -> None:
-    if str(call.get("moduleId") or "") != "crm":
-        raise Refusal("100", "Could not find value for parameter {moduleId}")
-    if "crm" not in call.caller.scopes:
-        raise Refusal("insufficient_scope", "The request requires higher privileges", 403)
-
-
-@method("userfieldconfig.list", scope="userfieldconfig")
-def list_configs(call: Call) -> Page:
-    """Definitions of one owner (``filter[entityId]``) in the universal form."""
-    _module(call)
-    filter = call.mapping("filter")
-    names = {
-        "entityId": "ENTITY_ID",
-        "id": "ID",
-        "fieldName": "FIELD_NAME",
-        "userTypeId": "USER_TYPE_ID",
-    }
-    kept = {names[k]: v for k, v in filter.items() if k in names}
-    asked = call.get("select")
-    language = str(asked.get("language") or "") if isinstance(asked, dict) else ""
-    found = [_config(row, language) for row in call.state.find("user_fields", kept)]
-    answer = page(call, found)
-    answer.result = {"fields": answer.result}
-    return answer
-
-
-@method("userfieldconfig.get", scope="userfieldconfig")
-def get_config(call: Call) -> Row:
-    """One definition."""
-    _module(call)
-    row = call.state.get("user_fields", call.number("id", 0) or 0)
-    if row is None:
-        raise Refusal("NOT_FOUND", "Field not found")
-    return {"field": _config(row)}
-
-
-def _upper(given: dict[str, Any]) -> Row:
-    names = {
-        "userTypeId": "USER_TYPE_ID",
-        "fieldName": "FIELD_NAME",
-        "editFormLabel": "EDIT_FORM_LABEL",
-        "xmlId": "XML_ID",
-        "showFilter": "SHOW_FILTER",
-        "showInList": "SHOW_IN_LIST",
-        "editInList": "EDIT_IN_LIST",
-        "isSearchable": "IS_SEARCHABLE",
-    }
-    result = {names.get(k, k.upper()): v for k, v in given.items()}
-    options = given.get("enum")
-    if isinstance(options, list):
-        result["LIST"] = [
-            {{"xmlId": "XML_ID"}.get(k, k.upper()): v for k, v in o.items()}
-            for o in options
-            if isinstance(o, dict)
-        ]
-    return result
-
-
-@method("userfieldconfig.add", scope="userfieldconfig")
-def add_config(call: Call) -> Row:
-    """A new definition; ``field.entityId`` names the owner (``CRM_DEAL``, ``CRM_1036``)."""
-    _module(call)
-    _administrator(call)
-    given = call.mapping("field", required=True)
-    owner = str(given.get("entityId") or "")
-    if owner not in {e.uf_entity for e in call.state.entities.values() if e.uf_entity}:
-        raise Refusal("ERROR_ENTITY_ID", "Unknown entityId")
-    call.params["id"] = _create(call, owner, _upper(given))
-    return get_config(call)
-
-
-@method("userfieldconfig.update", scope="userfieldconfig")
-def update_config(call: Call) -> Row:
-    """Change a definition."""
-    _module(call)
-    _administrator(call)
-    get_config(call)
-    row = call.state.get("user_fields", call.number("id", 0) or 0)
-    if row is not None:
-        _change(call, row, _upper(call.mapping("field", required=True)))
-    return get_config(call)
-
-
-@method("userfieldconfig.delete", scope="userfieldconfig")
-def delete_config(call: Call) -> None:
-    """Delete a definition; the records keep their values, unseen."""
-    _module(call)
-    _administrator(call)
-    get_config(call)
-    call.state.delete("user_fields", call.number("id", 0) or 0)

@@ -1,4 +1,7 @@
-"""Signed addresses for uploads and downloads: what they are for and on whose authority."""
+"""Signed addresses for uploads and downloads: what they are for and on whose authority.
+
+An address bears the name of the module that made it (``disk|…``, ``telephony|…``), as the portal's.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import orjson
@@ -23,18 +26,22 @@ def _signature(state: State, text: str) -> str:
 
 def url(portal: Portal, door: str, user: int, number: int, *, unique: bool = False) -> str:
     """The address of ``upload`` or ``download`` for one folder or file."""
-    what = {"door": door, "user": user, "id": number, "unique": unique}
-    text = base64.urlsafe_b64encode(orjson.dumps(what)).decode()
-    query = urlencode({"token": f"disk|{text}|{_signature(portal.state, text)}"})
+    return signed(portal, "disk", door, {"user": user, "id": number, "unique": unique})
+
+
+def signed(portal: Portal, module: str, door: str, what: dict[str, Any]) -> str:
+    """The address of a door of one module, and what is meant by it."""
+    text = base64.urlsafe_b64encode(orjson.dumps({**what, "module": module, "door": door})).decode()
+    query = urlencode({"token": f"{module}|{text}|{_signature(portal.state, text)}"})
     return f"{portal.base_url}/rest/{door}.json?{query}"
 
 
-def read(state: State, door: str, token: str) -> tuple[int, int, bool] | None:
-    """User, folder or file, and ``unique`` of a token that this portal made for this door."""
+def read(state: State, door: str, token: str) -> dict[str, Any] | None:
+    """What a token of this portal means at this door, its ``module`` too; None for any other."""
     parts = token.split("|")
     if len(parts) != 3 or not hmac.compare_digest(
         parts[2].encode(), _signature(state, parts[1]).encode()
     ):
         return None
-    what = orjson.loads(base64.urlsafe_b64decode(parts[1]))
-    return (what["user"], what["id"], what["unique"]) if what["door"] == door else None
+    what: dict[str, Any] = orjson.loads(base64.urlsafe_b64decode(parts[1]))
+    return what if (what["door"], what["module"]) == (door, parts[0]) else None

@@ -16,6 +16,7 @@ from workbench.bitrix24.sandbox.crm.records import ordering, written_page
 from workbench.bitrix24.sandbox.disk import disk, disk_links
 from workbench.bitrix24.sandbox.memory.fields import Entity, Row
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
+from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method, page
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def missing(number: int) -> Refusal:
 
 def existing(call: Call, kind: str, name: str = "id", *, trash: bool = False) -> Row:
     """The folder or file that a parameter names. Refuses one not there or not the caller's."""
-    number = identity(call, name)
+    number = identity(call, name, int(kind == "folder"))
     row = call.state.get("disk_objects", number)
     if row is None or row["TYPE"] != kind or bool(row["DELETED_TYPE"]) != trash:
         raise missing(number)
@@ -208,6 +209,8 @@ def delete_folder(call: Call) -> bool:
 
 # -- files --------------------------------------------------------------------------------
 
+NO_SCOPE = Refusal("NOT_FOUND", "Search scope was not found. (NOT_FOUND).")
+
 
 @method("disk.file.get", scope="disk")
 def get_file(call: Call) -> Row:
@@ -232,7 +235,7 @@ def delete_file(call: Call) -> bool:
 def upload_version(call: Call) -> Row:
     """Put new content into a file."""
     row = existing(call, "file")
-    _given, content = _content(call)
+    _given, content = _content(call, "DISK_FILE_22002")
     disk.replace_content(call.state, row, content, actor=call.caller.user_id)
     return _sent(call, row["ID"])
 
@@ -240,7 +243,11 @@ def upload_version(call: Call) -> Row:
 @method("disk.file.search", scope="disk")
 def search_files(call: Call) -> Page:
     """Files and folders whose name holds a text of 3 to 255 characters."""
-    text = " ".join(str(call.get("query") or "").split())
+    given = call.get("query")
+    if given is None:
+        text = "Invalid value of parameter { Parameter #0 [ <required> $QUERY ] }."
+        raise Refusal("ERROR_ARGUMENT", text)
+    text = " ".join(given.split()) if isinstance(given, str) else ""
     if not 3 <= len(text) <= disk.MAX_NAME:
         raise Refusal("INVALID_QUERY", "Search query is invalid. (INVALID_QUERY).")
     kind = str(call.get("type") or "all").lower()
@@ -250,17 +257,28 @@ def search_files(call: Call) -> Page:
     filter: Row = {"%NAME": text, "@STORAGE_ID": mine, "DELETED_TYPE": 0, ">PARENT_ID": 0}
     if kind != "all":
         filter["TYPE"] = kind
-    asked = {str(k).upper(): v for k, v in call.mapping("filter").items()}
+    scope = call.get("filter") or {}
+    if not isinstance(scope, dict):
+        raise NO_SCOPE
+    asked = {str(k).upper(): v for k, v in scope.items()}
     if set(asked) - {"STORAGE_ID", "FOLDER_ID"}:
         raise Refusal(
             "INVALID_FILTER", "Search filter contains an unknown field. (INVALID_FILTER)."
         )
     if "STORAGE_ID" in asked:
+        if str(asked["STORAGE_ID"]) not in [str(number) for number in mine]:
+            raise NO_SCOPE
         filter["STORAGE_ID"] = asked["STORAGE_ID"]
     rows = call.state.find("disk_objects", filter)
     if "FOLDER_ID" in asked:
         call.params["folder_id"] = asked["FOLDER_ID"]
-        below = {row["ID"] for row in disk.tree(call.state, existing(call, "folder", "folder_id"))}
+        try:
+            folder = existing(call, "folder", "folder_id")
+        except Refusal:
+            raise NO_SCOPE from None
+        if str(folder["STORAGE_ID"]) != str(asked.get("STORAGE_ID", folder["STORAGE_ID"])):
+            raise NO_SCOPE
+        below = {row["ID"] for row in disk.tree(call.state, folder)}
         rows = [row for row in rows if row["PARENT_ID"] in below]
     answer = page(call, rows)
     answer.result = [sent(call.portal, call.caller.user_id, row) for row in answer.result]
@@ -268,7 +286,7 @@ def search_files(call: Call) -> Page:
     return answer
 
 
-def _content(call: Call) -> tuple[str, bytes]:
+def _content(call: Call, code: str = "ERROR_COULD_NOT_SAVE_FILE") -> tuple[str, bytes]:
     """``fileContent``: name and base64, or name and bytes of a multipart form."""
     given = call.get("fileContent")
     given = list(given.values()) if isinstance(given, dict) else given
@@ -282,7 +300,7 @@ def _content(call: Call) -> tuple[str, bytes]:
     try:
         return str(name), base64.b64decode("".join(str(content).split()), validate=True)
     except (binascii.Error, ValueError):
-        raise Refusal("ERROR_COULD_NOT_SAVE_FILE", "Could not save file") from None
+        raise Refusal(code, "Could not save file") from None
 
 
 def _unique(call: Call) -> bool:
@@ -291,6 +309,8 @@ def _unique(call: Call) -> bool:
 
 def upload(call: Call, folder: Row) -> Row:
     """Save ``fileContent``, or give the address to upload to."""
+    if not isinstance(call.get("rights") or [], list | dict):
+        raise Refusal("", "Invalid rights format")
     if call.get("fileContent") in (None, "", []):
         user, unique = call.caller.user_id, _unique(call)
         url = disk_links.url(call.portal, "upload", user, folder["ID"], unique=unique)
@@ -338,7 +358,10 @@ def _common(kind: str) -> None:
     @method(f"disk.{kind}.rename", scope="disk")
     def rename(call: Call) -> Row:
         row = existing(call, kind)
-        name = _checked(str(call.get("newName") or "").strip())
+        name = str(call.get("newName") or "").strip()
+        if kind == "file" and call.get("newName") is not None and not name:
+            raise Refusal("0", "Empty name")
+        name = _checked(name)
         if disk.is_root(row):
             raise Refusal("ACCESS_DENIED", "Access denied")
         user = call.caller.user_id
@@ -348,7 +371,7 @@ def _common(kind: str) -> None:
     def move(call: Call) -> Row:
         row, target = existing(call, kind), existing(call, "folder", "targetFolderId")
         if disk.is_root(row):
-            raise Refusal("ACCESS_DENIED", "Access denied")
+            raise Refusal("", "Could not move root folder")
         user = call.caller.user_id
         return guarded(call, lambda r: disk.move(call.state, r, target, actor=user), row)
 
@@ -370,6 +393,8 @@ def _common(kind: str) -> None:
     @method(f"disk.{kind}.restore", scope="disk")
     def restore(call: Call) -> Row:
         row = existing(call, kind, trash=True)
+        if kind == "folder" and not rights.is_admin(call.state, call.caller.user_id):
+            raise Refusal("ACCESS_DENIED", "Access denied")
         disk.touch(call.state, row, {"DELETED_TYPE": 0}, actor=call.caller.user_id)
         return _sent(call, row["ID"])
 

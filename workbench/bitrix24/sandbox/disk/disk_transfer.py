@@ -1,12 +1,14 @@
 """Uploads and downloads beside REST: ``/rest/upload.json`` and ``/rest/download.json``.
 
-The addresses come from ``disk.folder.uploadFile`` without content and from ``DOWNLOAD_URL``.
+The addresses come from ``disk.folder.uploadFile`` without content and from ``DOWNLOAD_URL``. Other
+modules add what they receive to `RECEIVERS`.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from starlette.datastructures import UploadFile
@@ -32,9 +34,10 @@ def attach(portal: Portal) -> None:
     async def upload(request: Request) -> Response:
         began = time.time()
         try:
-            user, folder, unique = _meant(portal, "upload", request)
+            what = _read(portal, "upload", request)
             name, content = await _file(request)
-            saved = save_file(portal, user, folder, name, content, unique=unique)
+            receive = RECEIVERS.get(what["module"], _receive)
+            saved = receive(portal, what, name, content)
             times = answers.timing(began, portal.state.clock, 0, int(began) + 600)
             return _json(answers.success(saved, times))
         except Refusal as refusal:
@@ -42,7 +45,7 @@ def attach(portal: Portal) -> None:
 
     async def download(request: Request) -> Response:
         try:
-            _user, file, _unique = _meant(portal, "download", request)
+            file = _meant(portal, _read(portal, "download", request))
         except Refusal as refusal:
             return _json(answers.failure(refusal), refusal.status)
         name = quote(str(file["NAME"]))
@@ -61,20 +64,34 @@ def _json(body: Row, status: int = 200) -> Response:
     return Response(content, status, media_type=kind)
 
 
-def _meant(portal: Portal, door: str, request: Request) -> tuple[int, Row, bool]:
-    """The user, the folder or file and ``unique``. Refuses a token that is not the portal's."""
+def _read(portal: Portal, door: str, request: Request) -> dict[str, Any]:
+    """What the token means. Refuses one that is not the portal's, or of a user who has left."""
     found = disk_links.read(portal.state, door, request.query_params.get("token", ""))
-    if found is None:
+    if found is None or not rights.is_active(portal.state, found["user"]):
         raise Refusal("NO_AUTH_FOUND", "Wrong authorization data", 401)
-    user, number, unique = found
+    return found
+
+
+def _receive(portal: Portal, what: dict[str, Any], name: str, content: bytes) -> Row:
+    """Save what was uploaded into a folder."""
+    folder = _meant(portal, what)
+    return save_file(portal, what["user"], folder, name, content, unique=what["unique"])
+
+
+#: Module → what it does with an upload that it gave the address for.
+RECEIVERS: dict[str, Callable[[Portal, dict[str, Any], str, bytes], Row]] = {}
+
+
+def _meant(portal: Portal, what: dict[str, Any]) -> Row:
+    """The folder or file. Refuses one that is not there or not the user's."""
+    user, number = what["user"], what["id"]
     row = portal.state.get("disk_objects", number)
     storage = disk.storage(portal.state, row["STORAGE_ID"]) if row else None
     if row is None or storage is None or row["DELETED_TYPE"]:
         raise Refusal("ERROR_NOT_FOUND", f"Could not find entity with id `{number}`", 404)
-    allowed = rights.is_active(portal.state, user) and disk.may(portal.state, user, storage)
-    if not allowed:
+    if not disk.may(portal.state, user, storage):
         raise Refusal("ACCESS_DENIED", "Access denied", 403)
-    return user, row, unique
+    return row
 
 
 async def _file(request: Request) -> tuple[str, bytes]:

@@ -237,7 +237,10 @@ def where(
                 if strict:
                     raise BadFilter(name, unknown=True)
                 continue
-            sql, bound = condition(field, prefix, value, zone)
+            try:
+                sql, bound = condition(field, prefix, value, zone)
+            except BadFilter as error:
+                raise BadFilter(name, unknown=error.unknown) from None
         if sql:
             parts.append(sql)
             parameters += bound

@@ -82,6 +82,8 @@ class State:
         self.directories: dict[str, Any] = {}
         #: Whose records each user may see, kept by `rights.colleagues`.
         self.circles: dict[Any, Any] = {}
+        #: Whether a user sees few records of an entity, kept by `rights.readable`.
+        self.shares: dict[Any, tuple[int, bool]] = {}
         self._listeners: list[Callable[[Change], None]] = []
         self._hooks = Webhooks(self.connection)
         self._bulk = False

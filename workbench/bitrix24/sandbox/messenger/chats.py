@@ -12,6 +12,7 @@ from workbench.bitrix24.sandbox.memory.fields import Row
 from workbench.bitrix24.sandbox.messenger.messages import (
     COLORS,
     attachment_of,
+    buttons_of,
     chat_between,
     people,
     person,
@@ -87,6 +88,8 @@ def add_message(call: Call) -> int:
     """A message to a user or a chat."""
     chat = _member(call, _dialog(call), "Action unavailable")
     attach = attachment_of(call)
+    keyboard = buttons_of(call, "KEYBOARD")
+    buttons_of(call, "MENU")
     text = str(call.get("MESSAGE") or "").strip()
     if not text and not attach:
         raise Refusal("MESSAGE_EMPTY", "Message can't be empty")
@@ -112,7 +115,7 @@ def add_message(call: Call) -> int:
             "MESSAGE": text,
             "SYSTEM": "Y" if system else "N",
             "ATTACH": attach,
-            "KEYBOARD": call.get("KEYBOARD") or None,
+            "KEYBOARD": keyboard,
             "READERS": [call.caller.user_id],
         },
     )
@@ -144,6 +147,9 @@ def update_message(call: Call) -> bool:
         changes["MESSAGE"] = text
     if call.get("ATTACH") is not None:
         changes["ATTACH"] = attachment_of(call)
+    if call.get("KEYBOARD") is not None:
+        changes["KEYBOARD"] = buttons_of(call, "KEYBOARD")
+    buttons_of(call, "MENU")
     return call.state.update("messages", row["ID"], changes)
 
 
@@ -165,6 +171,9 @@ def _unread(call: Call, row: Row) -> bool:
 def list_messages(call: Call) -> Row:
     """Messages of a dialog, the newest first: the last ones, older or newer ones."""
     chat = _read_dialog(call)
+    for name, said in (("FIRST_ID", "First"), ("LAST_ID", "Last")):
+        if call.get(name) not in (None, "") and not str(call.get(name)).isdecimal():
+            raise Refusal(f"{name}_STRING", f"{said} ID can't be string")
     filter: Row = {"KIND": KIND, "CHAT_ID": chat["ID"]}
     older, newer = call.number("LAST_ID"), call.number("FIRST_ID")
     if older:
@@ -268,6 +277,11 @@ def find_chat(call: Call) -> Row | None:
 @method("im.chat.updateTitle", scope="im")
 def rename_chat(call: Call) -> bool:
     """Give a chat another title."""
+    dialog = str(call.get("DIALOG_ID") or "").strip().lower()
+    if dialog and not call.get("CHAT_ID"):
+        if not (dialog.startswith("chat") and dialog[4:].isdecimal()):
+            raise Refusal("DIALOG_ID_EMPTY", "Dialog ID can't be empty")
+        call.params["chat_id"] = dialog[4:]
     chat = _chat(call)
     title = str(call.get("TITLE") or "").strip()
     if not title:

@@ -86,6 +86,21 @@ def attachment_of(call: Call) -> Any:
     return attach
 
 
+def buttons_of(call: Call, name: str) -> Any:
+    """``KEYBOARD`` or ``MENU``: a list, or a map with the list. Refuses anything else."""
+    given = call.get(name)
+    if not given:
+        return None
+    if isinstance(given, str):
+        try:
+            given = orjson.loads(given)
+        except orjson.JSONDecodeError:
+            given = ""
+    if not isinstance(given, list | dict):
+        raise Refusal(f"{name}_ERROR", f"Incorrect {name.lower()} params")
+    return given
+
+
 def chat_between(call: Call, pair: str, kind: str, users: list[int]) -> Row:
     """The chat of two users, or of one user's notifications; made when first needed."""
     found = call.state.find("chats", {"PAIR": pair}, limit=1)

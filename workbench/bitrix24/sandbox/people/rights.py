@@ -123,8 +123,10 @@ def readable(state: State, user: int, entity: Entity) -> tuple[str, list[Any]]:
         return "", []
     if not owner:
         return _readable_by_anchor(state, user, ANCHORS[entity.name])
-    # The plus keeps SQLite from leaving the order by id for the owners' index.
-    limit, values = f'+"{owner}" IN ({",".join("?" * len(circle))})', sorted(circle)
+    # The plus keeps SQLite from leaving the order by id for the owners' index, which pays where
+    # a user sees so little that a page by id would pass over most of the table.
+    plus = "" if _few(state, entity, owner, circle) else "+"
+    limit, values = f'{plus}"{owner}" IN ({",".join("?" * len(circle))})', sorted(circle)
     if entity.name in _MEMBERS:
         maker, lists = _MEMBERS[entity.name]
         parts = [limit, f'"{maker}" = ?']
@@ -132,6 +134,47 @@ def readable(state: State, user: int, entity: Entity) -> tuple[str, list[Any]]:
             parts.append(f"EXISTS (SELECT 1 FROM json_each(body, '$.{name}') WHERE value = ?)")  # noqa: S608 - names from above
         return f"({' OR '.join(parts)})", [*values, *[user] * (1 + len(lists))]
     return limit, values
+
+
+PAGE = 50
+RECOUNT = 1_000  # writes
+
+
+def sees_few(state: State, user: int, entity: Entity) -> bool:
+    """Whether a user sees so few records of an entity that they are best found by their owners."""
+    owner, circle = owner_field(entity), colleagues(state, user)
+    return bool(owner) and circle is not None and _few(state, entity, owner, circle)
+
+
+def _few(state: State, entity: Entity, owner: str, circle: frozenset[int]) -> bool:
+    """Whether a user's records are so few that the index of their owners leads to them quicker.
+
+    By id a page reads ``PAGE * all / seen`` rows, by owners the ``seen`` ones, to sort them. Asked
+    anew after `RECOUNT` writes.
+    """
+    if not entity.by_name[owner].index:
+        return False
+    age = state.version(entity.name) // RECOUNT
+    key = (entity.name, circle)
+    known = state.shares.get(key)
+    if known is None or known[0] != age:
+        if len(state.shares) > 1_000:
+            state.shares.clear()
+        known = state.shares[key] = (age, _are_few(state, entity, owner, circle))
+    return known[1]
+
+
+def _are_few(state: State, entity: Entity, owner: str, circle: frozenset[int]) -> bool:
+    table = f'"{entity.name}"'
+    whole = f'SELECT max("{entity.key}") FROM {table}'  # noqa: S608 - names from the catalogue
+    (last,) = state.connection.execute(whole).fetchone()
+    most = int((PAGE * (last or 0)) ** 0.5)
+    seen = (
+        f'SELECT count(*) FROM (SELECT 1 FROM {table} WHERE "{owner}" IN '  # noqa: S608 - as above
+        f"({','.join('?' * len(circle))}) LIMIT {most + 1})"
+    )
+    (count,) = state.connection.execute(seen, sorted(circle)).fetchone()
+    return bool(count <= most)
 
 
 def _readable_by_anchor(state: State, user: int, anchor: Anchor) -> tuple[str, list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from workbench.bitrix24.sandbox.memory.changes import Change
@@ -189,9 +190,9 @@ def user_fields(call: Call) -> dict[str, str]:
     return {**more, **{f.name: f.title for f in USERS.fields if not f.hidden}}
 
 
-def _administrator(call: Call) -> None:
+def _administrator(call: Call, text: str = "access_denied") -> None:
     if not rights.is_admin(call.state, call.caller.user_id):
-        raise Refusal("ACCESS_DENIED", "Access denied.", 403)
+        raise Refusal("ERROR_CORE", text)
 
 
 @method("user.add", scope="user")
@@ -199,10 +200,13 @@ def invite_user(call: Call) -> int:
     """Invite a user; needs ``EMAIL`` and ``UF_DEPARTMENT``."""
     _administrator(call)
     given = {k.upper(): v for k, v in (call.mapping("fields") or call.raw).items()}
-    if not given.get("EMAIL"):
-        raise Refusal("", "no_email")
+    mail = str(given.get("EMAIL") or "")
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", mail):
+        raise Refusal("ERROR_ARGUMENT", "wrong_email", argument="")
+    if call.state.count("users", {"EMAIL": mail}):
+        raise Refusal("ERROR_ARGUMENT", "A user with this email already exists", argument="")
     if not given.get("UF_DEPARTMENT"):
-        raise Refusal("", "no_department")
+        raise Refusal("ERROR_ARGUMENT", "no_department", argument="")
     names = {f.name for f in USERS.fields if not f.hidden and f.name != "ID"}
     values = {k: v for k, v in given.items() if k in names}
     departments = values["UF_DEPARTMENT"]
@@ -236,7 +240,7 @@ def update_user(call: Call) -> bool:
             int(d) for d in (departments if isinstance(departments, list) else [departments])
         ]
     if not call.state.update("users", number, values):
-        raise Refusal("", "User not found")
+        raise Refusal("ERROR_CORE", "access_denied")
     return True
 
 
@@ -246,7 +250,8 @@ def set_rights(call: Call) -> bool:
 
     ``USER_ID``, ``RIGHTS`` (own, department or all) and ``ADMIN`` (Y or N), each if it changes.
     """
-    _administrator(call)
+    if not rights.is_admin(call.state, call.caller.user_id):
+        raise Refusal("ACCESS_DENIED", "Access denied.", 403)
     number = call.number("USER_ID") or 0
     if call.state.get("users", number) is None:
         raise Refusal("ERROR_ARGUMENT", "User not found")
@@ -319,27 +324,30 @@ def _department_values(call: Call) -> Row:
 @method("department.add", scope="department")
 def add_department(call: Call) -> int:
     """A new department."""
-    _administrator(call)
+    _administrator(call, "Access denied")
     values = _department_values(call)
     if not values.get("NAME"):
-        raise Refusal("ERROR_CORE", "The name of the department is not specified.")
+        raise Refusal("ERROR_CORE", "Department name not provided.<br>")
+    if not call.state.get("departments", call.number("PARENT") or 0):
+        text = "There can only be one top-level department in the company structure"
+        raise Refusal("ERROR_CORE", text)
     return call.state.add("departments", {"SORT": 500, **values})
 
 
 @method("department.update", scope="department")
 def update_department(call: Call) -> bool:
     """Change a department."""
-    _administrator(call)
+    _administrator(call, "Access denied")
     number = call.number("id", 0) or 0
     if not call.state.update("departments", number, _department_values(call)):
-        raise Refusal("ERROR_CORE", "Department not found.")
+        raise Refusal("ERROR_CORE", "Department not found")
     return True
 
 
 @method("department.delete", scope="department")
 def delete_department(call: Call) -> bool:
     """Delete a department."""
-    _administrator(call)
+    _administrator(call, "Access denied")
     if not call.state.delete("departments", call.number("id", 0) or 0):
-        raise Refusal("ERROR_CORE", "Department not found.")
+        raise Refusal("ERROR_CORE", "Department not found")
     return True

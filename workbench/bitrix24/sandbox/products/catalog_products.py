@@ -1,7 +1,8 @@
 """The catalogue: catalog.product.*, catalog.price.*, catalog.catalog.*.
 
 The same products as crm.product.*, in the universal form. A product has one price, of the base
-type; its number is that of the product. Everybody reads the catalogue, administrators change it.
+type; its number is that of the product. Everybody lists products and prices; whole products and
+catalogues are read, and all is changed, by administrators, as the documentation has it.
 Source: api-reference/catalog.
 """
 
@@ -22,6 +23,7 @@ from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method
 CATALOG = 24
 BASE_PRICE = 1  # the type of every price
 NO_RIGHT = 200040300040
+NO_PRICES, NO_READING, NO_CATALOGUE = 200040300020, 200040300010, 200040300000
 _RENAMED = {
     "CATALOG_ID": "iblockId", "SECTION_ID": "iblockSectionId", "DESCRIPTION": "detailText",
     "DESCRIPTION_TYPE": "detailTextType", "DATE_CREATE": "dateCreate",
@@ -38,9 +40,9 @@ FIELDS: dict[str, Field] = {
 ABSENT = ("detailPicture", "previewPicture")
 
 
-def _administrator(call: Call) -> None:
+def _administrator(call: Call, code: int = NO_RIGHT) -> None:
     if not rights.is_admin(call.state, call.caller.user_id):
-        raise Refusal(NO_RIGHT, "Access Denied")
+        raise Refusal(code, "Access Denied")
 
 
 def _selection(call: Call, names: Mapping[str, Field]) -> Selection:
@@ -105,6 +107,7 @@ def _order(call: Call, fields: Mapping[str, Field]) -> dict[str, str]:
 @method("catalog.product.get", scope="catalog")
 def get_product(call: Call) -> Row:
     """One product."""
+    _administrator(call, NO_READING)
     return {"product": _product(call, _id(call))}
 
 
@@ -125,6 +128,16 @@ def _values(call: Call) -> Row:
     return result
 
 
+def _exists(call: Call, values: Row) -> None:
+    """Refuse people and currencies that there are not."""
+    for column in ("CREATED_BY", "MODIFIED_BY"):
+        if values.get(column) and call.state.get("users", values[column]) is None:
+            raise Refusal(0, f"User with the identifier {values[column]} does not exist")
+    code = values.get("PURCHASING_CURRENCY")
+    if code and not call.state.count("currencies", {"CURRENCY": code}):
+        raise Refusal(0, f"Currency {code} does not exist")
+
+
 @method("catalog.product.add", scope="catalog")
 def add_product(call: Call) -> Row:
     """A new product; needs ``name`` and ``iblockId``."""
@@ -133,7 +146,9 @@ def add_product(call: Call) -> Row:
     for column, name in (("CATALOG_ID", "iblockId"), ("NAME", "name")):
         if values.get(column) in (None, ""):
             raise Refusal(0, f"Required fields: {name}")
-    _catalog(call, values["CATALOG_ID"])
+    if values["CATALOG_ID"] != CATALOG:
+        raise Refusal(NO_CATALOGUE, "Information block does not exist")
+    _exists(call, values)
     same = {"CATALOG_ID": values["CATALOG_ID"], "CODE": values.get("CODE")}
     if same["CODE"] and call.state.count("products", same):
         raise Refusal(0, "Product with the same symbolic code already exists")
@@ -150,6 +165,7 @@ def update_product(call: Call) -> Row:
     number = _id(call)
     _product(call, number)
     values = {k: v for k, v in _values(call).items() if k != "CATALOG_ID"}
+    _exists(call, values)
     crm.update(
         call.state, "products", number, values, actor=call.caller.user_id, connector=call.connector
     )
@@ -170,6 +186,7 @@ def delete_product(call: Call) -> bool:
 @method("catalog.product.getFieldsByFilter", scope="catalog")
 def product_fields(call: Call) -> Row:
     """The fields of the products of one catalogue."""
+    _administrator(call, NO_READING)
     filter = call.mapping("filter", required=True)
     if not filter.get("iblockId"):
         raise Refusal(0, "Required filter fields: iblockId")
@@ -221,7 +238,7 @@ def _price(row: Row) -> Row:
 def _priced(call: Call, number: int) -> Row:
     row = call.state.get("products", number)
     if row is None or row["PRICE"] is None:
-        raise Refusal(0, "price does not exist")
+        raise Refusal(0, "Price does not exist")
     return row
 
 
@@ -251,7 +268,7 @@ def get_price(call: Call) -> Row:
 
 
 def _amount(call: Call, given: Row, required: tuple[str, ...]) -> Row:
-    _administrator(call)
+    _administrator(call, NO_PRICES)
     missing = [name for name in required if given.get(name) in (None, "")]
     if missing:
         raise Refusal(0, f"Required fields: {', '.join(missing)}")
@@ -301,13 +318,13 @@ def add_price(call: Call) -> Row:
 def update_price(call: Call) -> Row:
     """Change a price."""
     number = _priced(call, _id(call))["ID"]
-    return _set_price(call, number, _amount(call, _given(call), ()))
+    return _set_price(call, number, _amount(call, _given(call), ("price", "currency")))
 
 
 @method("catalog.price.delete", scope="catalog")
 def delete_price(call: Call) -> bool:
     """Take a product's price away."""
-    _administrator(call)
+    _administrator(call, NO_PRICES)
     return call.state.update("products", _priced(call, _id(call))["ID"], {"PRICE": None})
 
 
@@ -333,10 +350,12 @@ def _catalog(call: Call, number: Any) -> Row:
 @method("catalog.catalog.list", scope="catalog")
 def list_catalogs(call: Call) -> Page:
     """The catalogues: there is one."""
+    _administrator(call, NO_READING)
     return Page({"catalogs": [_catalog(call, CATALOG)]}, 1, None, rows=1)
 
 
 @method("catalog.catalog.get", scope="catalog")
 def get_catalog(call: Call) -> Row:
     """One catalogue."""
+    _administrator(call, NO_READING)
     return {"catalog": _catalog(call, _id(call))}

@@ -67,7 +67,7 @@ PRODUCTS = Entity(
     modified_by="MODIFIED_BY",
 )
 
-old_methods(PRODUCTS, "crm.product")
+old_methods(PRODUCTS, "crm.product", of_settings=True)
 
 #: Units of measure of a new portal: id → (code, symbol).
 MEASURES = {1: (6, "m"), 2: (112, "l"), 3: (163, "g"), 4: (166, "kg"), 5: (796, "pcs")}

@@ -13,6 +13,7 @@ from workbench.bitrix24.sandbox.requisites.requisite_methods import positive, un
 from workbench.bitrix24.sandbox.requisites.requisites import PRESETS
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method
 
+USED = "You cannot delete the template because requisites have already been created for it"
 WRITABLE = ("NAME", "XML_ID", "ACTIVE", "SORT")
 
 
@@ -100,9 +101,12 @@ def update_preset(call: Call) -> bool:
 
 @method("crm.requisite.preset.delete", scope="crm")
 def delete_preset(call: Call) -> bool:
-    """Delete a template; the requisites made by it stay."""
+    """Delete a template by which nothing was made."""
     _editor(call)
-    return call.state.delete("requisite_presets", _preset(call, identity(call))["ID"])
+    number = _preset(call, identity(call))["ID"]
+    if call.state.count("requisites", {"PRESET_ID": number}):
+        raise Refusal("", USED)
+    return call.state.delete("requisite_presets", number)
 
 
 # -- the fields of a template -------------------------------------------------------------
@@ -175,7 +179,10 @@ def fields_of_field(_call: Call) -> dict[str, Row]:
 @method("crm.requisite.preset.field.availabletoadd", scope="crm")
 def available_fields(call: Call) -> list[str]:
     """The names that a template does not show yet."""
-    return _available(call, _of(call))
+    try:
+        return _available(call, _of(call))
+    except Refusal:
+        raise Refusal("", "Template not found.") from None
 
 
 @method("crm.requisite.preset.field.add", scope="crm")

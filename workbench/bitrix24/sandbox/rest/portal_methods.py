@@ -75,7 +75,9 @@ def method_get(call: Call) -> dict[str, bool]:
 
 @method("app.info")
 def app_info(call: Call) -> dict[str, Any]:
-    """The application that calls; for a webhook what is known of the portal."""
+    """The application that calls."""
+    if call.caller.is_webhook:
+        raise Refusal("ACCESS_DENIED", "Access denied! Application context required")
     application = call.caller.application
     return {
         "ID": getattr(application, "id", 0),
@@ -109,7 +111,7 @@ def feature_get(call: Call) -> dict[str, str]:
     """Whether the plan has a feature."""
     code = call.get("code")
     if not code:
-        raise Refusal("ERROR_ARGUMENT", "Argument 'CODE' is null or empty", argument="CODE")
+        raise Refusal("CODE_EMPTY", "CODE can't be empty")
     known = ("rest_auth_connector", "rest_offline_extended")
     return {"value": "Y" if code in known and call.state.settings["plan"] != "free" else "N"}
 

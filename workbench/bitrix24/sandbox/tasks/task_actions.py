@@ -20,6 +20,7 @@ from workbench.bitrix24.sandbox.tasks.tasks import (
     TASKS,
     change,
     closing,
+    takes_part,
     task_of,
 )
 
@@ -53,7 +54,7 @@ def _register(action: str) -> None:
     def act(call: Call) -> Row:
         barred = Refusal(code, "Action on the task is not allowed (internal error)")
         row = task_of(call, barred)
-        if not allowed(call, row, action):
+        if not allowed(call, row, action) or not takes_part(call, row):
             raise barred
         status = to
         if action == "complete" and row.get("TASK_CONTROL") == "Y" and not _maker(call, row):
@@ -123,9 +124,12 @@ def _actions(call: Call, row: Row, user: int) -> dict[str, bool]:
 def attach_file(call: Call) -> Row:
     """Attach a file of the disk."""
     row = task_of(call, Refusal("0", "Access denied (internal error)"))
-    number = call.number("fileId")
-    if number is None:
+    number, given = call.number("fileId"), call.get("fileId")
+    if given is None:
         raise Refusal("100", "Could not find value for parameter {fileId} (internal error)")
+    if number is None:
+        text = f"Invalid value {{{given}}} to match with parameter {{fileId}}."[:200]
+        raise Refusal("100", f"{text} Should be value of type int. (internal error)")
     file = call.state.get("disk_objects", number)
     storage = disk.storage(call.state, file["STORAGE_ID"]) if file else None
     if storage is None or not disk.may(call.state, call.caller.user_id, storage):

@@ -21,6 +21,11 @@ from workbench.bitrix24.sandbox.tasks.tasks import TASKS
 
 FAILED = "8/TE/ACTION_FAILED_TO_BE_PROCESSED<br>"
 WRONG = "256/TE/WRONG_ARGUMENTS<br>"
+UNFOUND = (
+    "TASKS_ERROR_EXCEPTION_#512; Check listitem not found or not accessible; "
+    "512/TE/ITEM_NOT_FOUND_OR_NOT_ACCESSIBLE<br>"
+)
+BARRED = "TASKS_ERROR_EXCEPTION_#4; Action is not allowed; 4/TE/ACTION_NOT_ALLOWED<br>"
 
 
 @dataclass(frozen=True)
@@ -35,15 +40,27 @@ class Family:
     made: Callable[[Call, Row], Row]
     shown: Callable[[Call, Row], Row]
     own: bool = True  # only the author changes it
+    plain: bool = False  # what is missing is said in plain words
 
 
 def _failed(text: str = "Action failed") -> Refusal:
     return Refusal("ERROR_CORE", f"TASKS_ERROR_EXCEPTION_#8; {text}; {FAILED}")
 
 
+def _spelt(method_name: str) -> str:
+    """The method as the errors name it: ``ctaskchecklistitem::add()``."""
+    _task, name, verb = method_name.lower().split(".")
+    return f"ctask{name}::{verb}()"
+
+
 def _wrong(place: int, name: str, method_name: str, what: str) -> Refusal:
-    text = f"Param #{place} ({name}) for method {method_name}() {what}.; {WRONG}"
+    text = f"Param #{place} ({name}) for method {_spelt(method_name)} {what}.; {WRONG}"
     return Refusal("ERROR_CORE", f"TASKS_ERROR_EXCEPTION_#256; {text}")
+
+
+def _not_given(place: int, name: str, method_name: str) -> Refusal:
+    text = f"Param #{place} ({name}) expected by method {_spelt(method_name)}, but not given"
+    return Refusal("ERROR_CORE", f"TASKS_ERROR_EXCEPTION_#256; {text}.; {WRONG}")
 
 
 def _argument(call: Call, name: str, place: int) -> Any:
@@ -52,31 +69,52 @@ def _argument(call: Call, name: str, place: int) -> Any:
 
 def _number(call: Call, name: str, place: int) -> int:
     value = _argument(call, name, place)
-    if isinstance(value, bool) or not str(value).strip().isdecimal():
+    said = "taskId" if place == 0 else "itemId"
+    if value is None:
+        raise _not_given(place, said, call.method)
+    try:
+        number = 0 if isinstance(value, bool) else int(str(value).strip())
+    except ValueError:
         what = 'expected to be of type "integer", but given something else'
-        raise _wrong(place, "taskId" if place == 0 else "itemId", call.method, what)
-    return int(str(value))
+        raise _wrong(place, said, call.method, what) from None
+    if number <= 0:
+        raise Refusal("ERROR_CORE", "TASKS_ERROR_ASSERT_EXCEPTION<br>")
+    return number
 
 
-def _task(call: Call) -> Row:
+def _task(call: Call, barred: Refusal | None = None) -> Row:
     row = call.state.get("tasks", _number(call, "TASKID", 0))
     if row is None or not rights.may(call.state, call.caller.user_id, TASKS, row):
-        raise _failed()
+        raise barred or _failed()
     return row
+
+
+def _barred(family: Family, verb: str) -> Refusal:
+    """How a family says that there is no such item, or none for this caller."""
+    if family.entity is ELAPSED:
+        return Refusal("ERROR_CORE", "Task not found" if verb == "get" else "ACTION_NOT_ALLOWED")
+    return Refusal("ERROR_CORE", UNFOUND if verb == "get" else BARRED)
 
 
 def _item(call: Call, family: Family) -> Row:
-    task = _task(call)
-    row = call.state.get(family.entity.name, _number(call, "ITEMID", 1))
+    barred = _barred(family, call.method.rpartition(".")[2].lower())
+    numbers = [_number(call, name, place) for place, name in enumerate(("TASKID", "ITEMID"))]
+    task = _task(call, barred)
+    row = call.state.get(family.entity.name, numbers[1])
     if row is None or row["TASK_ID"] != task["ID"]:
-        raise _failed("Item not found")
+        raise barred
     return row
+
+
+def _missing(family: Family, *, fresh: bool) -> Refusal:
+    text = family.missing if fresh else family.missing.replace(" is ", " ")
+    return Refusal("ERROR_CORE", f"{text}.<br>") if family.plain else _failed(text)
 
 
 def _fields(call: Call, family: Family, place: int) -> Row:
     given = call.get("ARFIELDS", _argument(call, "FIELDS", place))  # time entries say so
     if not isinstance(given, dict) or not given:
-        raise _wrong(place, "arFields", call.method, "expected, but not given")
+        raise _not_given(place, "arFields", call.method)
     keep = call.state.keepers(family.entity.name)
     names = {f.name for f in family.entity.fields if not f.readonly}
     try:
@@ -93,7 +131,7 @@ def _changeable(call: Call, family: Family) -> Row:
     row = _item(call, family)
     author = row[family.author] == call.caller.user_id
     if family.own and not author and not rights.is_admin(call.state, call.caller.user_id):
-        raise _failed("Action not allowed")
+        raise _barred(family, "update")
     return row
 
 
@@ -158,6 +196,7 @@ FAMILIES = (
         "AUTHOR_ID",
         lambda call, values: {"POST_DATE": call.state.timestamp(), **values},
         _shown_comment,
+        plain=True,
     ),
     Family(
         "task.checklistitem",
@@ -186,10 +225,11 @@ def _register(family: Family) -> None:
 
     @method(f"{name}.add", scope="task")
     def add(call: Call) -> int:
-        task = _task(call)
+        no_comment = Refusal("ERROR_CORE", "Insufficient permissions to add a comment.<br>")
+        task = _task(call, no_comment if family.plain else None)
         values = _fields(call, family, 1)
         if values.get(family.required) in (None, "", 0):
-            raise _failed(family.missing)
+            raise _missing(family, fresh=True)
         author = {family.author: call.caller.user_id}
         row = {**author, **family.made(call, values), "TASK_ID": task["ID"]}
         return call.state.add(entity.name, row)
@@ -208,10 +248,16 @@ def _register(family: Family) -> None:
                 filter if isinstance(filter, dict) else {}, names, call.state.zone, strict=True
             )
         except BadFilter as error:
-            what = f'must not contain key "{error.field}"'
+            key = next((k for k in filter if str(k).endswith(error.field)), error.field)
+            what = f'must not contain key "{str(key)[:60]}"'
             raise _wrong(2, "arFilter", call.method, what) from None
         sql = " AND ".join(part for part in (sql, '"TASK_ID" = ?') if part)
-        order = ordering(_argument(call, "ORDER", 1), names)
+        asked = _argument(call, "ORDER", 1)
+        for key in asked if isinstance(asked, dict) else ():
+            if str(key).upper() not in names:
+                what = f'must not contain key "{str(key)[:60]}"'
+                raise _wrong(1, "arOrder", call.method, what)
+        order = ordering(asked, names)
 
         def write(rows: list[Row]) -> list[Row]:
             return [family.shown(call, row) for row in rows]
@@ -223,7 +269,7 @@ def _register(family: Family) -> None:
         row = _changeable(call, family)
         values = _fields(call, family, 2)
         if family.required in values and values[family.required] in (None, "", 0):
-            raise _failed(family.missing)
+            raise _missing(family, fresh=False)
         return call.state.update(entity.name, row["ID"], values)
 
     @method(f"{name}.delete", scope="task")

@@ -50,6 +50,7 @@ TASKS = Entity(
 )
 
 
+LONGEST = 2**31 - 1  # seconds a plan may span: the portal keeps them in 32 bits
 STRUCTURED = ("UF_CRM_TASK", "UF_TASK_WEBDAV_FILES", "ACCOMPLICES", "AUDITORS", "TAGS")
 PEOPLE = ("ACCOMPLICES", "AUDITORS")
 WRITABLE = tuple(f.name for f in TASKS.fields if not f.readonly)
@@ -177,7 +178,7 @@ def list_tasks(call: Call) -> Page:
     for name, way in call.mapping("order").items():
         field = known.get(str(name).upper())
         if field is None or field.in_body:
-            raise Refusal("0", f"Invalid sort field '{str(name)[:60]}'")
+            raise Refusal("0", "Invalid sorting key (internal error)")
         order[field.name] = "ASC" if str(way).upper().startswith("ASC") else "DESC"
     limit, more = rights.readable(call.state, call.caller.user_id, TASKS)
     sql = " AND ".join(part for part in (sql, limit) if part)
@@ -216,7 +217,12 @@ def task_of(call: Call, barred: Refusal | None = None) -> Row:
 @method("tasks.task.get", scope="task")
 def get_task(call: Call) -> Row:
     """One task."""
-    return sent_task(call, task_of(call))
+    row = task_of(call)
+    asked = call.get("select")
+    if asked is not None and not (isinstance(asked, list | dict) and asked):
+        text = "Invalid value {} to match with parameter {select}. Should be value of type array."
+        raise Refusal("100", f"{text} (internal error)")
+    return sent_task(call, row)
 
 
 def _values(call: Call) -> Row:
@@ -247,13 +253,27 @@ def _checked(call: Call, values: Row, number: int | None = None) -> Row:
         raise Refusal("ERROR_CORE", "Cannot bind the node to itself<br>")
     if parent and state.get("tasks", parent) is None:
         raise Refusal("ERROR_CORE", 'Task specified in the "Parent Task" field not found<br>')
+    if parent and number and number in _above(call, parent):
+        raise Refusal("ERROR_CORE", "Creating cyclic links in tasks is prohibited<br>")
     if "STATUS" in values and _number(values["STATUS"]) not in STATUSES:
-        raise Refusal("ERROR_CORE", "Incorrect status<br>")
+        word = "Incorrect" if number is None else "Invalid"
+        raise Refusal("ERROR_CORE", f"{word} status<br>")
     start, end = (moment(values.get(f"{p}_DATE_PLAN"), state.zone) for p in ("START", "END"))
     if start and end and end < start:
         text = "The end date in scheduling is earlier than the start date<br>"
         raise Refusal("ERROR_CORE", text)
+    if start and end and end - start > LONGEST:
+        raise Refusal("ERROR_CORE", "The specified task duration is too long<br>")
     return values
+
+
+def _above(call: Call, number: int) -> set[int]:
+    """A task's number and those of all tasks that it is part of."""
+    found: set[int] = set()
+    while number and number not in found:
+        found.add(number)
+        number = (call.state.get("tasks", number) or {}).get("PARENT_ID") or 0
+    return found
 
 
 def _number(value: Any) -> int:
@@ -291,11 +311,22 @@ def change(call: Call, row: Row, values: Row) -> Row:
     return sent_task(call, call.state.get("tasks", row["ID"]) or {})
 
 
+def takes_part(call: Call, row: Row) -> bool:
+    """Whether the caller does more with a task than look on, as its observers do."""
+    user = call.caller.user_id
+    watches = user in (row.get("AUDITORS") or ()) and user not in (
+        row.get("CREATED_BY"), row.get("RESPONSIBLE_ID"), *(row.get("ACCOMPLICES") or ()),
+    )  # fmt: skip
+    return not watches or rights.colleagues(call.state, user) is None
+
+
 @method("tasks.task.update", scope="task")
 def update_task(call: Call) -> Row:
     """Change a task."""
     barred = Refusal("0", "Action on the task is not allowed (internal error)")
     row = task_of(call, barred)
+    if not takes_part(call, row):
+        raise barred
     values = _checked(call, _values(call), row["ID"])
     if "STATUS" in values:
         values |= closing(call, _number(values["STATUS"]))
@@ -311,8 +342,12 @@ def closing(call: Call, status: int) -> Row:
 
 @method("tasks.task.delete", scope="task")
 def delete_task(call: Call) -> Row:
-    """Delete a task."""
-    row = task_of(call, Refusal("1048582", "No access to delete the task (internal error)"))
+    """Delete a task; its maker and administrators may."""
+    barred = Refusal("1048582", "No access to delete the task (internal error)")
+    row = task_of(call, barred)
+    user = call.caller.user_id
+    if user != row.get("CREATED_BY") and not rights.is_admin(call.state, user):
+        raise barred
     crm.delete(call.state, "tasks", row["ID"], actor=call.caller.user_id, connector=call.connector)
     return {"task": True}
 

@@ -7,14 +7,11 @@ by webhooks too. Source: api-reference/telephony.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import secrets
 from typing import Any
 
 from workbench.bitrix24.sandbox.applications.events import application_of
 from workbench.bitrix24.sandbox.crm import crm
-from workbench.bitrix24.sandbox.disk import disk
 from workbench.bitrix24.sandbox.memory.fields import Row, moment
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Refusal, method
@@ -300,38 +297,3 @@ def show(call: Call) -> bool:
 def hide(call: Call) -> bool:
     """Hide the card of a call; nobody looks here, so nothing happens."""
     return bool(_name(call))
-
-
-@method("telephony.externalCall.attachRecord", scope="telephony", batch=False)
-def attach_record(call: Call) -> Row:
-    """Attach the recording of a finished call, which goes to the common storage of the disk."""
-    found = call.state.find("calls", {"CALL_ID": str(call.get("CALL_ID") or "")}, limit=1)
-    if not found:
-        raise core(
-            "Call is not found in the statistic table. It looks like it is not finished yet."
-        )
-    name, content, url = (call.get(part) for part in ("FILENAME", "FILE_CONTENT", "RECORD_URL"))
-    if url:
-        # Nothing is fetched from outside: only where the recording lies is kept.
-        call.state.update("calls", found[0]["ID"], {"CALL_RECORD_URL": str(url)})
-        return {"FILE_ID": 0}
-    if not name:
-        raise core(
-            "Required parameters are not set. Request should contain either URL or FILENAME "
-            "parameter"
-        )
-    if not str(name).lower().endswith((".wav", ".mp3")):
-        raise core("Wrong file extension. Only wav and mp3 are allowed")
-    try:
-        data = base64.b64decode(str(content or ""), validate=True)
-    except (binascii.Error, ValueError):
-        raise core("File content is not properly encoded. Base64 encoding is expected.") from None
-    if not data:
-        raise core("File content is empty.")
-    storage = disk.storages(call.state, call.caller.user_id)[0]
-    folder = call.state.get("disk_objects", storage["ROOT_OBJECT_ID"]) or {}
-    file = disk.add_file(
-        call.state, folder, str(name), data, actor=call.caller.user_id, unique=True
-    )
-    call.state.update("calls", found[0]["ID"], {"RECORD_FILE_ID": file})
-    return {"FILE_ID": file}

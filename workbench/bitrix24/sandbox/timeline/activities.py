@@ -12,7 +12,9 @@ from workbench.bitrix24.sandbox.crm.records import (
     update_record,
 )
 from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row
-from workbench.bitrix24.sandbox.rest.methods import Call, method
+from workbench.bitrix24.sandbox.rest.methods import Call, Refusal, method
+
+EMAIL = 4  # TYPE_ID
 
 ACTIVITIES = Entity(
     "activities",
@@ -68,7 +70,8 @@ ACTIVITIES = Entity(
     indexes=(("OWNER_ID", "OWNER_TYPE_ID"),),
 )
 
-old_methods(ACTIVITIES, "crm.activity")
+GONE = ("", "Activity is not found")
+old_methods(ACTIVITIES, "crm.activity", update=GONE, delete=GONE)
 
 # What stands beside an activity's own fields, as the portal describes it.
 BESIDE = {
@@ -112,10 +115,34 @@ def _communication(call: Call, given: Row) -> Row:
     return row
 
 
+def _complete(call: Call) -> None:
+    """Refuse an activity that lacks a subject, a type, an owner or somebody to talk to.
+
+    [?] The documentation also asks for ``RESPONSIBLE_ID``; without it the caller is responsible.
+    """
+    fields = {str(k).upper(): v for k, v in call.mapping("fields", required=True).items()}
+    if not str(fields.get("SUBJECT") or "").strip():
+        raise Refusal("", "The field SUBJECT is not defined or empty.")
+    kind = str(fields.get("TYPE_ID") or "").strip()
+    if not kind.isdecimal() or int(kind) == 0:
+        raise Refusal("", "The field TYPE_ID is not defined or invalid.")
+    talks = fields.get("COMMUNICATIONS")
+    if not isinstance(talks, list) or not talks:
+        raise Refusal("", "The field COMMUNICATIONS is not defined or invalid.")
+    if len(talks) > 1 and int(kind) != EMAIL:
+        text = "The only one communication is allowed for activity of specified type."
+        raise Refusal("", text)
+    owner = [str(fields.get(name) or "0").strip() for name in ("OWNER_TYPE_ID", "OWNER_ID")]
+    if not all(part.isdecimal() and int(part) for part in owner):
+        text = "Could not build binding. Please ensure that owner info and communications are "
+        raise Refusal("", f"{text}defined correctly.")
+
+
 @method("crm.activity.add", scope="crm")
 def add_activity(call: Call) -> int:
     """A new activity; answers with its id."""
     _addressed(call)
+    _complete(call)
     return add_record(call, ACTIVITIES)
 
 
