@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from sandbox_portal import SMALL_COMPANY, running_portal
 
 from workbench.bitrix24.client import Portal
+from workbench.bitrix24.sandbox.memory import database
 from workbench.bitrix24.sandbox.memory.columns import Columns
 from workbench.bitrix24.sandbox.memory.state import State
 from workbench.bitrix24.sandbox.seed import seed_company
@@ -114,6 +115,23 @@ def test_a_bulk_that_fails_leaves_nothing_and_the_portal_goes_on(tmp_path):
     assert state.count("deals") == 1
     assert indexes(state) == with_indexes
     assert (pragma(state, "journal_mode"), pragma(state, "synchronous")) == ("wal", 1)
+
+
+def test_a_portal_in_memory_sorts_its_indexes_on_the_disk(monkeypatch):
+    state, stores = State(), []
+    declared = database.create_indexes
+
+    def noted(connection, entity):
+        stores.append(connection.execute("PRAGMA temp_store").fetchone()[0])
+        declared(connection, entity)
+
+    monkeypatch.setattr(database, "create_indexes", noted)
+    with state.bulk():
+        state.insert_many("deals", [{"ID": 1, "TITLE": "a"}])
+    files, memory = 1, 2
+    assert set(stores) == {files}
+    assert (pragma(state, "temp_store"), pragma(state, "cache_size")) == (memory, -65536)
+    state.close()
 
 
 def test_a_file_that_somebody_reads_is_filled_all_the_same(tmp_path):

@@ -18,6 +18,8 @@ from workbench.settings import private_file
 SERVING = (
     "journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-65536",
 )  # fmt: skip
+# What is sorted for an index goes to the disk in pieces of this cache, not into memory whole.
+SORTING = ("temp_store=FILE", "cache_size=-8192")
 
 
 def connected(path: Path | None) -> sqlite3.Connection:
@@ -107,6 +109,9 @@ def filling(connection: sqlite3.Connection, entities: Iterable[Entity]) -> Itera
     with suppress(sqlite3.OperationalError):
         connection.execute("PRAGMA journal_mode=TRUNCATE")
     connection.execute("PRAGMA synchronous=OFF")
+    in_memory = not connection.execute("PRAGMA database_list").fetchone()[2]
+    for pragma in SORTING if in_memory else ():
+        connection.execute(f"PRAGMA {pragma}")
     connection.execute("BEGIN")
     try:
         for entity in entities:
@@ -121,7 +126,8 @@ def filling(connection: sqlite3.Connection, entities: Iterable[Entity]) -> Itera
         raise
     finally:
         connection.execute(f"PRAGMA journal_mode={journal}")
-        connection.execute("PRAGMA synchronous=NORMAL")
+        for pragma in SERVING[1:]:
+            connection.execute(f"PRAGMA {pragma}")
 
 
 class Settings(MutableMapping[str, Any]):
