@@ -137,6 +137,8 @@ def test_numbers_dates_and_money_follow_the_language():
         assert i18n.format_datetime(moment, "Europe/Paris") == "2 juil. 2026 00:30"
     with i18n.use_language("en"):
         assert i18n.format_number(1234567.891, 1) == "1,234,567.9"
+        assert i18n.format_number(7.0, 1) == "7"
+        assert i18n.format_number(7.0, 1, fixed=True) == "7.0"
         assert i18n.format_percent(0.6315) == "63.2%"
         assert i18n.format_money(Decimal("10005534"), "EUR") == "€10,005,534"
         assert i18n.format_datetime(moment, "Europe/Paris") == "2 Jul 2026 00:30"

@@ -271,7 +271,7 @@ def _run_reports(console: Console) -> list[RunRecord]:
             titles[record.report],
             _(record.outcome),
             format_number(record.rows or 0),
-            format_number(record.seconds or 0, 1),
+            format_number(record.seconds or 0, 1, fixed=True),
             str(output) if record.outcome == "succeeded" else str(record.error),
         )
     console.print(table)

@@ -109,7 +109,7 @@ def runs(
             record.id,
             *started,
             _outcome(record),
-            format_number(record.seconds, 1) if record.seconds is not None else "–",
+            format_number(record.seconds, 1, fixed=True) if record.seconds is not None else "–",
             format_number(record.rows) if record.rows is not None else "–",
             _plain(shorten(record.error or "", room, placeholder="…")),
         )

@@ -111,9 +111,12 @@ def locale() -> Locale:
     return Locale("fr", "FR") if language() == "fr" else Locale("en", "GB")
 
 
-def format_number(value: float | Decimal, digits: int = 0) -> str:
-    """``12 345,6`` or ``12,345.6``, with at most ``digits`` decimals."""
-    pattern = "#,##0" + ("." + "#" * digits if digits else "")
+def format_number(value: float | Decimal, digits: int = 0, *, fixed: bool = False) -> str:
+    """``12 345,6`` or ``12,345.6``, with at most ``digits`` decimals; ``fixed``: with all of them.
+
+    In a column of a table decimals stand below each other only if every row has as many.
+    """
+    pattern = "#,##0" + ("." + ("0" if fixed else "#") * digits if digits else "")
     return _signed(numbers.format_decimal(value, format=pattern, locale=locale()))
 
 
