@@ -276,6 +276,15 @@ def stats(
         figures = answer.raise_for_status().json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         reason = type(error).__name__
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise PortalUnreachable(
+                _("The certificate of {host} is of an authority that is not trusted here.").format(
+                    host=parts.netloc
+                ),
+                hint=_(
+                    "`workbench sandbox start --tls` says which file to name: {variable}"
+                ).format(variable="SSL_CERT_FILE=…"),
+            ) from None
         raise PortalUnreachable(
             _("{host} is not a running sandbox portal ({reason}).").format(
                 host=parts.netloc, reason=reason
@@ -300,7 +309,7 @@ def stats(
         if line["caller"] != told:
             told = line["caller"]
             table.add_section()
-            table.add_row(told)
+            table.add_row(_caller(told))
         table.add_row(
             f"  {line['method'] or '–'}",
             format_number(line["requests"]),
@@ -311,6 +320,19 @@ def stats(
             format_number(line["timed_out"]),
         )
     Console().print(table)
+
+
+def _caller(label: str) -> str:
+    """A caller of the figures in the language of the table."""
+    from workbench.cli.screen import escape
+    from workbench.i18n import _
+
+    kind, _space, rest = label.partition(" ")
+    if kind == "webhook":
+        return _("webhook of user {id}").format(id=rest.rpartition(" ")[2])
+    if kind == "app":
+        return _("application {id}").format(id=escape(rest))
+    return _("without valid credentials")
 
 
 @app.command()

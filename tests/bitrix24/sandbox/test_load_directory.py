@@ -286,6 +286,20 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
         read_mapping(file)
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "stages: at least one must be open (without semantics)."),
+        ("fr", "stages\u202f: il en faut au moins une ouverte (sans semantics)."),
+    ],
+)
+def test_stages_without_an_open_one_are_refused_in_the_readers_language(load, language, said):
+    won = [{"name": "Gagnée", "id": "WON", "semantics": "S"}]
+    with use_language(language), pytest.raises(ConfigurationError) as refused:
+        load(HEAD, stages=won)
+    assert said in str(refused.value)
+
+
 def test_a_mapping_without_end_is_refused():
     with pytest.raises(ConfigurationError):
         read_mapping("/dev/zero")

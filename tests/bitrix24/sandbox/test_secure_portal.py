@@ -103,6 +103,10 @@ def test_workbench_connects_with_the_authority_from_the_environment(secure, home
     assert "no certificate that this machine trusts" in wary.stderr
     stats = workbench("sandbox", "stats", secure.url, "--json", SSL_CERT_FILE=str(secure.ca))
     assert '"requests"' in stats.stdout
+    unsure = workbench("sandbox", "stats", secure.url, WORKBENCH_LANGUAGE="en")
+    assert unsure.returncode == 1
+    assert "an authority that is not trusted here" in unsure.stderr
+    assert "SSL_CERT_FILE" in unsure.stderr
 
 
 def test_the_authority_survives_a_restart_of_a_portal_in_a_file(tmp_path):

@@ -110,9 +110,9 @@ class Mapping(_Strict):
         for what in ("name", "id"):
             values = [getattr(stage, what) for stage in self.stages]
             if len(set(values)) < len(values):
-                raise ValueError(f"stages: the same {what} twice")
+                raise ValueError(_("stages: the same {what} twice").format(what=what))
         if all(stage.semantics for stage in self.stages):
-            raise ValueError("stages: at least one must be open (without semantics)")
+            raise ValueError(_("stages: at least one must be open (without semantics)"))
         return self
 
 
@@ -165,4 +165,6 @@ def _complaint(error: ValidationError) -> str:
     if first["type"] == "literal_error":
         allowed = first["ctx"]["expected"].replace(" or ", ", ")
         return _("{key}: allowed are {allowed}.").format(key=key, allowed=allowed)
+    if first["type"] == "value_error":  # what this module says itself, of the whole
+        return f"{first['ctx']['error']}."
     return _("{key}: {reason}").format(key=key, reason=first["msg"])
