@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -107,16 +107,13 @@ def start(
     from workbench.bitrix24.sandbox.new_portal import furnish
     from workbench.bitrix24.sandbox.portal import Portal
     from workbench.bitrix24.sandbox.rest.faults import rule
-    from workbench.bitrix24.sandbox.seed.story import SIZES
     from workbench.errors import UsageError
     from workbench.i18n import _
 
     if plan not in PLANS:
         raise UsageError(_("There is no plan {plan}.").format(plan=plan), hint=", ".join(PLANS))
-    if company is not None and company not in SIZES:
-        raise UsageError(
-            _("There is no company {name}.").format(name=company), hint=", ".join(sorted(SIZES))
-        )
+    if company is not None:
+        _known(company)
     names = [_host_name(name) for name in host_name or ()]
     if ca_file is not None and not tls:
         raise UsageError(_("--ca-file needs --tls."))
@@ -343,19 +340,10 @@ def spend(
     company: Annotated[str, typer.Option(help="small or demo.")] = "demo",
 ) -> None:
     """Write the seeded company's marketing spend by month and channel."""
-    from datetime import date
-
     from workbench.bitrix24.sandbox.seed import write_marketing_spend
-    from workbench.bitrix24.sandbox.seed.story import SIZES
-    from workbench.errors import UsageError
-    from workbench.i18n import _
 
-    if company not in SIZES:
-        raise UsageError(
-            _("There is no company {name}.").format(name=company), hint=", ".join(sorted(SIZES))
-        )
-    day = today.date() if today else date.today()  # noqa: DTZ011 - the seed's day, not a moment
-    write_marketing_spend(file, seed, day, size=company)
+    _known(company)
+    write_marketing_spend(file, seed, _day(today), size=company)
 
 
 @app.command()
@@ -365,10 +353,15 @@ def targets(
     company: Annotated[str, typer.Option(help="small or demo.")] = "demo",
 ) -> None:
     """Write the seeded company's plan of won revenue by month and pipeline."""
-    from datetime import date
-
-    from workbench.bitrix24.sandbox.seed.story import SIZES
     from workbench.bitrix24.sandbox.seed.targets import write_targets
+
+    _known(company)
+    write_targets(file, _day(today), size=company)
+
+
+def _known(company: str) -> None:
+    """Refuse a seeded company that there is not."""
+    from workbench.bitrix24.sandbox.seed.story import SIZES
     from workbench.errors import UsageError
     from workbench.i18n import _
 
@@ -376,5 +369,8 @@ def targets(
         raise UsageError(
             _("There is no company {name}.").format(name=company), hint=", ".join(sorted(SIZES))
         )
-    day = today.date() if today else date.today()  # noqa: DTZ011 - the seed's day, not a moment
-    write_targets(file, day, size=company)
+
+
+def _day(today: datetime | None) -> date:
+    """The seed's day."""
+    return today.date() if today else date.today()  # noqa: DTZ011 - a day, not a moment

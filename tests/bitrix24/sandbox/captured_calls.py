@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-from shape_calls import World, item, row, smart_type
+from shape_calls import item, smart_type
+from shape_world import World, row
 
 Answer = Callable[[World, list[Any]], list[Any]]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from shape_calls import CALLS, World, nothing, one_of, user_field_calls
+from shape_calls import one_of, user_field_calls
+from shape_world import CALLS, World, nothing
 
 Call = Callable[[World, Any], Any]
 LINKED = ("REQUISITE_ID", "BANK_DETAIL_ID", "MC_REQUISITE_ID", "MC_BANK_DETAIL_ID")

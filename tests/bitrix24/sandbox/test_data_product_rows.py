@@ -152,6 +152,11 @@ def test_leads_quotes_invoices_and_smart_processes_have_rows(empty):
             {"filter": {"=ownerType": "D", "=ownerId": 1, "x": 1}},
             (400, "INVALID_ARG_VALUE"),
         ),
+        (
+            "list",
+            {"filter": {"=ownerType": "D", "=ownerId": 1}, "order": {"id": "UP"}},
+            (400, "INVALID_ARG_VALUE"),
+        ),
     ],
 )
 def test_errors_have_the_documented_codes(empty, refused, method, params, expected):

@@ -81,6 +81,19 @@ def test_values_have_an_old_and_a_universal_form(empty, type_id, sent, old, new)
     assert camel in fields
 
 
+def test_definitions_come_by_sort_or_as_the_order_says(empty):
+    numbers = [define(empty, "lead", "string", SORT=sort)[0] for sort in (300, 100, 200)]
+    first, second, third = numbers
+
+    def listed(**params):
+        asked = {"filter": {"@ID": numbers}, **params}
+        return [int(row["ID"]) for row in empty.result("crm.lead.userfield.list", asked)]
+
+    assert listed() == [second, third, first]
+    assert listed(order={"ID": "DESC"}) == [third, second, first]
+    assert listed(order={"SORT": "DESC"}) == [first, third, second]
+
+
 def test_dates_come_as_midnight_and_filter_by_day(empty):
     _number, name = define(empty, "deal", "date")
     early = record(empty, **{name: "2026-03-01"})

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import shape_calls_details  # noqa: F401 - adds to CALLS
 from captured_calls import CAPTURED
-from shape_calls import CALLS, World
 from shape_exceptions import EXCEPTIONS, NOT_ANSWERED
+from shape_world import CALLS, World
 from shapes import answer_differences
 
 from workbench.bitrix24.sandbox.portal import EXTENSIONS, load_methods

@@ -1,6 +1,6 @@
 """What the documentation says of wrong calls: method, parameters, status, code, beginning of text.
 
-``{deal}`` and the like stand for records that the test has made. `BY_ANYBODY` are calls of a user
+``{deal}`` and the like stand for records that the test has made. `RIGHTS` are calls of a user
 without rights of administration, who sees only records of their own.
 """
 

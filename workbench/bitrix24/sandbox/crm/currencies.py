@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.bitrix24.sandbox.crm import crm
-from workbench.bitrix24.sandbox.crm.records import describe, describe_all
+from workbench.bitrix24.sandbox.crm.field_descriptions import describe, describe_all
 from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, old_form
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from workbench.bitrix24.sandbox.crm import directories, stages
-from workbench.bitrix24.sandbox.crm.records import describe_all, identity
+from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all
+from workbench.bitrix24.sandbox.crm.records import identity
 from workbench.bitrix24.sandbox.memory.fields import Field, Row
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method, page
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.bitrix24.sandbox.crm.records import describe
+from workbench.bitrix24.sandbox.crm.field_descriptions import describe
 from workbench.bitrix24.sandbox.crm.smart_types import FLAGS, administrator
 from workbench.bitrix24.sandbox.crm.user_field_configs import module
 from workbench.bitrix24.sandbox.crm.user_fields import SETTINGS, TYPES

@@ -6,12 +6,8 @@ import re
 from typing import Any
 
 from workbench.bitrix24.sandbox.crm import stages
-from workbench.bitrix24.sandbox.crm.records import (
-    describe,
-    describe_all,
-    identity,
-    ordering,
-)
+from workbench.bitrix24.sandbox.crm.field_descriptions import describe, describe_all
+from workbench.bitrix24.sandbox.crm.records import identity, ordering
 from workbench.bitrix24.sandbox.crm.stages import CATEGORIES, STATUSES
 from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.bitrix24.sandbox.crm.records import describe_all
+from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all
 from workbench.bitrix24.sandbox.memory.fields import Field, Row
 from workbench.bitrix24.sandbox.requisites import addresses
 from workbench.bitrix24.sandbox.rest.methods import Call, method

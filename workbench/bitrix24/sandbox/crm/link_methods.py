@@ -12,10 +12,10 @@ from workbench.bitrix24.sandbox.crm import crm, links
 from workbench.bitrix24.sandbox.crm.companies import COMPANIES
 from workbench.bitrix24.sandbox.crm.contacts import CONTACTS
 from workbench.bitrix24.sandbox.crm.deals import DEALS
+from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all
 from workbench.bitrix24.sandbox.crm.leads import LEADS
 from workbench.bitrix24.sandbox.crm.links import Link
 from workbench.bitrix24.sandbox.crm.quotes import QUOTES
-from workbench.bitrix24.sandbox.crm.records import describe_all
 from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Refusal, method

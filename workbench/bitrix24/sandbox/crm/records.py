@@ -6,7 +6,6 @@ names, nearly every value as text, errors with an empty code and HTTP 400.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,8 +13,16 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from workbench.bitrix24.sandbox.crm import crm, links
+from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all, with_links
 from workbench.bitrix24.sandbox.crm.user_values import old_value
-from workbench.bitrix24.sandbox.memory.fields import Convert, Entity, Field, Row, old_form
+from workbench.bitrix24.sandbox.memory.fields import (
+    Convert,
+    Entity,
+    Field,
+    Row,
+    is_email,
+    old_form,
+)
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import PAGE, Call, Page, Refusal, method, start_of
@@ -24,7 +31,6 @@ if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.memory.state import State
 
 MULTI = ("PHONE", "EMAIL", "WEB", "IM", "LINK")
-PARENT_TYPES = {"crm_lead": 1, "crm_deal": 2, "crm_contact": 3, "crm_company": 4, "crm_quote": 7}
 SELECTABLE_HIDDEN = ("crm_multifield", "json")
 #: (entity, last word of the method) → code and text for a record that is not there.
 _MISSING: dict[tuple[str, str], tuple[str, str]] = {}
@@ -292,14 +298,14 @@ def _addresses(entity: Entity, values: Row) -> None:
     given = values.get("EMAIL")
     for item in given if isinstance(given, list) else ():
         text = item.get("VALUE") if isinstance(item, dict) else item
-        if text not in (None, "") and not re.fullmatch(r"[^@\s]+@[^@\s]+", str(text).strip()):
+        if text not in (None, "") and not is_email(str(text).strip()):
             raise Refusal("ERROR_CORE", "The field E-mail contains an invalid address")
 
 
 def add_record(call: Call, entity: Entity) -> int:
     """Answer an old add method."""
     fields = call.mapping("fields", required=True)
-    call.mapping("params")
+    call.mapping("params")  # not used, but refused unless it is a map
     names = {f.name: f for f in call.state.fields(entity.name)}
     values = writable(call, entity, fields, creating=True, names=names)
     _addresses(entity, values)
@@ -346,60 +352,6 @@ def delete_record(call: Call, entity: Entity) -> bool:
     existing(call, entity, record)
     crm.delete(call.state, entity.name, record, actor=call.caller.user_id, connector=call.connector)
     return True
-
-
-def describe(field: Field, *, upper: bool = False) -> Row:
-    """One field as the ``fields`` methods describe it."""
-    kind = {"money": "double", "json": "object"}.get(field.type, field.type)
-    result: Row = {
-        "type": kind,
-        "isRequired": field.required,
-        "isReadOnly": field.readonly,
-        "isImmutable": field.immutable,
-        "isMultiple": field.multiple,
-        "isDynamic": field.dynamic,
-        "title": field.title,
-    }
-    if field.type in PARENT_TYPES and field.name.endswith(f"{field.type[4:].upper()}_ID"):
-        result["settings"] = {"parentEntityTypeId": PARENT_TYPES[field.type]}
-        if field.name == "MYCOMPANY_ID":
-            result["settings"] |= {"isMyCompany": True, "isEmbeddedEditorEnabled": True}
-    if field.status:
-        result["statusType"] = field.status
-    if field.settings:
-        settings = dict(field.settings)
-        options = settings.pop("LIST", None)
-        if settings:
-            result["settings"] = settings
-        if options:
-            result["items"] = [{"ID": str(o["ID"]), "VALUE": o["VALUE"]} for o in options]
-    if upper:
-        result["upperName"] = field.name
-    return result
-
-
-def describe_all(fields: Sequence[Field]) -> dict[str, Row]:
-    """The answer of an old ``fields`` method."""
-    shown = (f for f in fields if not f.hidden or f.type == "crm_multifield")
-    return {f.name: describe(f) for f in shown}
-
-
-def with_links(entity: Entity, described: dict[str, Row]) -> dict[str, Row]:
-    """Descriptions with the field that takes all linked contacts (or companies) at once."""
-    link = links.link_of(entity)
-    if link is None:
-        return described
-    kind = f"crm_{link.column.removesuffix('_ID').lower()}"
-    if link.mirrored:
-        return {**described, link.column: describe(Field(link.column, kind, multiple=True))}
-    result: dict[str, Row] = {}
-    for name, description in described.items():
-        result[name] = description
-        if name == link.column:
-            description["isDeprecated"] = True
-            description.pop("settings", None)
-            result[link.ids] = describe(Field(link.ids, kind, multiple=True))
-    return result
 
 
 def old_methods(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from workbench.bitrix24.sandbox.crm.records import identity
+from workbench.bitrix24.sandbox.crm.records import identity, ordering
 from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method, page
@@ -248,12 +248,13 @@ def _methods(kind: str, owner: str) -> None:
 
     @method(f"crm.{kind}.userfield.list", scope="crm")
     def list_all(call: Call) -> Page:
-        call.mapping("order")
+        known = call.state.entities["user_fields"].by_name
+        order = ordering(call.mapping("order"), known) or {"SORT": "ASC"}
         filter = {k.upper(): v for k, v in call.mapping("filter").items()}
         language = str(filter.pop("LANG", "") or "")
         names = ("ID", "FIELD_NAME", "USER_TYPE_ID", "XML_ID", "SORT", "MULTIPLE", "MANDATORY")
         kept = {k: v for k, v in filter.items() if k.lstrip("=!@%") in names}
-        rows = call.state.find("user_fields", {**kept, "ENTITY_ID": owner}, order=[("SORT", "ASC")])
+        rows = call.state.find("user_fields", {**kept, "ENTITY_ID": owner}, order=order)
         return page(call, [_sent(row, languages=language) for row in rows])
 
     @method(f"crm.{kind}.userfield.get", scope="crm")

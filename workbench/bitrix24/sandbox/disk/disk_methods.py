@@ -209,7 +209,9 @@ def delete_folder(call: Call) -> bool:
 
 # -- files --------------------------------------------------------------------------------
 
-NO_SCOPE = Refusal("NOT_FOUND", "Search scope was not found. (NOT_FOUND).")
+
+def _no_scope() -> Refusal:
+    return Refusal("NOT_FOUND", "Search scope was not found. (NOT_FOUND).")
 
 
 @method("disk.file.get", scope="disk")
@@ -259,7 +261,7 @@ def search_files(call: Call) -> Page:
         filter["TYPE"] = kind
     scope = call.get("filter") or {}
     if not isinstance(scope, dict):
-        raise NO_SCOPE
+        raise _no_scope()
     asked = {str(k).upper(): v for k, v in scope.items()}
     if set(asked) - {"STORAGE_ID", "FOLDER_ID"}:
         raise Refusal(
@@ -267,7 +269,7 @@ def search_files(call: Call) -> Page:
         )
     if "STORAGE_ID" in asked:
         if str(asked["STORAGE_ID"]) not in [str(number) for number in mine]:
-            raise NO_SCOPE
+            raise _no_scope()
         filter["STORAGE_ID"] = asked["STORAGE_ID"]
     rows = call.state.find("disk_objects", filter)
     if "FOLDER_ID" in asked:
@@ -275,9 +277,9 @@ def search_files(call: Call) -> Page:
         try:
             folder = existing(call, "folder", "folder_id")
         except Refusal:
-            raise NO_SCOPE from None
+            raise _no_scope() from None
         if str(folder["STORAGE_ID"]) != str(asked.get("STORAGE_ID", folder["STORAGE_ID"])):
-            raise NO_SCOPE
+            raise _no_scope()
         below = {row["ID"] for row in disk.tree(call.state, folder)}
         rows = [row for row in rows if row["PARENT_ID"] in below]
     answer = page(call, rows)

@@ -242,6 +242,11 @@ def text(value: Any) -> str | None:
     return str(value)
 
 
+def is_email(text: str) -> bool:
+    """Whether a text has the form of an e-mail address, as far as the portal looks."""
+    return re.fullmatch(r"[^@\s]+@[^@\s]+", text) is not None
+
+
 def flag(value: Any) -> str | None:
     """``Y`` or ``N`` of what clients send for a yes."""
     if value is None or value == "":

@@ -12,10 +12,10 @@ from workbench.bitrix24.sandbox.memory.fields import Row
 from workbench.bitrix24.sandbox.messenger.messages import (
     COLORS,
     attachment_of,
-    buttons_of,
     chat_between,
     people,
     person,
+    structure_of,
     user_of,
 )
 from workbench.bitrix24.sandbox.people import rights
@@ -88,8 +88,8 @@ def add_message(call: Call) -> int:
     """A message to a user or a chat."""
     chat = _member(call, _dialog(call), "Action unavailable")
     attach = attachment_of(call)
-    keyboard = buttons_of(call, "KEYBOARD")
-    buttons_of(call, "MENU")
+    keyboard = structure_of(call, "KEYBOARD")
+    structure_of(call, "MENU")
     text = str(call.get("MESSAGE") or "").strip()
     if not text and not attach:
         raise Refusal("MESSAGE_EMPTY", "Message can't be empty")
@@ -148,8 +148,8 @@ def update_message(call: Call) -> bool:
     if call.get("ATTACH") is not None:
         changes["ATTACH"] = attachment_of(call)
     if call.get("KEYBOARD") is not None:
-        changes["KEYBOARD"] = buttons_of(call, "KEYBOARD")
-    buttons_of(call, "MENU")
+        changes["KEYBOARD"] = structure_of(call, "KEYBOARD")
+    structure_of(call, "MENU")
     return call.state.update("messages", row["ID"], changes)
 
 

@@ -67,27 +67,18 @@ def user_of(call: Call, name: str = "USER_ID") -> int:
 
 
 def attachment_of(call: Call) -> Any:
-    """``ATTACH``: a list of blocks, or a map with ``BLOCKS``. Refuses what is too long or neither.
-
-    A form may carry it as JSON text.
-    """
-    attach = call.get("ATTACH")
-    if not attach:
-        return None
-    if isinstance(attach, str):
-        try:
-            attach = orjson.loads(attach)
-        except orjson.JSONDecodeError:
-            raise Refusal("ATTACH_ERROR", "Incorrect attach params") from None
-    if len(orjson.dumps(attach)) > ATTACH_LIMIT:
+    """``ATTACH``: a list of blocks, or a map with ``BLOCKS``. Refuses what is too long."""
+    attach = structure_of(call, "ATTACH")
+    if attach is not None and len(orjson.dumps(attach)) > ATTACH_LIMIT:
         raise Refusal("ATTACH_OVERSIZE", "You have exceeded the maximum allowable size of attach")
-    if not isinstance(attach, list | dict):
-        raise Refusal("ATTACH_ERROR", "Incorrect attach params")
     return attach
 
 
-def buttons_of(call: Call, name: str) -> Any:
-    """``KEYBOARD`` or ``MENU``: a list, or a map with the list. Refuses anything else."""
+def structure_of(call: Call, name: str) -> Any:
+    """``ATTACH``, ``KEYBOARD`` or ``MENU``: a list, or a map with the list. Refuses anything else.
+
+    A form may carry it as JSON text.
+    """
     given = call.get(name)
     if not given:
         return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workbench.bitrix24.sandbox.memory.fields import Entity, Row
+from workbench.bitrix24.sandbox.rest.methods import PAGE
 
 if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.memory.state import State
@@ -136,7 +137,6 @@ def readable(state: State, user: int, entity: Entity) -> tuple[str, list[Any]]:
     return limit, values
 
 
-PAGE = 50
 RECOUNT = 1_000  # writes
 
 

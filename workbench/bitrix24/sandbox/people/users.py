@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from workbench.bitrix24.sandbox.memory.changes import Change
-from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, old_form
+from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, is_email, old_form
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import PAGE, Call, Page, Refusal, method, start_of
@@ -201,7 +200,7 @@ def invite_user(call: Call) -> int:
     _administrator(call)
     given = {k.upper(): v for k, v in (call.mapping("fields") or call.raw).items()}
     mail = str(given.get("EMAIL") or "")
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", mail):
+    if not is_email(mail):
         raise Refusal("ERROR_ARGUMENT", "wrong_email", argument="")
     if call.state.count("users", {"EMAIL": mail}):
         raise Refusal("ERROR_ARGUMENT", "A user with this email already exists", argument="")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.bitrix24.sandbox.crm.deals import DEALS
+from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all
 from workbench.bitrix24.sandbox.crm.leads import LEADS
 from workbench.bitrix24.sandbox.crm.quotes import QUOTES
-from workbench.bitrix24.sandbox.crm.records import describe_all, existing, ordering
+from workbench.bitrix24.sandbox.crm.records import existing, ordering
 from workbench.bitrix24.sandbox.memory.fields import Entity, Row
 from workbench.bitrix24.sandbox.products import product_prices
 from workbench.bitrix24.sandbox.products.product_rows import furnished, owner_entity, replace

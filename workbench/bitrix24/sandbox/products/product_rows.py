@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from workbench.bitrix24.sandbox.crm import crm
-from workbench.bitrix24.sandbox.crm.records import describe, written_page
+from workbench.bitrix24.sandbox.crm.field_descriptions import describe
+from workbench.bitrix24.sandbox.crm.records import written_page
 from workbench.bitrix24.sandbox.crm.smart_processes import absent
+from workbench.bitrix24.sandbox.crm.strictness import refuse_filter, strict_order
 from workbench.bitrix24.sandbox.memory.fields import Entity, Row, camel
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
 from workbench.bitrix24.sandbox.people import rights
@@ -156,18 +158,10 @@ def list_rows(call: Call) -> Page:
     try:
         sql, values = where(filter, FIELDS, call.state.zone, strict=True)
     except BadFilter as error:
-        raise Refusal(
-            "INVALID_ARG_VALUE", f"Invalid filter: field '{error.field}' is not allowed in filter"
-        ) from None
+        raise refuse_filter(error) from None
     limits, more = _readable(call, filter)
     sql = f"({sql}) AND ({limits})"
-    order = {}
-    for name, way in call.mapping("order").items():
-        if name not in FIELDS:
-            raise Refusal(
-                "INVALID_ARG_VALUE", f"Invalid order: field '{name}' is not allowed in order"
-            )
-        order[FIELDS[name].name] = "DESC" if str(way).upper() == "DESC" else "ASC"
+    order = strict_order(call, FIELDS)
 
     def write(rows: list[Row]) -> list[Row]:
         owners = _currencies(call.state, rows)

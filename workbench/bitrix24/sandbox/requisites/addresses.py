@@ -6,13 +6,8 @@ company of that requisite (its anchor).
 
 from __future__ import annotations
 
-from workbench.bitrix24.sandbox.crm.records import (
-    checked,
-    describe_all,
-    list_records,
-    refuse_value,
-    writable,
-)
+from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all
+from workbench.bitrix24.sandbox.crm.records import checked, list_records, refuse_value, writable
 from workbench.bitrix24.sandbox.memory.fields import Row
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.requisites.requisite_methods import positive, undefined

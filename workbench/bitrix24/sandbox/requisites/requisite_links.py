@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.bitrix24.sandbox.crm.records import describe_all, list_records
+from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all
+from workbench.bitrix24.sandbox.crm.records import list_records
 from workbench.bitrix24.sandbox.memory.fields import Entity, Row
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.requisites.requisite_methods import positive, undefined

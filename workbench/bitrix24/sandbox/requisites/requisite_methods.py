@@ -8,13 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.bitrix24.sandbox.crm import crm
-from workbench.bitrix24.sandbox.crm.records import (
-    checked,
-    describe_all,
-    old_methods,
-    refuse_value,
-    writable,
-)
+from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all
+from workbench.bitrix24.sandbox.crm.records import checked, old_methods, refuse_value, writable
 from workbench.bitrix24.sandbox.memory.fields import Entity, Row
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.requisites import requisites

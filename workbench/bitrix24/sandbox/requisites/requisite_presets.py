@@ -5,7 +5,8 @@ Everybody reads them; whoever sees all contacts and companies changes them.
 
 from __future__ import annotations
 
-from workbench.bitrix24.sandbox.crm.records import describe_all, full_row, identity, list_records
+from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all
+from workbench.bitrix24.sandbox.crm.records import full_row, identity, list_records
 from workbench.bitrix24.sandbox.memory.fields import Field, Row
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.requisites import requisites

@@ -80,11 +80,11 @@ def app_info(call: Call) -> dict[str, Any]:
         raise Refusal("ACCESS_DENIED", "Access denied! Application context required")
     application = call.caller.application
     return {
-        "ID": getattr(application, "id", 0),
+        "ID": application.id,
         "CODE": call.caller.client_id or "",
         "VERSION": 1,
         "STATUS": "L",
-        "INSTALLED": bool(getattr(application, "installed", True)),
+        "INSTALLED": bool(application.installed),
         "PAYMENT_EXPIRED": "N",
         "DAYS": None,
         "LANGUAGE_ID": "fr",

@@ -52,9 +52,7 @@ def _in_order(
     open_: NDArray[np.bool_],
     clock: Clock,
 ) -> Contacts:
-    keep = at < clock.end
-    record, at, kind, open_ = record[keep], at[keep], kind[keep], open_[keep]
-    order = np.argsort(at, kind="stable")
+    order = clock.past(at)
     return Contacts(record[order], at[order], kind[order], open_[order])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workbench.bitrix24.sandbox.memory.columns import Columns
 from workbench.bitrix24.sandbox.seed.clock import DAY, Clock, unix
@@ -49,14 +48,14 @@ def call_rows(
     seconds = np.where(vain, 0, ended[place] - start[place])
     incoming = np.array(talks.columns["DIRECTION"], dtype=np.int64)[place] == 1
     why = draw(random, [share for _code, _reason, share in FAILURES], count)
-    number: NDArray[np.int64] = place  # one number a person: the activity's place stands for it
+    # One number for each activity: an attempt in vain was for the number of its call.
     phones = phone(random, len(start)) if count else []
     minutes = np.where(incoming, 0, -(-seconds // 60))
     return Columns(
         {
             "PORTAL_USER_ID": [talks.columns["RESPONSIBLE_ID"][n] for n in place.tolist()],
             "PORTAL_NUMBER": LINE,
-            "PHONE_NUMBER": [phones[n] for n in number.tolist()],
+            "PHONE_NUMBER": [phones[n] for n in place.tolist()],
             "CALL_ID": [random.bytes(16).hex() for _call in range(count)],
             "CALL_CATEGORY": "external",
             "CALL_DURATION": seconds.tolist(),

@@ -104,6 +104,11 @@ class Clock:
         """Moment so many days before the end."""
         return self.end - days * DAY
 
+    def past(self, walls: Moments) -> NDArray[np.int64]:
+        """Places of the moments before the end, in order of time."""
+        place = np.flatnonzero(walls < self.end)
+        return place[np.argsort(walls[place], kind="stable")]
+
 
 @cache
 def _offset(day: int, timezone: str) -> int:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from workbench.bitrix24.sandbox.memory.columns import Columns
 from workbench.bitrix24.sandbox.seed import story
 from workbench.bitrix24.sandbox.seed.baskets import Baskets
-from workbench.bitrix24.sandbox.seed.clock import DAY, Clock, dates, moments, positions, unix
+from workbench.bitrix24.sandbox.seed.clock import DAY, Clock, dates, moments, positions
 from workbench.bitrix24.sandbox.seed.columns import money, pick
 from workbench.bitrix24.sandbox.seed.deals import Course, Demand
-from workbench.bitrix24.sandbox.seed.history import Events, events, invoice_stages
+from workbench.bitrix24.sandbox.seed.history import events, invoice_stages
+from workbench.bitrix24.sandbox.seed.items import Items
 from workbench.bitrix24.sandbox.seed.people import MY_COMPANY, Customers
 
 INVOICED = 0.94  # of the won deals
@@ -25,16 +26,11 @@ DRAFT, SENT, PAID, LOST = range(4)
 
 
 @dataclass(frozen=True)
-class Invoices:
-    """Invoices in order of creation; ``deal`` is the place of the deal in its chunk."""
+class Invoices(Items):
+    """Invoices: what each bills, and when payment is due (day numbers)."""
 
-    deal: NDArray[np.int64]
     amount: NDArray[np.float64]
-    created: NDArray[np.int64]
     due: NDArray[np.int64]
-    stage: NDArray[np.int64]
-    moved: NDArray[np.int64]
-    happened: Events
 
 
 def invoices(random: np.random.Generator, those: Course, basket: Baskets, clock: Clock) -> Invoices:
@@ -50,9 +46,7 @@ def invoices(random: np.random.Generator, those: Course, basket: Baskets, clock:
     later = np.concatenate([np.zeros(len(won)), random.uniform(10, 40, int(split.sum()))])
     start = signed + later + random.exponential(1.5, len(deal)) + 0.02
     created = moments(start)
-    keep = created < clock.end
-    deal, amount, start, created = deal[keep], amount[keep], start[keep], created[keep]
-    order = np.argsort(created, kind="stable")
+    order = clock.past(created)
     deal, amount, start, created = deal[order], amount[order], start[order], created[order]
 
     count = len(deal)
@@ -72,51 +66,33 @@ def invoices(random: np.random.Generator, those: Course, basket: Baskets, clock:
     so_far = np.where(times < clock.end, times, -1.0)
     stage = so_far.shape[1] - 1 - np.argmax(so_far[:, ::-1], axis=1) if count else np.zeros(0, int)
     moved = so_far.max(axis=1, initial=0).astype(np.int64)
-    return Invoices(deal, amount, created, due, stage.astype(np.int64), moved, happened)
+    return Invoices(deal, created, stage.astype(np.int64), moved, happened, amount, due)
 
 
 def invoice_rows(
     those: Invoices, these: Demand, them: Customers, first_deal: int, first_id: int, clock: Clock
 ) -> Columns:
     """Rows of crm.item.list with entityTypeId 31; CLOSEDATE is the day payment is due."""
-    count = len(those.deal)
-    labels = invoice_stages()
-    company = these.company[those.deal]
-    owner = these.owner[those.deal].tolist()
-    codes: list[str | None] = [s.stage_id for s in labels]
+    swiss = them.swiss[these.company[those.deal]]
+    codes: list[str | None] = [s.stage_id for s in invoice_stages()]
     before = [None, codes[DRAFT], codes[SENT], codes[SENT]]
-    created = unix(those.created, clock.timezone).tolist()
-    moved = unix(those.moved, clock.timezone).tolist()
     day = dates(those.created // DAY)
     number = [f"AL-{d[:4]}-{n:05}" for n, d in enumerate(day, first_id)]
     return Columns(
         {
-            "ID": list(range(first_id, first_id + count)),
+            **those.columns(these, them, first_deal, first_id, clock),
             "TITLE": [f"Facture {n}" for n in number],
-            "CREATED_BY": owner,
-            "UPDATED_BY": owner,
-            "MOVED_BY": owner,
-            "CREATED_TIME": created,
-            "UPDATED_TIME": moved,
-            "MOVED_TIME": moved,
             "CATEGORY_ID": story.INVOICE_CATEGORY,
-            "OPENED": "Y",
             "STAGE_ID": pick(codes, those.stage),
             "PREVIOUS_STAGE_ID": pick(before, those.stage),
             "BEGINDATE": day,
             "CLOSEDATE": dates(those.due),
-            "COMPANY_ID": them.identifier(company).tolist(),
-            "CONTACT_ID": them.first_contact[company].tolist(),
-            "CURRENCY_ID": pick(("EUR", "CHF"), them.swiss[company].astype(np.int64)),
+            "CURRENCY_ID": pick(("EUR", "CHF"), swiss.astype(np.int64)),
             "OPPORTUNITY": money(those.amount),
             "IS_MANUAL_OPPORTUNITY": "Y",
             "TAX_VALUE": 0.0,
             "MYCOMPANY_ID": MY_COMPANY,
-            "ASSIGNED_BY_ID": owner,
-            "PARENT_ID_2": (those.deal + first_deal).tolist(),
-            "LAST_ACTIVITY_BY": owner,
-            "LAST_ACTIVITY_TIME": moved,
             "ACCOUNT_NUMBER": number,
         },
-        count,
+        len(those.deal),
     )

@@ -17,7 +17,8 @@ from workbench.bitrix24.sandbox.seed.clock import DAY, Clock, dates, moments, po
 from workbench.bitrix24.sandbox.seed.columns import pick
 from workbench.bitrix24.sandbox.seed.deals import Course, Demand
 from workbench.bitrix24.sandbox.seed.directories import FAILURE, FITTING, PROCESS, SUCCESS
-from workbench.bitrix24.sandbox.seed.history import Events, Stage, events
+from workbench.bitrix24.sandbox.seed.history import Stage, events
+from workbench.bitrix24.sandbox.seed.items import Items
 from workbench.bitrix24.sandbox.seed.people import Customers
 
 TYPE, NUMBER, CATEGORY = 174, 1, 12
@@ -79,17 +80,12 @@ def statuses(first_id: int) -> list[Row]:
 
 
 @dataclass(frozen=True)
-class Sites:
-    """Sites in order of creation; ``deal`` is the place of the deal in its chunk."""
+class Sites(Items):
+    """Sites: the stage before the present one, and when they are fitted."""
 
-    deal: NDArray[np.int64]
-    created: NDArray[np.int64]
-    stage: NDArray[np.int64]
     before: NDArray[np.int64]
-    moved: NDArray[np.int64]
     begin: NDArray[np.int64]  # day numbers
     end: NDArray[np.int64]
-    happened: Events
 
 
 def sites(random: np.random.Generator, those: Course, basket: Baskets, clock: Clock) -> Sites:
@@ -100,9 +96,7 @@ def sites(random: np.random.Generator, those: Course, basket: Baskets, clock: Cl
     deal = np.flatnonzero(those.won & (days > 0) & (those.moved >= clock.ago(DAYS)))
     start = positions(those.moved[deal]) + random.exponential(0.8, len(deal)) + 0.02
     created = moments(start)
-    keep = created < clock.end
-    deal, start, created = deal[keep], start[keep], created[keep]
-    order = np.argsort(created, kind="stable")
+    order = clock.past(created)
     deal, start, created = deal[order], start[order], created[order]
     count = len(deal)
 
@@ -124,11 +118,11 @@ def sites(random: np.random.Generator, those: Course, basket: Baskets, clock: Cl
         deal,
         created,
         place[:, -1],
-        np.where((so_far >= 0).sum(axis=1) > 1, place[:, -2], -1),
         moved,
+        happened,
+        np.where((so_far >= 0).sum(axis=1) > 1, place[:, -2], -1),
         moments(fitted) // DAY,
         moments(handed) // DAY,
-        happened,
     )
 
 
@@ -142,35 +136,17 @@ def site_rows(
     clock: Clock,
 ) -> Columns:
     """Rows of crm.item.list; ``titles`` are the names of all customers."""
-    count = len(those.deal)
-    company = these.company[those.deal]
-    owner = these.owner[those.deal].tolist()
     codes: list[str | None] = [stage.stage_id for stage in stages()]
-    created = unix(those.created, clock.timezone).tolist()
-    moved = unix(those.moved, clock.timezone).tolist()
-    names = [titles[n].strip() or f"#{n}" for n in company.tolist()]
+    names = [titles[n].strip() or f"#{n}" for n in these.company[those.deal].tolist()]
     return Columns(
         {
-            "ID": list(range(first_id, first_id + count)),
+            **those.columns(these, them, first_deal, first_id, clock),
             "TITLE": [f"Chantier {name}" for name in names],
-            "CREATED_BY": owner,
-            "UPDATED_BY": owner,
-            "MOVED_BY": owner,
-            "CREATED_TIME": created,
-            "UPDATED_TIME": moved,
-            "MOVED_TIME": moved,
             "CATEGORY_ID": CATEGORY,
-            "OPENED": "Y",
             "STAGE_ID": pick(codes, those.stage),
             "PREVIOUS_STAGE_ID": pick([*codes, None], those.before),
             "BEGINDATE": dates(those.begin),
             "CLOSEDATE": dates(those.end),
-            "COMPANY_ID": them.identifier(company).tolist(),
-            "CONTACT_ID": them.first_contact[company].tolist(),
-            "ASSIGNED_BY_ID": owner,
-            "PARENT_ID_2": (those.deal + first_deal).tolist(),
-            "LAST_ACTIVITY_BY": owner,
-            "LAST_ACTIVITY_TIME": moved,
         },
-        count,
+        len(those.deal),
     )

@@ -39,9 +39,7 @@ def task_rows(
     deal = np.flatnonzero(recent & (random.random(len(these.created)) < SHARE))
     start = positions(these.created[deal]) + random.uniform(0.05, 9.0, len(deal))
     created = moments(start)
-    keep = created < clock.end
-    deal, start, created = deal[keep], start[keep], created[keep]
-    order = np.argsort(created, kind="stable")
+    order = clock.past(created)
     deal, start, created = deal[order], start[order], created[order]
     count = len(deal)
 

@@ -35,16 +35,16 @@ class Family:
     prefix: str
     entity: Entity
     required: str
-    missing: str
+    missing: tuple[str, str]  # what a new one and a changed one without it are refused with
     author: str
     made: Callable[[Call, Row], Row]
     shown: Callable[[Call, Row], Row]
     own: bool = True  # only the author changes it
-    plain: bool = False  # what is missing is said in plain words
+    barred: str = ""  # how a new one for a task that is not the caller's is refused
 
 
-def _failed(text: str = "Action failed") -> Refusal:
-    return Refusal("ERROR_CORE", f"TASKS_ERROR_EXCEPTION_#8; {text}; {FAILED}")
+def _failure(text: str = "Action failed") -> str:
+    return f"TASKS_ERROR_EXCEPTION_#8; {text}; {FAILED}"
 
 
 def _spelt(method_name: str) -> str:
@@ -85,7 +85,7 @@ def _number(call: Call, name: str, place: int) -> int:
 def _task(call: Call, barred: Refusal | None = None) -> Row:
     row = call.state.get("tasks", _number(call, "TASKID", 0))
     if row is None or not rights.may(call.state, call.caller.user_id, TASKS, row):
-        raise barred or _failed()
+        raise barred or Refusal("ERROR_CORE", _failure())
     return row
 
 
@@ -106,11 +106,6 @@ def _item(call: Call, family: Family) -> Row:
     return row
 
 
-def _missing(family: Family, *, fresh: bool) -> Refusal:
-    text = family.missing if fresh else family.missing.replace(" is ", " ")
-    return Refusal("ERROR_CORE", f"{text}.<br>") if family.plain else _failed(text)
-
-
 def _fields(call: Call, family: Family, place: int) -> Row:
     given = call.get("ARFIELDS", _argument(call, "FIELDS", place))  # time entries say so
     if not isinstance(given, dict) or not given:
@@ -124,7 +119,7 @@ def _fields(call: Call, family: Family, place: int) -> Row:
             if str(k).upper() in names
         }
     except (ValueError, TypeError, OverflowError):
-        raise _failed("Invalid value") from None
+        raise Refusal("ERROR_CORE", _failure("Invalid value")) from None
 
 
 def _changeable(call: Call, family: Family) -> Row:
@@ -192,17 +187,17 @@ FAMILIES = (
         "task.commentitem",
         COMMENTS,
         "POST_MESSAGE",
-        "Comment text is not specified",
+        ("Comment text is not specified.<br>", "Comment text not specified.<br>"),
         "AUTHOR_ID",
         lambda call, values: {"POST_DATE": call.state.timestamp(), **values},
         _shown_comment,
-        plain=True,
+        barred="Insufficient permissions to add a comment.<br>",
     ),
     Family(
         "task.checklistitem",
         CHECKLIST,
         "TITLE",
-        "Item name not specified",
+        (_failure("Item name not specified"),) * 2,
         "CREATED_BY",
         _new_point,
         _shown_point,
@@ -212,7 +207,7 @@ FAMILIES = (
         "task.elapseditem",
         ELAPSED,
         "SECONDS",
-        "Time not specified",
+        (_failure("Time not specified"),) * 2,
         "USER_ID",
         _new_entry,
         _shown_entry,
@@ -225,11 +220,10 @@ def _register(family: Family) -> None:
 
     @method(f"{name}.add", scope="task")
     def add(call: Call) -> int:
-        no_comment = Refusal("ERROR_CORE", "Insufficient permissions to add a comment.<br>")
-        task = _task(call, no_comment if family.plain else None)
+        task = _task(call, Refusal("ERROR_CORE", family.barred) if family.barred else None)
         values = _fields(call, family, 1)
         if values.get(family.required) in (None, "", 0):
-            raise _missing(family, fresh=True)
+            raise Refusal("ERROR_CORE", family.missing[0])
         author = {family.author: call.caller.user_id}
         row = {**author, **family.made(call, values), "TASK_ID": task["ID"]}
         return call.state.add(entity.name, row)
@@ -269,7 +263,7 @@ def _register(family: Family) -> None:
         row = _changeable(call, family)
         values = _fields(call, family, 2)
         if family.required in values and values[family.required] in (None, "", 0):
-            raise _missing(family, fresh=False)
+            raise Refusal("ERROR_CORE", family.missing[1])
         return call.state.update(entity.name, row["ID"], values)
 
     @method(f"{name}.delete", scope="task")

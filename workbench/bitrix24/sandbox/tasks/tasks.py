@@ -348,7 +348,7 @@ def delete_task(call: Call) -> Row:
     user = call.caller.user_id
     if user != row.get("CREATED_BY") and not rights.is_admin(call.state, user):
         raise barred
-    crm.delete(call.state, "tasks", row["ID"], actor=call.caller.user_id, connector=call.connector)
+    crm.delete(call.state, "tasks", row["ID"], actor=user, connector=call.connector)
     return {"task": True}
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 FIELD = "file"  # of the form that uploads
 
 
-def _finished(state: State, name: Any) -> Row:
-    found = state.find("calls", {"CALL_ID": str(name or "")}, limit=1)
+def _finished(state: State, filter: Row) -> Row:
+    found = state.find("calls", filter, limit=1)
     if not found:
         raise core(
             "Call is not found in the statistic table. It looks like it is not finished yet."
@@ -43,7 +43,7 @@ def _checked(name: Any) -> str:
 @method("telephony.externalCall.attachRecord", scope="telephony", batch=False)
 def attach_record(call: Call) -> Row:
     """Attach a recording: its content, where it lies, or (``FILENAME`` alone) an upload to come."""
-    row = _finished(call.state, call.get("CALL_ID"))
+    row = _finished(call.state, {"CALL_ID": str(call.get("CALL_ID") or "")})
     name, content, url = (call.get(part) for part in ("FILENAME", "FILE_CONTENT", "RECORD_URL"))
     if url:
         # Nothing is fetched from outside: only where the recording lies is kept.
@@ -90,11 +90,7 @@ def receive(portal: Portal, what: dict[str, Any], _name: str, content: bytes) ->
 
     [?] Its answer is not documented: it is that of one step.
     """
-    row = portal.state.get("calls", what["call"])
-    if row is None:
-        raise core(
-            "Call is not found in the statistic table. It looks like it is not finished yet."
-        )
+    row = _finished(portal.state, {"ID": what["call"]})
     return _attach(portal, what["user"], row, what["name"], content)
 
 

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.bitrix24.sandbox.crm.records import (
-    add_record,
-    describe,
-    describe_all,
-    old_methods,
-    update_record,
-)
+from workbench.bitrix24.sandbox.crm.field_descriptions import describe, describe_all
+from workbench.bitrix24.sandbox.crm.records import add_record, old_methods, update_record
 from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row
 from workbench.bitrix24.sandbox.rest.methods import Call, Refusal, method
 

@@ -12,10 +12,10 @@ import struct
 from typing import Any
 
 from workbench.bitrix24.sandbox.crm import crm
+from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all
 from workbench.bitrix24.sandbox.crm.records import (
     choose,
     conditions,
-    describe_all,
     identity,
     ordering,
     written_page,

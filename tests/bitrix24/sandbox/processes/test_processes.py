@@ -3,121 +3,24 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 
-import httpx
 import pytest
-from listener import Listener, listening, wait_until
-from portal_application import Application, add_application, ordinary_user, webhook_call
+from listener import wait_until
+from portal_application import add_application, ordinary_user, webhook_call
+from process_calls import (
+    TEMPLATE,
+    activity,
+    add_template,
+    called,
+    ended,
+    new_deal,
+    process,
+    stage,
+    start,
+)
 from sandbox_portal import SMALL_COMPANY, running_portal
 
 pytestmark = pytest.mark.timeout(60)
-
-ACTIVITY = {
-    "CODE": "md5_action",
-    "NAME": {"en": "Hash", "fr": "Empreinte"},
-    "PROPERTIES": {"inputString": {"Name": {"en": "Text", "fr": "Texte"}, "Type": "string"}},
-    "RETURN_PROPERTIES": {
-        "hash": {"Name": "Hash", "Type": "string"},
-        "size": {"Name": "Size", "Type": "double"},
-    },
-}
-TEMPLATE = """
-name: {name}
-title: {{fr: Essai, en: Trial}}
-steps:
-  - activity: md5_action
-    name: first
-    properties: {{inputString: "deal {{=Document:TITLE}}"}}
-    timeout: {timeout}
-  - choose:
-      - case: late
-        when: [{{value: "{{=first:IsTimeout}}", is: 1}}]
-        steps: [{{set_stage: FINAL_INVOICE}}]
-      - case: large
-        when:
-          - {{value: "{{=first:size}}", at_least: 10}}
-          - {{value: "{{=first:hash}}", empty: false}}
-        steps:
-          - set_stage: PREPARATION
-          - notify: 1
-            message: "hash {{=first:hash}}"
-      - case: small
-        steps:
-          - log: "size {{=first:size}}"
-"""
-
-
-@pytest.fixture(scope="module")
-def portal(tmp_path_factory) -> Iterator:
-    with running_portal(tmp_path_factory.mktemp("p"), *SMALL_COMPANY, "--control") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def listener() -> Iterator[Listener]:
-    with listening() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def application(portal, listener) -> Application:
-    """An application whose activity is registered."""
-    application = add_application(portal, listener)
-    assert application.call("bizproc.activity.add", activity(listener))[1]["result"] is True
-    return application
-
-
-@pytest.fixture(autouse=True)
-def accepting(listener) -> None:
-    listener.status = 200
-
-
-def activity(listener: Listener, **more) -> dict:
-    return {**ACTIVITY, "HANDLER": f"{listener.url}/activity", **more}
-
-
-def add_template(portal, text: str) -> str:
-    status, body = webhook_call(portal.url, "sandbox.process.add", {"TEMPLATE": text})
-    assert status == 200, body
-    return body["result"]
-
-
-def new_deal(portal, **fields) -> int:
-    given = {"TITLE": "Lamps & <b>", "CATEGORY_ID": 0, **fields}
-    return webhook_call(portal.url, "crm.deal.add", {"fields": given})[1]["result"]
-
-
-def start(portal, template: str, deal: int) -> str:
-    given = {"TEMPLATE_ID": template, "DOCUMENT_ID": ["crm", "CCrmDocumentDeal", f"DEAL_{deal}"]}
-    status, body = webhook_call(portal.url, "bizproc.workflow.start", given)
-    assert status == 200, body
-    return body["result"]
-
-
-def process(portal, number: str) -> dict:
-    return webhook_call(portal.url, "sandbox.process.get", {"ID": number})[1]["result"]
-
-
-def ended(portal, number: str, timeout: float = 10) -> dict:
-    def done():
-        found = process(portal, number)
-        return found if found["STATE"] not in ("ready", "waiting") else None
-
-    return wait_until(done, timeout)
-
-
-def stage(portal, deal: int) -> str:
-    return webhook_call(portal.url, "crm.deal.get", {"id": deal})[1]["result"]["STAGE_ID"]
-
-
-def called(listener: Listener, number: str, timeout: float = 10) -> dict[str, str]:
-    """Return the POST that this workflow's activity got."""
-
-    def found():
-        return next((p for p in listener.posts if p.get("workflow_id") == number), None)
-
-    return wait_until(found, timeout)
 
 
 def test_point_34_activities_are_registered_by_an_application_of_an_administrator(portal, listener):
@@ -406,75 +309,9 @@ def test_processes_survive_a_kill_of_the_portal(tmp_path, listener):
         assert len(listener.posts) == before  # nothing was called twice
 
 
-def page(portal, path: str = "", **params: str) -> httpx.Response:
-    return httpx.get(f"{portal.base}/sandbox/processes{path}", params=params)
-
-
-def test_the_page_lists_starts_and_shows_in_both_languages(portal, application, listener):
-    template = add_template(portal, TEMPLATE.format(name="trial", timeout=60))
-    deal = new_deal(portal)
-    french, english = page(portal, lang="fr").text, page(portal, lang="en").text
-    assert "Lancer un processus" in french
-    assert "Empreinte" in french
-    assert "Start a process" in english
-    assert "Hash" in english
-    answer = httpx.post(
-        f"{portal.base}/sandbox/processes?lang=en",
-        data={"template": template, "record": str(deal)},
-    )
-    assert answer.status_code == 303
-    number = answer.headers["location"].split("/")[-1].split("?")[0]
-    post = called(listener, number)
-    shown = page(portal, f"/{number}", lang="en")
-    assert "Waiting" in shown.text
-    assert "Lamps &amp; &lt;b&gt;" in shown.text
-    assert "<b>" not in shown.text
-    assert "default-src 'none'" in shown.headers["content-security-policy"]
-    given = {
-        "EVENT_TOKEN": post["event_token"],
-        "RETURN_VALUES": {"hash": "<script>alert(1)</script>", "size": 11},
-    }
-    application.call("bizproc.event.send", given)
-    ended(portal, number)
-    shown = page(portal, f"/{number}", lang="fr").text
-    assert "Terminé" in shown
-    assert "&lt;script&gt;" in shown
-    assert "<script" not in shown
-    assert "http-equiv" not in shown  # no reloading any more
-
-
-def test_the_page_takes_no_form_from_another_site(portal):
-    answer = httpx.post(
-        f"{portal.base}/sandbox/processes",
-        data={"template": "1", "record": "1"},
-        headers={"Origin": "http://elsewhere.example"},
-    )
-    assert answer.status_code == 403
-
-
-def test_the_page_is_not_there_under_another_hosts_name(portal):
-    for host in ("elsewhere.example", "elsewhere.example:80", "[", ""):
-        assert httpx.get(f"{portal.base}/sandbox/processes", headers={"Host": host}).is_error
-    foreign = {"Host": "elsewhere.example", "Origin": "http://elsewhere.example"}
-    form = {"template": "1", "record": "1"}
-    answer = httpx.post(f"{portal.base}/sandbox/processes", data=form, headers=foreign)
-    assert answer.status_code == 404
-    for host in ("localhost:1", "127.0.0.1", "[::1]:80"):
-        assert httpx.get(f"{portal.base}/sandbox/processes", headers={"Host": host}).is_success
-
-
 def test_a_template_nested_too_deep_is_refused(portal):
     status, body = webhook_call(portal.url, "sandbox.process.add", {"TEMPLATE": "[" * 5_000})
     assert (status, body["error"]) == (400, "ERROR_TEMPLATE_VALIDATION_FAILURE")
-
-
-@pytest.mark.parametrize("record", ["0", "-1", "99999999999999999999999", "1 or 1=1", "٣"])
-def test_the_page_explains_a_record_that_is_none(portal, record):
-    answer = httpx.post(
-        f"{portal.base}/sandbox/processes?lang=en", data={"template": "1", "record": record}
-    )
-    assert answer.status_code == 200
-    assert "no such record" in answer.text
 
 
 def test_run_process_starts_waits_and_prints(portal, application, listener, tmp_path):
