@@ -22,7 +22,7 @@ from workbench.kernels import keeper
 from workbench.kernels.runner import kernelspec_environment
 
 pytestmark = pytest.mark.bench
-IMPORTS = "import workbench.views, workbench.views.panels"
+IMPORTS = "import workbench.views.page, workbench.views.panels"
 KINDS = ("forked", "stock")
 
 

@@ -11,7 +11,7 @@ import pytest
 from jupyter_client.manager import KernelManager
 
 from workbench.kernels.forked import ForkedProcess
-from workbench.kernels.runner import dies_with_starter, kernelspec_environment
+from workbench.kernels.runner import kernelspec_environment
 
 
 class Kernel:
@@ -160,10 +160,6 @@ def test_widgets_find_their_kernel(start):
     kernel.run("import ipywidgets")
     code = "from comm import get_comm_manager; print(sorted(get_comm_manager().targets))"
     assert kernel.run(code) == "['jupyter.widget', 'jupyter.widget.control']\n"
-
-
-def test_a_kernel_ends_with_its_starter_by_itself_only_if_it_is_asked_nothing_else(start, kind):
-    assert start(preexec_fn=dies_with_starter).run("print(1)") == "1\n"
 
 
 def test_what_a_fork_cannot_do_a_stock_kernel_does(monkeypatch: pytest.MonkeyPatch):

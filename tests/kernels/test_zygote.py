@@ -374,6 +374,6 @@ def test_an_installation_can_choose_stock_kernels(monkeypatch: pytest.MonkeyPatc
 
     assert runner.kernelspec_environment()
     monkeypatch.setenv("WORKBENCH_KERNELS", "stock")
-    assert runner.kernelspec_environment() == runner.forking_environment() == {}
+    assert runner.kernelspec_environment() == {}
     with runner.start_python(["-c", ""], env=dict(os.environ)) as process:
         assert isinstance(process, subprocess.Popen)

@@ -22,7 +22,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Required, Self, TypedDict, Unpack
 
 LARGEST = 200_000  # bytes of a request, its environment included; Linux sends no larger packet
 PATIENCE = 30  # seconds for a newborn to answer; it is one fork away
@@ -33,6 +33,17 @@ LIMITS = {
 }  # of getrlimit
 
 Stream = int | IO[Any] | None
+
+
+class Given(TypedDict, total=False):
+    """What a process is given besides its arguments, each as `subprocess.Popen` takes it."""
+
+    env: Required[Mapping[str, str]]
+    cwd: str | os.PathLike[str] | None
+    stdin: Stream
+    stdout: Stream
+    stderr: Stream
+
 
 log = logging.getLogger("workbench.kernels")
 _living: set[ForkedProcess] = set()
@@ -123,26 +134,17 @@ class ForkedProcess:
         self.wait()
 
 
-def fork(
-    address: Path,
-    argv: Sequence[str],
-    *,
-    env: Mapping[str, str],
-    cwd: str | os.PathLike[str] | None = None,
-    stdin: Stream = None,
-    stdout: Stream = None,
-    stderr: Stream = None,
-) -> ForkedProcess:
+def fork(address: Path, argv: Sequence[str], **given: Unpack[Given]) -> ForkedProcess:
     """Ask the zygote at ``address`` for a child that does what ``argv`` (Python's) says.
 
-    Streams are as for `subprocess.Popen`. Raises `CannotFork` if there is no zygote or if its
-    child could not be as a new process would be, and `OSError` where starting a new process would
-    (a working directory that is not there).
+    Raises `CannotFork` if there is no zygote or if its child could not be as a new process would
+    be, and `OSError` where starting a new process would (a working directory that is not there).
     """
+    cwd = given.get("cwd")
     request = json.dumps(
         {
             "argv": list(argv),
-            "env": dict(env),
+            "env": dict(given["env"]),
             "cwd": os.fspath(cwd) if cwd is not None else str(Path.cwd()),
             "umask": _umask(),
             "nice": os.getpriority(os.PRIO_PROCESS, 0),
@@ -151,7 +153,7 @@ def fork(
         }
     ).encode()
     connection = _connect(address)
-    streams = _Streams(stdin, stdout, stderr)
+    streams = _Streams(given.get("stdin"), given.get("stdout"), given.get("stderr"))
     mine = os.pidfd_open(os.getpid())
     try:
         socket.send_fds(connection, [request], [*streams.theirs, mine])

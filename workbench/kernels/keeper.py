@@ -1,12 +1,12 @@
 """Keeps the zygote of this process: starts it, watches it, replaces it, ends it.
 
-A process that starts many kernels or runs (a server, the worker) keeps one zygote: `keep_zygote`
-starts it in the background, the first `fork` would as well. It is started again when it dies, and
-replaced once a file of the package or the lock has changed; the old one fades out with its
-children. It ends with this process, whatever ends that.
+A process that starts many kernels or processes keeps one zygote: `keep_zygote` starts it in the
+background, the first `fork` would as well. It is started again when it dies, and replaced once a
+file of the package or the lock has changed; the old one fades out with its children. It ends with
+this process, whatever ends that.
 
-A run of a report has no zygote of its own: its supervisor hands it the address of the one it was
-forked from, see `workbench.kernels.runner`.
+A process that finds an `address` in ``WORKBENCH_ZYGOTE`` keeps none: it forks from that one. Who
+has the address can have forks, so it is for processes of ours only.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Unpack
 
 from workbench.kernels import forked
-from workbench.kernels.forked import CannotFork, ForkedProcess, Stream
+from workbench.kernels.forked import CannotFork, ForkedProcess, Given
 from workbench.kernels.surroundings import zygote_environment
 from workbench.settings import settings
 
@@ -56,15 +57,7 @@ def keep_zygote() -> None:
         _keeper.begin()
 
 
-def fork(
-    argv: Sequence[str],
-    *,
-    env: Mapping[str, str],
-    cwd: str | os.PathLike[str] | None = None,
-    stdin: Stream = None,
-    stdout: Stream = None,
-    stderr: Stream = None,
-) -> ForkedProcess:
+def fork(argv: Sequence[str], **given: Unpack[Given]) -> ForkedProcess:
     """Fork what ``argv`` says from the zygote handed to this process, or from its own.
 
     May wait for a zygote's imports. Raises `CannotFork` if a new process has to be started
@@ -74,18 +67,17 @@ def fork(
         raise CannotFork(reason)
     if Path(argv[0]).absolute() != Path(sys.executable).absolute():
         raise CannotFork(f"{argv[0]} is another Python")
-    streams = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
     handed = settings().zygote
     if handed is not None:
-        return forked.fork(handed, argv, env=env, cwd=cwd, **streams)
+        return forked.fork(handed, argv, **given)
     address = _keeper.address()
     try:
-        return forked.fork(address, argv, env=env, cwd=cwd, **streams)
+        return forked.fork(address, argv, **given)
     except CannotFork:
         again = _keeper.address(after=address)
         if again == address:
             raise
-        return forked.fork(again, argv, env=env, cwd=cwd, **streams)
+        return forked.fork(again, argv, **given)
 
 
 def address() -> Path:

@@ -18,11 +18,11 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from workbench.kernels import keeper
 from workbench.kernels.forked import CannotFork, ForkedProcess
-from workbench.kernels.runner import dies_with_starter, tell_once
+from workbench.kernels.runner import tell_once
 
 # What subprocess.Popen takes and a fork does too, or in which all forks are alike.
 KNOWN = {"env", "cwd", "stdin", "stdout", "stderr", "extra_arguments", "kernel_id"}
-ALWAYS = {"independent": False, "start_new_session": True, "close_fds": True}
+ALWAYS = {"independent": False, "preexec_fn": False, "start_new_session": True, "close_fds": True}
 
 
 class ForkedProvisioner(LocalProvisioner):
@@ -43,8 +43,6 @@ class ForkedProvisioner(LocalProvisioner):
 
     async def _forked(self, cmd: list[str], kwargs: dict[str, Any]) -> ForkedProcess:
         for name, value in kwargs.items():
-            if name == "preexec_fn" and value in (None, dies_with_starter):
-                continue  # a fork does so by itself
             if name not in KNOWN and (name not in ALWAYS or bool(value) != ALWAYS[name]):
                 raise CannotFork(f"{name} is asked for")
         env = dict(os.environ if kwargs.get("env") is None else kwargs["env"])

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
 from workbench.kernels import keeper
-from workbench.kernels.forked import CannotFork, ForkedProcess, Stream
+from workbench.kernels.forked import CannotFork, ForkedProcess, Given
 
 KERNELSPECS = Path(__file__).parent / "jupyter"  # for JUPYTER_PATH: its python3 is forked
-PR_SET_PDEATHSIG = 1
 
 log = logging.getLogger("workbench.kernels")
 _told: set[str] = set()
-_libc = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
 
 
 def start_python(
-    arguments: Sequence[str],
-    *,
-    env: Mapping[str, str],
-    cwd: str | os.PathLike[str] | None = None,
-    stdin: Stream = None,
-    stdout: Stream = None,
-    stderr: Stream = None,
+    arguments: Sequence[str], **given: Unpack[Given]
 ) -> subprocess.Popen[bytes] | ForkedProcess:
-    """Start ``python ARGUMENTS`` in a session of its own; streams are as for `subprocess.Popen`.
+    """Start ``python ARGUMENTS`` in a session of its own.
 
     Forked if this process keeps a zygote or was handed one, and a fork can be like a new process;
     such a child ends with its starter. Raises `OSError` as `subprocess.Popen` does.
@@ -39,32 +30,10 @@ def start_python(
     argv = [sys.executable, *arguments]
     if keeper.keeps():
         try:
-            return keeper.fork(argv, env=env, cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr)
+            return keeper.fork(argv, **given)
         except CannotFork as reason:
             tell_once(str(reason))
-    return subprocess.Popen(
-        argv,
-        env=env,
-        cwd=cwd,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=True,
-    )
-
-
-def forking_environment() -> dict[str, str]:
-    """Return the variables by which a process forks its kernels from this process's zygote.
-
-    Empty if there is none. Only for processes of ours: who has the address can have forks.
-    """
-    if not keeper.keeps():
-        return {}
-    try:
-        return kernelspec_environment() | {"WORKBENCH_ZYGOTE": str(keeper.address())}
-    except CannotFork as reason:
-        tell_once(str(reason))
-        return {}
+    return subprocess.Popen(argv, **given, start_new_session=True)
 
 
 def kernelspec_environment() -> dict[str, str]:
@@ -80,15 +49,6 @@ def kernelspec_environment() -> dict[str, str]:
     if not earlier or own in earlier.split(os.pathsep):
         return {"JUPYTER_PATH": earlier or own}
     return {"JUPYTER_PATH": os.pathsep.join([own, earlier])}
-
-
-def dies_with_starter() -> None:
-    """Be a ``preexec_fn``: a stock process that ends with the one that has started it.
-
-    A forked one does by itself, so `workbench.kernels.provisioner` needs no call of this one.
-    """
-    if _libc is not None:
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def tell_once(reason: str) -> None:
