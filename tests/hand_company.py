@@ -292,3 +292,14 @@ def hand_snapshot(
                 marks = ", ".join("?" * len(rows[name][0]))
                 connection.executemany(f"INSERT INTO {name} VALUES ({marks})", rows[name])
     return Snapshot(path)
+
+
+def changed_snapshot(folder: Path, *statements: str) -> Snapshot:
+    """Write the company as a snapshot and run some SQL on it."""
+    made = hand_snapshot(folder)
+    made.close()
+    with duckdb.connect(str(made.path)) as connection:
+        connection.execute(f"SET TimeZone = '{PARIS.key}'")
+        for sql in statements:
+            connection.execute(sql)
+    return Snapshot(made.path)

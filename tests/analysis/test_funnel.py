@@ -5,14 +5,14 @@ import pytest
 from hand_company import hand_snapshot
 
 from workbench.analysis import findings
-from workbench.analysis.funnel import reach, time_in_stage
+from workbench.analysis.funnel import reach
 from workbench.i18n import use_language
 
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
     snapshot = hand_snapshot(tmp_path_factory.mktemp("hand"))
-    names = ("deals", "stages", "deal_reach", "deal_stage_stays")
+    names = ("deals", "stages", "deal_reach")
     return {name: snapshot.query(f"SELECT * FROM {name}") for name in names}
 
 
@@ -61,16 +61,6 @@ def test_renaming_stages_changes_no_number(tables):
         reach(tables["deal_reach"], tables["stages"])[numbers],
         reach(tables["deal_reach"], renamed)[numbers],
     )
-
-
-def test_the_time_in_a_stage_is_the_sum_of_its_stays(tables):
-    stays = tables["deal_stage_stays"]
-    back = stays[(stays["deal_id"] == 1) & (stays["stage_id"] == "NEW")].assign(days=7.0)
-    table = time_in_stage(pd.concat([stays, back]), tables["stages"]).set_index("stage_id")
-    # NEW: 1 stays 5 + 7, 2 stays 10, 3 stays 24, 6 stays 10, 9 stays 15; 7 is still there.
-    assert table.loc["NEW", "deals"] == 5
-    assert table.loc["NEW", "median_days"] == 12
-    assert list(table.index) == ["NEW", "OFFER", "C2:NEW"]
 
 
 def test_the_finding_names_the_step_that_loses_most(tables):

@@ -1,29 +1,18 @@
 """Rows as real portals have them: buyers without a company, homonyms, moved deals, no prices."""
 
-import duckdb
+from functools import partial
+
 import pytest
-from hand_company import PARIS, day, hand_snapshot
+from hand_company import changed_snapshot, day
 
 from workbench.errors import QueryError
 from workbench.metrics import query
-from workbench.warehouse import Snapshot
 
 
 @pytest.fixture
 def changed(tmp_path):
     """Return the hand company after some SQL."""
-
-    def run(*statements: str) -> Snapshot:
-        snapshot = hand_snapshot(tmp_path)
-        path = snapshot.path
-        snapshot.close()
-        with duckdb.connect(str(path)) as connection:
-            connection.execute(f"SET TimeZone = '{PARIS.key}'")
-            for sql in statements:
-                connection.execute(sql)
-        return Snapshot(path)
-
-    return run
+    return partial(changed_snapshot, tmp_path)
 
 
 def test_people_who_buy_without_a_company_are_customers_of_their_own(changed):

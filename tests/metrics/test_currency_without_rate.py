@@ -2,25 +2,20 @@
 
 import math
 
-import duckdb
 import pytest
-from hand_company import hand_snapshot
+from hand_company import changed_snapshot
 
 from workbench.metrics import query
-from workbench.warehouse import Snapshot
 
 
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory):
     """The company by hand; deal 9, won on 31 March, is in gold, of which nobody has a rate."""
-    made = hand_snapshot(tmp_path_factory.mktemp("gold"))
-    made.close()
-    with duckdb.connect(str(made.path)) as connection:
-        connection.execute(
-            "UPDATE deals SET currency = 'XAU', amount_base = NULL, rate_basis = NULL"
-            " WHERE deal_id = 9"
-        )
-    with Snapshot(made.path) as opened:
+    with changed_snapshot(
+        tmp_path_factory.mktemp("gold"),
+        "UPDATE deals SET currency = 'XAU', amount_base = NULL, rate_basis = NULL"
+        " WHERE deal_id = 9",
+    ) as opened:
         yield opened
 
 

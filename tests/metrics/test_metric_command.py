@@ -1,13 +1,11 @@
 """`workbench metric`, `forecast` and `scenario` as a user runs them."""
 
 import json
-import os
-import subprocess
-import sys
+from functools import partial
 
-import duckdb
+import metric_calls
 import pytest
-from hand_company import hand_snapshot
+from hand_company import changed_snapshot, hand_snapshot
 
 from workbench.warehouse import Snapshot
 
@@ -21,24 +19,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture
 def workbench(home):
-    def run(*arguments: str, code: int = 0, language: str = "en", **environ: str):
-        done = subprocess.run(
-            [sys.executable, "-m", "workbench", *arguments],
-            env={
-                **os.environ,
-                "WORKBENCH_HOME": str(home),
-                "WORKBENCH_LANGUAGE": language,
-                "COLUMNS": "200",
-                **environ,
-            },
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stdout if code == 0 else done.stderr
-
-    return run
+    return partial(metric_calls.workbench, WORKBENCH_HOME=str(home))
 
 
 def test_json_holds_rows_totals_and_what_is_known_about_them(workbench):
@@ -81,11 +62,9 @@ def test_a_table_speaks_the_readers_language(workbench):
 
 
 def test_a_value_that_looks_like_markup_is_printed_as_it_is(workbench, tmp_path):
-    snapshot = hand_snapshot(tmp_path)
-    path = snapshot.path
-    snapshot.close()
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("UPDATE deals SET source = '[/red]<b>[bold]' WHERE deal_id = 2")
+    changed_snapshot(
+        tmp_path, "UPDATE deals SET source = '[/red]<b>[bold]' WHERE deal_id = 2"
+    ).close()
     out = workbench("metric", "deals_won", "--by", "source", WORKBENCH_HOME=str(tmp_path))
     assert "[/red]<b>[bold]" in out
 

@@ -1,13 +1,11 @@
 """What figures can be cut by: fiscal time, departments with those below, user fields."""
 
-import duckdb
 import pandas as pd
 import pytest
-from hand_company import PARIS, hand_snapshot
+from hand_company import changed_snapshot, hand_snapshot
 
 from workbench.errors import QueryError
 from workbench.metrics import query
-from workbench.warehouse import Snapshot
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +53,9 @@ def test_a_department_counts_for_everyone_above_it_and_once_in_total(snapshot):
 
 
 def test_a_circle_of_departments_ends(tmp_path):
-    made = hand_snapshot(tmp_path)
-    made.close()
-    with duckdb.connect(str(made.path)) as connection:
-        connection.execute(f"SET TimeZone = '{PARIS.key}'")
-        connection.execute("UPDATE departments SET parent_id = 1 WHERE department_id = 9")
-    with Snapshot(made.path) as circular:
+    with changed_snapshot(
+        tmp_path, "UPDATE departments SET parent_id = 1 WHERE department_id = 9"
+    ) as circular:
         frame = query("deals_won", by="department_and_below", snapshot=circular)
     assert groups(frame, "department_and_below", "deals_won") == {
         "Sales": 4,
@@ -138,12 +133,9 @@ def test_where_there_is_no_plan_it_says_by_what_it_is_known(snapshot):
 
 
 def test_amounts_at_a_later_rate_are_marked_and_counted(tmp_path):
-    made = hand_snapshot(tmp_path)
-    made.close()
-    with duckdb.connect(str(made.path)) as connection:
-        connection.execute(f"SET TimeZone = '{PARIS.key}'")
-        connection.execute("UPDATE deals SET rate_basis = 'later' WHERE deal_id = 4")
-    with Snapshot(made.path) as late:
+    with changed_snapshot(
+        tmp_path, "UPDATE deals SET rate_basis = 'later' WHERE deal_id = 4"
+    ) as late:
         frame = query(
             ["won_revenue", "average_won_deal", "deals_won"],
             grain="month",
@@ -157,18 +149,8 @@ def test_amounts_at_a_later_rate_are_marked_and_counted(tmp_path):
     assert frame["won_revenue"].tolist() == [1000.10, 2000]
 
 
-def changed(tmp_path, *statements: str) -> Snapshot:
-    made = hand_snapshot(tmp_path)
-    made.close()
-    with duckdb.connect(str(made.path)) as connection:
-        connection.execute(f"SET TimeZone = '{PARIS.key}'")
-        for statement in statements:
-            connection.execute(statement)
-    return Snapshot(made.path)
-
-
 def test_a_calendar_shifted_by_whole_weeks_shifts_the_result(snapshot, tmp_path):
-    shifted = changed(
+    shifted = changed_snapshot(
         tmp_path,
         "UPDATE deals SET created_on = created_on - 364, closed_on = closed_on - 364",
         "UPDATE sources SET loaded_from = loaded_from - 364",
@@ -181,7 +163,7 @@ def test_a_calendar_shifted_by_whole_weeks_shifts_the_result(snapshot, tmp_path)
 
 
 def test_renaming_stages_and_pipelines_changes_no_figure(snapshot, tmp_path):
-    renamed = changed(
+    renamed = changed_snapshot(
         tmp_path,
         "UPDATE deals SET stage = 'É ' || stage_id, pipeline = 'P' || pipeline_id",
         "UPDATE stages SET stage = 'É ' || stage_id, pipeline = 'P' || pipeline_id",

@@ -175,36 +175,10 @@ def test_any_title_and_value_comes_back_as_it_was(title, value):
 
 
 COLUMNS = {"created_on": ('"created_on"', "date"), "source": ('"source"', "text")}
-WORDS = ["created_on", "source", "=", "<", "last_quarter", "today", "'2026-Q1'", "'a'", "is", "not"]
-WORDS += [
-    "true",
-    "null",
-    "and",
-    "or",
-    "(",
-    ")",
-    "in",
-    ",",
-    "between",
-    "like",
-    "now()",
-    "select",
-    ";",
-]
-WORDS += [
-    ";",
-    "--",
-    "/*",
-    "*/",
-    "union",
-    "::",
-    "cast",
-    "1",
-    "last_5_weeks",
-    "extract",
-    "case",
-    "end",
-]
+WORDS = ["created_on", "source", "last_quarter", "last_5_weeks", "today", "'2026-Q1'", "'a'", "1"]
+WORDS += ["=", "<", "is", "not", "true", "null", "and", "or", "(", ")", ","]
+WORDS += ["in", "between", "like"]
+WORDS += ["now()", "select", ";", "--", "/*", "*/", "union", "::", "cast", "extract", "case", "end"]
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=14))
@@ -217,19 +191,8 @@ def test_whatever_is_strung_together_is_refused_or_only_compares(words):
     plain = sql.replace('"created_on"', "").replace('"source"', "")
     for name in bound:
         plain = plain.replace(f"${name}", "", 1)
-    allowed = {
-        "AND",
-        "OR",
-        "NOT",
-        "IN",
-        "IS",
-        "NULL",
-        "LIKE",
-        "ILIKE",
-        "BETWEEN",
-        "DISTINCT",
-        "FROM",
-    }
+    allowed = {"AND", "OR", "NOT", "IN", "IS", "NULL", "DISTINCT", "FROM"}
+    allowed |= {"LIKE", "ILIKE", "BETWEEN"}
     letters = set("".join(c if c.isalpha() else " " for c in plain).split())
     assert letters <= allowed, sql
     with duckdb.connect() as connection:

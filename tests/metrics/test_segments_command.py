@@ -1,10 +1,9 @@
 """`workbench segments` and `workbench metric --segment` as a user runs them."""
 
 import json
-import os
-import subprocess
-import sys
+from functools import partial
 
+import metric_calls
 import pytest
 from hand_company import hand_snapshot
 
@@ -20,24 +19,11 @@ def project(tmp_path_factory):
 
 @pytest.fixture
 def workbench(project):
-    def run(*arguments: str, code: int = 0, language: str = "en"):
-        done = subprocess.run(
-            [sys.executable, "-m", "workbench", *arguments],
-            env={
-                **os.environ,
-                "WORKBENCH_HOME": str(project / "home"),
-                "WORKBENCH_PROJECT": str(project),
-                "WORKBENCH_LANGUAGE": language,
-                "COLUMNS": "160",
-            },
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stdout if code == 0 else done.stderr
-
-    return run
+    return partial(
+        metric_calls.workbench,
+        WORKBENCH_HOME=str(project / "home"),
+        WORKBENCH_PROJECT=str(project),
+    )
 
 
 def test_a_segment_is_saved_listed_counted_shown_and_deleted(workbench, project):

@@ -7,8 +7,6 @@ skipped a stage has reached it; one that came back counts once; lost stages are 
 
 from __future__ import annotations
 
-from datetime import date
-
 import pandas as pd
 
 
@@ -37,40 +35,4 @@ def reach(
     first = known.groupby(table["pipeline_id"]).transform(lambda column: column.iloc[0])
     table["step_conversion"] = table["reached"] / before
     table["cumulative_conversion"] = table["reached"] / first
-    return table.reset_index(drop=True)
-
-
-def entries(reached: pd.DataFrame, stages: pd.DataFrame, start: date, end: date) -> pd.DataFrame:
-    """Return the funnel of a period: deals that came to each stage in ``[start, end)``.
-
-    ``reached``: rows of `deal_reach` (with reached_on). Columns as of `reach`; a step may be above
-    1, since the deals of one stage are not those of the one before.
-    """
-    days = pd.to_datetime(reached["reached_on"])
-    inside = (days >= pd.Timestamp(start)) & (days < pd.Timestamp(end))
-    return reach(reached[inside], stages)
-
-
-def time_in_stage(stays: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
-    """Return how long deals stayed in each open stage, finished stays only.
-
-    ``stays``: rows of `deal_stage_stays`; the stays of one deal in one stage are added up. One
-    row per pipeline and stage: pipeline_id, pipeline, stage_id, stage, sort, deals, median_days,
-    p80_days (NaN where none has left).
-    """
-    open_stages = stages[stages["semantics"] == "P"].sort_values(["pipeline_id", "sort"])
-    done = stays[stays["days"].notna()]
-    per_deal = done.groupby(["pipeline_id", "stage_id", "deal_id"])["days"].sum()
-    grouped = per_deal.groupby(["pipeline_id", "stage_id"])
-    figures = pd.DataFrame(
-        {
-            "deals": grouped.size(),
-            "median_days": grouped.median(),
-            "p80_days": grouped.quantile(0.8),
-        }
-    ).reset_index()
-    table = open_stages[["pipeline_id", "pipeline", "stage_id", "stage", "sort"]].merge(
-        figures, how="left", on=["pipeline_id", "stage_id"]
-    )
-    table["deals"] = table["deals"].fillna(0).astype("int64")
     return table.reset_index(drop=True)

@@ -11,6 +11,7 @@ from workbench.errors import QueryError
 from workbench.i18n import _
 from workbench.metrics.catalogue import (
     Definition,
+    catalogue,
     definition,
     dimensions,
     filterable,
@@ -61,7 +62,11 @@ def _plan(board: Board, cut: Cut) -> Beside:
     )
     if not pairs:
         titles = ", ".join(str(metric.title) for metric in board.asked)
-        raise QueryError(_("Nothing is planned of: {names}.").format(names=titles))
+        planned_of = (str(each.title) for each in catalogue().values() if each.plan is not None)
+        raise QueryError(
+            _("Nothing is planned of: {names}.").format(names=titles),
+            hint=_("There is a plan of: {names}.").format(names=", ".join(planned_of)),
+        )
     for _metric, plan, _column in pairs:
         known = {*dimensions(plan, cut.models)}
         named = {*(cut.where.names if cut.where else ())}

@@ -173,11 +173,9 @@ def rows(
     Amounts come as float64, days as datetime64. Raises `QueryError` for an unknown name.
     """
     snapshot = snapshot or newest_snapshot()
-    cut = Cut(by=tuple(by), models=models_of(snapshot))
     kept = both(as_filter(where), segment_filter(segment))
-    ask = rows_statement(
-        model, where=kept, cut=cut, as_of=snapshot.as_of, timezone=snapshot.timezone
-    )
+    cut = Cut(by=tuple(by), where=kept, models=models_of(snapshot))
+    ask = rows_statement(model, cut, as_of=snapshot.as_of, timezone=snapshot.timezone)
     return snapshot.query(ask.sql, ask.parameters)
 
 

@@ -12,7 +12,7 @@ from workbench.metrics.catalogue import Kind, Model, Text, suggest
 from workbench.metrics.filters import Filter, both, parse_filter, rest
 from workbench.metrics.loaded import local_day
 from workbench.metrics.periods import Period, resolve_period
-from workbench.metrics.query import rows
+from workbench.metrics.query import as_filter, rows
 from workbench.metrics.segments import segment
 from workbench.metrics.user_fields import models_of, titles_of
 from workbench.warehouse import Snapshot
@@ -70,7 +70,10 @@ def groups(
             hint=suggest(of, RECORDS),
         )
     if first == second:
-        raise QueryError(_("A segment cannot be compared with itself."))
+        raise QueryError(
+            _("A segment cannot be compared with itself."),
+            hint=_("Name another one, or none, to compare it with everyone else."),
+        )
     model = models_of(snapshot)[of]
     inside = segment(first).filter
     other = rest(inside) if second is None else segment(second).filter
@@ -86,9 +89,7 @@ def groups(
             )
     today = local_day(snapshot.as_of, snapshot.timezone)
     days = resolve_period(period, today, snapshot.timezone)
-    common = both(
-        None if days.is_all else _created_in(days), parse_filter(where) if where else None
-    )
+    common = both(None if days.is_all else _created_in(days), as_filter(where))
     given = inside.names | other.names
     given |= {SAME[name] for name in given if name in SAME}
     kinds, titles = _compared(model, given, titles_of(snapshot))

@@ -14,6 +14,7 @@ folder cannot be written to, to ``segments.yml`` of the installation's state.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -116,13 +117,6 @@ def segment_filter(name: str | None) -> Filter | None:
     return segment(name).filter if name else None
 
 
-def models_for(kept: Filter, known: Mapping[str, Model] | None = None) -> list[str]:
-    """Return the models whose rows a filter can keep: those that have all its names."""
-    return [
-        name for name, model in (known or models()).items() if kept.names <= {*model.filterable()}
-    ]
-
-
 def check_expression(where: str, known: Mapping[str, Model] | None = None) -> Filter:
     """Parse a segment's filter and check its names and kinds of values; return it.
 
@@ -130,21 +124,21 @@ def check_expression(where: str, known: Mapping[str, Model] | None = None) -> Fi
     """
     kept = parse_filter(where)
     own = {name for name in kept.names if USER_FIELD.fullmatch(name)} if known is None else set()
-    fitting = [
-        model for model in (known or models()).values() if kept.names - own <= {*model.filterable()}
-    ]
+    records = [model.filterable() for model in (known or models()).values()]
+    fitting = [columns for columns in records if kept.names - own <= columns.keys()]
     if not fitting:
-        everything = {name for model in (known or models()).values() for name in model.filterable()}
+        everything = {name for columns in records for name in columns}
         for name in sorted(kept.names - own - everything):
             raise QueryError(
                 _("The filter names “{name}”, which is not known here.").format(name=name[:60]),
                 hint=suggest(name, everything),
             )
         raise QueryError(
-            _("No kind of record has all of: {names}.").format(names=", ".join(sorted(kept.names)))
+            _("No kind of record has all of: {names}.").format(names=", ".join(sorted(kept.names))),
+            hint=_("Make two segments of it, one for each kind of record."),
         )
     if not own:
-        write_filter(kept, fitting[0].filterable())
+        write_filter(kept, fitting[0])
     return kept
 
 
@@ -185,15 +179,16 @@ def save_segment(
                 hint=_("Take another name, or say that it is to be replaced."),
             )
         if len(there) >= MOST:
-            raise QueryError(_("There are {n} segments already.").format(n=len(there)))
+            raise QueryError(
+                _("There are {n} segments already.").format(n=len(there)),
+                hint=_("`workbench segments delete` takes one out."),
+            )
         files = [there[name].file] if name in there else segment_files()
         for file in files:
             try:
                 _write(file, name, made)
-            except PermissionError:
-                continue
             except OSError as error:
-                if error.errno != 30:  # EROFS: a read-only file system
+                if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                     raise
                 continue
             return Segment(**dict(made), name=name, file=file)

@@ -7,7 +7,7 @@ Every name in it comes from ``models.yml`` and the definitions; every value is b
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -163,16 +163,13 @@ def _first_day(grain: Grain, day: str) -> str:
     return f"CAST(date_trunc('{grain.removeprefix('fiscal_')}', {day} - {over}) + {over} AS DATE)"
 
 
-def rows_statement(
-    name: str, *, where: Filter | None, cut: Cut, as_of: datetime, timezone: str
-) -> Statement:
-    """Write the statement for the rows of a model that a filter keeps, all its columns.
+def rows_statement(name: str, cut: Cut, *, as_of: datetime, timezone: str) -> Statement:
+    """Write the statement for the rows of a model that the cut's filter keeps, all its columns.
 
     The dimensions of ``cut.by`` are joined to them; none may repeat rows.
     """
     model = cut.models[name]
     parameters: dict[str, Any] = {}
-    cut = replace(cut, where=where)
     relation = _relation(model, (), cut, parameters, as_of.astimezone(ZoneInfo(timezone)).date())
     if "$timezone" in relation:
         parameters["timezone"] = timezone

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -92,13 +93,16 @@ def _with_fields(model: Model, fields: pd.DataFrame, titles: dict[str, Text]) ->
     return model.model_copy(update={"joins": joins, "dimensions": dimensions})
 
 
-def _join(name: str, owner: str, key: str, field: object) -> Join:
+def _join(name: str, owner: str, key: str, field: Any) -> Join:
     """Return the join of one field's value; of several values, one row for each."""
-    column, table = quoted(field.column_name), quoted(field.table_name)  # type: ignore[attr-defined]
-    several = str(field.data_type).endswith("[]")  # type: ignore[attr-defined]
-    value = f"unnest(list_distinct({column}))" if several else column
-    if "TIMESTAMP" in str(field.data_type):  # type: ignore[attr-defined]
-        value = f"CAST({column} AT TIME ZONE $timezone AS DATE)" if not several else value
+    column, table = quoted(field.column_name), quoted(field.table_name)
+    several = str(field.data_type).endswith("[]")
+    if several:
+        value = f"unnest(list_distinct({column}))"
+    elif "TIMESTAMP" in str(field.data_type):
+        value = f"CAST({column} AT TIME ZONE $timezone AS DATE)"
+    else:
+        value = column
     alias = quoted(f"of {name}")
     return Join(
         sql=(

@@ -123,8 +123,6 @@ class _Run:
         for table, column, kind in columns:
             self.columns.setdefault(table, {})[column] = (f'"{column}"', _kind(kind))
         self.today = local_day(snapshot.as_of, snapshot.timezone)
-        self.sources = snapshot.sources().set_index("entity")
-        self.findings = read_findings(settings().home_dir / "warehouse")
         self._broken: dict[str, list[tuple[str, dict[str, Any]]]] = {}
 
     def model_tests(self, tables: Collection[str] | None = None) -> Iterable[Outcome]:
@@ -132,6 +130,7 @@ class _Run:
         for model in models():
             if model.name not in self.columns or (tables is not None and model.name not in tables):
                 continue
+            rows = self._count(f"SELECT count(*) FROM {model.name}", {})  # noqa: S608
             for number, check in enumerate(checks_of(model)):
                 sql = f"SELECT count(*) FROM ({check.query})"  # noqa: S608 - of declared names
                 yield Outcome(
@@ -139,7 +138,7 @@ class _Run:
                     check.sentence,
                     model.name,
                     "error",
-                    self._count(f"SELECT count(*) FROM {model.name}", {}),  # noqa: S608
+                    rows,
                     self._count(sql, {}),
                     rule=check.rule,
                     subject=check.subject,
@@ -177,9 +176,7 @@ class _Run:
             if check.severity in COUNTED:
                 query = f"SELECT CAST({key} AS VARCHAR) AS id {kept} WHERE {condition}"
                 self._broken.setdefault(entity, []).append((query, parameters))
-        return Outcome(
-            check.id, str(check.title), check.table, check.severity, total, broken, "", examples
-        )
+        return _outcome(check, total, broken, examples=examples)
 
     def _condition(self, check: Check, table: str) -> tuple[str, str, dict[str, Any]]:
         """Return which rows are looked at, which of them are wrong, and the bound values."""
@@ -242,31 +239,29 @@ class _Run:
 
     def _fresh(self, check: Check) -> Outcome:
         """Look at when the table was last found to be up to date."""
-        title = str(check.title)
-        if check.table not in self.sources.index:
-            return Outcome(check.id, title, check.table, check.severity, None, 0, _("not loaded"))
-        row = self.sources.loc[check.table]
+        sources = self.snapshot.sources().set_index("entity")
+        if check.table not in sources.index:
+            return _outcome(check, None, 0, _("not loaded"))
+        row = sources.loc[check.table]
         moment = self.snapshot.checked_at if row["source"] == PORTAL else row["last_sync"]
         if row["status"] == "not loaded" or moment is None or moment != moment:
-            return Outcome(check.id, title, check.table, check.severity, None, 0, _("not loaded"))
+            return _outcome(check, None, 0, _("not loaded"))
         hours = (datetime.now(UTC) - moment).total_seconds() / 3600
         told = _("last found to be up to date {moment}").format(
             moment=format_datetime(moment, self.snapshot.timezone)
         )
         late = hours > (check.fresh_hours or 0)
-        return Outcome(
-            check.id, title, check.table, check.severity, int(row["rows"]), int(late), told
-        )
+        return _outcome(check, int(row["rows"]), int(late), told)
 
     def _totals(self, check: Check) -> Outcome:
         """Look at what the sync found when it compared with the portal."""
-        mine = [each for each in self.findings if each.entity == check.table]
+        found = read_findings(settings().home_dir / "warehouse")
+        mine = [each for each in found if each.entity == check.table]
         differing = sum(each.differing for each in mine if each.outcome == "differs")
         done = [each for each in mine if each.outcome != "not done"]
         told = "" if done else _("not compared yet")
         rows = max((each.compared for each in done), default=None)
-        title = str(check.title)
-        return Outcome(check.id, title, check.table, check.severity, rows, differing, told)
+        return _outcome(check, rows, differing, told)
 
     def scores(self) -> dict[str, float]:
         """Return per entity the share of its records that no check of weight finds broken."""
@@ -294,6 +289,18 @@ class _Run:
         except WorkbenchError as error:
             raise QueryError(error.message) from None
         return int(row[0]) if row else 0
+
+
+def _outcome(
+    check: Check,
+    rows: int | None,
+    broken: int,
+    detail: str = "",
+    examples: tuple[Example, ...] = (),
+) -> Outcome:
+    return Outcome(
+        check.id, str(check.title), check.table, check.severity, rows, broken, detail, examples
+    )
 
 
 def _kind(data_type: str) -> Kind:
