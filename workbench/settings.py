@@ -46,10 +46,13 @@ class Settings(BaseSettings):
         description="Minutes at least between two published snapshots; 0: publish every change.",
     )
     kernels: Literal["forked", "stock"] = Field(
-        "forked", description="Fork kernels and runs from a preloaded process, or start each anew."
+        "forked",
+        description="What whoever names the kernelspec of `workbench.kernels` gets: a kernel "
+        "forked from a preloaded process, or one started anew. The commands do not name it.",
     )
     zygote: Path | None = Field(
-        None, description="Socket of the preloaded process; set by the one that keeps it."
+        None,
+        description="Socket of another's preloaded process for `workbench.kernels` to fork from.",
     )
     run: Path | None = Field(None, description="Folder of the run that this process belongs to.")
     app_client_id: str | None = Field(None, description="The local application's client_id.")

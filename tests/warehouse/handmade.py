@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from workbench.bitrix24.entities import ENTITIES
 from workbench.sources.pages import to_arrow
 from workbench.warehouse.publish import publish
+from workbench.warehouse.rates import observe_rates
 from workbench.warehouse.snapshots import Snapshot
 from workbench.warehouse.store import Progress, Store
 
@@ -288,7 +289,7 @@ def fill(store: Store, rows: Rows, *, spend: bool = True) -> None:
             if given:
                 store.merge(name, to_arrow(given, keys[name]))
             store.save(name, Progress("complete", last_sync=NOW.astimezone(UTC)))
-        store.observe_rates(NOW.date())
+        observe_rates(store, NOW.date())
         store.save(
             "marketing_spend",
             Progress("complete" if spend else "not loaded", last_sync=NOW.astimezone(UTC)),

@@ -12,6 +12,7 @@ from workbench.errors import ConfigurationError
 from workbench.warehouse.checks import declared_checks, run_checks, unparsed_counts
 from workbench.warehouse.models import TESTS, models, read_model, staging
 from workbench.warehouse.publish import publish
+from workbench.warehouse.rates import observe_rates
 from workbench.warehouse.snapshots import Snapshot
 from workbench.warehouse.store import Store
 
@@ -170,7 +171,7 @@ def test_money_is_converted_at_the_rate_known_on_the_closing_day(tmp_path):
             store.connection.execute(
                 "DELETE FROM state.observed_rates WHERE observed_on > '2026-11-01'"
             )
-            store.observe_rates(date.fromisoformat(day))
+            observe_rates(store, date.fromisoformat(day))
         snapshot_id = publish(store, AS_OF)
     with Snapshot(tmp_path / "warehouse" / "snapshots" / f"{snapshot_id}.duckdb") as snapshot:
         found = snapshot.query("SELECT amount_base, rate_basis FROM deals ORDER BY deal_id")

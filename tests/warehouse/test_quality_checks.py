@@ -197,6 +197,9 @@ def test_the_answer_is_kept_and_a_damaged_file_of_answers_is_no_obstacle(failing
     first = gate.failing(REPORT, snapshot_id)
     kept = json.loads((home / "quality-errors.json").read_text())
     assert list(kept.values()) == [first] and len(first) == 1
+    other = gate.failing(REPORT.model_copy(update={"tables": ["leads"]}), snapshot_id)
+    kept = json.loads((home / "quality-errors.json").read_text())
+    assert list(kept.values()) == [first, other]
     (home / "quality-errors.json").write_text("{")
     assert gate.failing(REPORT, snapshot_id) == first
 
@@ -205,7 +208,7 @@ def test_shipped_reports_name_tables_that_exist(snapshot):
     tables = {
         name for (name,) in snapshot.execute("SELECT table_name FROM duckdb_tables()").fetchall()
     }
-    for name in ("sales", "marketing", "forecast", "deal"):
+    for name in ("sales", "marketing", "forecast", "deal", "segments"):
         assert load_report(name).tables and set(load_report(name).tables) <= tables
     assert failed_errors(snapshot, ["leads"]) == []
 

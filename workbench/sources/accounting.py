@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.i18n import _
-from workbench.sources.csv_rows import parse_amount, parse_filled, read_rows
+from workbench.sources.csv_rows import currency_parser, parse_amount, parse_filled, read_rows
 from workbench.sources.declared import AccountingSource
 from workbench.sources.rates import parse_day
 
@@ -29,12 +29,6 @@ def read_documents(
             raise ValueError(_("must be one of {values}").format(values=", ".join(KINDS)))
         return found
 
-    def currency(text: str) -> str:
-        code = text.upper() or base_currency
-        if code not in currencies:
-            raise ValueError(_("the portal does not know this currency"))
-        return code
-
     def day_or_none(text: str) -> date | None:
         return parse_day(text) if text else None
 
@@ -47,7 +41,7 @@ def read_documents(
             "kind": kind,
             "customer": lambda text: text or None,
             "amount": lambda text: parse_amount(text, source.decimal),
-            "currency": currency,
+            "currency": currency_parser(currencies, base_currency),
             "due": day_or_none,
             "settled": day_or_none,
         },

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from workbench.errors import ConfigurationError
 from workbench.i18n import _
 from workbench.settings import settings
-from workbench.sources.declared import reason
+from workbench.sources.declared import wrong_key
 
 HOLIDAYS = Path(__file__).with_name("holidays.yml")
 CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
@@ -100,7 +100,7 @@ class WorkCalendar(BaseModel):
             free = holidays(self.country, year) if self.country else frozenset()
             day = date(year, 1, 1)
             while day.year == year:
-                works = day.isoweekday() in self.weekdays and day not in free | closed
+                works = day.isoweekday() in self.weekdays and day not in free and day not in closed
                 found.append((day, works, day in free))
                 day += timedelta(days=1)
         return found
@@ -148,8 +148,4 @@ def read_calendar(file: Path | None = None) -> WorkCalendar:
     try:
         return WorkCalendar.model_validate(content or {})
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "-"
-        raise ConfigurationError(
-            _("{file}, {key}: {reason}").format(file=file.name, key=key, reason=reason(first))
-        ) from None
+        raise wrong_key(file, error) from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -88,6 +88,18 @@ def parse_filled(text: str) -> str:
     return text
 
 
+def currency_parser(currencies: Collection[str], base_currency: str) -> Parser:
+    """Return what reads a code that the portal knows; an empty cell is the base currency."""
+
+    def parse(text: str) -> str:
+        code = text.upper() or base_currency
+        if code not in currencies:
+            raise ValueError(_("the portal does not know this currency"))
+        return code
+
+    return parse
+
+
 def open_rows(
     file: Path, source: Layout, columns: tuple[str, ...], required: tuple[str, ...]
 ) -> Iterator[tuple[int, dict[str, str]]]:
@@ -136,10 +148,12 @@ def read_rows(
     parsers: Mapping[str, Parser],
     required: tuple[str, ...],
     key: tuple[str, ...],
+    twice: str = "",
 ) -> list[dict[str, Any]]:
     """Return the file's rows by our column names, each cell through its parser.
 
-    ``key``: the columns that no two rows share. Raises `SourceError` that lists every problem.
+    ``key``: the columns that no two rows share (``twice`` says so, with the earlier ``{row}``).
+    Raises `SourceError` that lists every problem.
     """
     rows: list[dict[str, Any]] = []
     problems: list[str] = []
@@ -162,7 +176,7 @@ def read_rows(
             continue
         first = seen.setdefault(tuple(row[name] for name in key), number)
         if first != number:
-            told = _("the same as in row {row}").format(row=first)
+            told = (twice or _("the same as in row {row}")).format(row=first)
             problems.append(_at(file, number, source.column(key[0]), told))
             continue
         rows.append(row)

@@ -30,7 +30,7 @@ class PortalSource(BaseModel):
 
 
 class FileSource(BaseModel):
-    """A CSV file. ``path`` is relative to the installation's home .
+    """A CSV file. ``path`` is relative to the installation's home.
 
     ``columns`` maps our names to the file's.
     """
@@ -166,11 +166,16 @@ def read_sources(file: Path | None = None) -> dict[str, Source]:
     try:
         return dict(Sources.model_validate(content or {"sources": {}}).sources)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(
-            _("{file}, {key}: {reason}").format(file=file.name, key=key, reason=reason(first))
-        ) from error
+        raise wrong_key(file, error) from error
+
+
+def wrong_key(file: Path, error: ValidationError) -> ConfigurationError:
+    """Return the error that names a file and its first key that is wrong (``-``: all of it)."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"]) or "-"
+    return ConfigurationError(
+        _("{file}, {key}: {reason}").format(file=file.name, key=key, reason=reason(first))
+    )
 
 
 def reason(error: Any) -> str:

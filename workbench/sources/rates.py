@@ -17,13 +17,12 @@ from pathlib import Path
 
 from workbench.errors import SourceError
 from workbench.i18n import _
+from workbench.sources.csv_rows import YEARS, refused
 from workbench.sources.csv_text import csv_text
 
 RATES_FILE = "rates.csv"
 COLUMNS = ("currency", "date", "rate")
 LARGEST = 5 * 1024 * 1024  # bytes; thirty years of daily rates of ten currencies
-SHOWN = 20
-YEARS = (1990, 2100)
 RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,10})?")
 
 
@@ -124,11 +123,5 @@ def read_rates(file: Path, currencies: Collection[str], base_currency: str) -> l
             )
         ) from error
     if problems:
-        more = len(problems) - SHOWN
-        shown = problems[:SHOWN] + ([_("… and {n} more").format(n=more)] if more > 0 else [])
-        raise SourceError(
-            "\n".join(shown),
-            hint=_("Nothing of this file was loaded; mend it and sync again."),
-            problem=problems[0],
-        )
+        raise refused(problems)
     return rates

@@ -1,8 +1,4 @@
-"""Marketing spend from a CSV file: every row is checked before any is loaded.
-
-A file is loaded whole or not at all. What is wrong is said with the file's name, the row (as a
-spreadsheet counts, the header is 1) and the column.
-"""
+"""Marketing spend from a CSV file: one row per month and channel."""
 
 from __future__ import annotations
 
@@ -15,14 +11,14 @@ from pathlib import Path
 
 from workbench.i18n import _, ngettext
 from workbench.sources.csv_rows import (
-    BEYOND,
-    open_rows,
+    currency_parser,
     parse_amount,
     parse_count,
+    parse_filled,
     parse_month,
-    refused,
+    read_rows,
 )
-from workbench.sources.declared import SPEND_COLUMNS, SpendSource
+from workbench.sources.declared import SpendSource
 
 REQUIRED = ("month", "channel", "spend")
 
@@ -71,64 +67,25 @@ def read_spend(
     ``currencies`` are those that the portal knows. Raises `SourceError` listing each problem with
     file, row and column.
     """
+    rows = read_rows(
+        file,
+        source,
+        {
+            "month": parse_month,
+            "channel": parse_filled,
+            "spend": lambda text: parse_amount(text, source.decimal),
+            "currency": currency_parser(currencies, base_currency),
+            "clicks": parse_count,
+            "impressions": parse_count,
+        },
+        REQUIRED,
+        key=("channel", "month"),
+        twice=_("this month and channel are in row {row} too"),
+    )
     result = SpendFile()
-    problems: list[str] = []
-    seen: dict[tuple[date, str], int] = {}
-    for number, cells in open_rows(file, source, SPEND_COLUMNS, REQUIRED):
-        if BEYOND in cells:
-            problems.append(
-                _("{file}, row {row}: more cells than the header has.").format(
-                    file=file.name, row=number
-                )
-            )
-            continue
-        found = len(problems)
-
-        def cell(name: str, cells: dict[str, str] = cells) -> str:
-            return cells.get(source.column(name), "")
-
-        def problem(column: str, reason: object, number: int = number) -> None:
-            problems.append(
-                _("{file}, row {row}, column {column}: {reason}").format(
-                    file=file.name, row=number, column=source.column(column), reason=reason
-                )
-            )
-
-        month, spend = date.min, Decimal(0)
-        counts: dict[str, int | None] = {}
-        try:
-            month = parse_month(cell("month"))
-        except ValueError as error:
-            problem("month", error)
-        try:
-            spend = parse_amount(cell("spend"), source.decimal)
-        except ValueError as error:
-            problem("spend", error)
-        for name in ("clicks", "impressions"):
-            try:
-                counts[name] = parse_count(cell(name))
-            except ValueError as error:
-                problem(name, error)
-        channel = cell("channel")
-        if not channel:
-            problem("channel", _("empty"))
-        currency = cell("currency").upper() or base_currency
-        if currency not in currencies:
-            problem("currency", _("the portal does not know this currency"))
-        if len(problems) > found:
-            continue
-        first = seen.setdefault((month, channel), number)
-        if first != number:
-            problem("channel", _("this month and channel are in row {row} too").format(row=first))
-            continue
-        source_id = source.channels.get(channel)
+    for row in rows:
+        source_id = source.channels.get(row["channel"])
         if source_id is None:
-            result.unmapped[channel] += 1
-        result.rows.append(
-            Spend(
-                month, channel, source_id, spend, currency, counts["clicks"], counts["impressions"]
-            )
-        )
-    if problems:
-        raise refused(problems)
+            result.unmapped[row["channel"]] += 1
+        result.rows.append(Spend(source_id=source_id, **row))
     return result

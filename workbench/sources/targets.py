@@ -10,8 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from workbench.i18n import _
-from workbench.sources.csv_rows import parse_amount, parse_month, read_rows
+from workbench.sources.csv_rows import currency_parser, parse_amount, parse_month, read_rows
 from workbench.sources.declared import TargetsSource
 
 
@@ -23,13 +22,6 @@ def read_targets(
     ``pipeline`` is a name or an id, ``manager`` a full name, an e-mail or an id, each None where
     empty; amounts are in the row's currency (empty: the base one). Raises `SourceError`.
     """
-
-    def currency(text: str) -> str:
-        code = text.upper() or base_currency
-        if code not in currencies:
-            raise ValueError(_("the portal does not know this currency"))
-        return code
-
     return read_rows(
         file,
         source,
@@ -38,7 +30,7 @@ def read_targets(
             "pipeline": lambda text: text or None,
             "manager": lambda text: text or None,
             "amount": lambda text: parse_amount(text, source.decimal),
-            "currency": currency,
+            "currency": currency_parser(currencies, base_currency),
         },
         required=("month", "amount"),
         key=("month", "pipeline", "manager"),

@@ -20,7 +20,8 @@ def note_asked(
     """Write down what is asked for from now on; returns the kinds that have to be read anew.
 
     ``born`` are the user fields that the portal did not have at the last sync. Those that return
-    have no watermark any more, so that they are read from their first row on.
+    have no watermark any more (and a load under way has no frontier), so that they are read from
+    their first row on.
     """
     anew = []
     for entity in entities:
@@ -35,8 +36,8 @@ def note_asked(
             store.set_info(key, " ".join(names))
             progress = store.progress(entity.name)
             more = set(names) - set(before) - set(born.get(entity.name, ()))
-            if more and progress.watermark and progress.frontier is None:
-                progress.watermark = None
+            if more and progress.watermark:
+                progress.watermark = progress.frontier = None
                 store.save(entity.name, progress)
                 anew.append(entity.name)
     return anew

@@ -88,11 +88,7 @@ class ChildLoading(Bookkeeping):
             return
         table = to_arrow(chunk.rows, entity.key)
         with self.store.transaction():
-            ids = table.column("_id").to_pylist() or [0]
-            if not known and self.store.is_empty(entity.name, min(ids) - 1, max(ids)):
-                changed = self.store.insert(entity.name, table)
-            else:
-                changed = self.store.merge(entity.name, table)
+            changed = self.store.merge(entity.name, table)
             if known:
                 changed += self.store.delete_children(
                     entity.name, entity.owner_field, chunk.owners, table

@@ -1,7 +1,9 @@
-"""Plans and accounting documents from CSV files, and the working calendar, into the store."""
+"""What CSV files hold (spend, plan, accounting), and the working calendar, into the store."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,85 +12,115 @@ import pyarrow as pa
 
 from workbench.errors import SourceError
 from workbench.i18n import _
-from workbench.i18n.texts import kept
+from workbench.i18n.texts import kept, kept_list
 from workbench.sources.accounting import read_documents
 from workbench.sources.calendar import FIRST_YEAR, WorkCalendar
-from workbench.sources.declared import ACCOUNTING, TARGETS, AccountingSource, TargetsSource
+from workbench.sources.declared import (
+    ACCOUNTING,
+    SPEND,
+    TARGETS,
+    AccountingSource,
+    SpendSource,
+    TargetsSource,
+)
+from workbench.sources.spend import read_spend
 from workbench.sources.targets import read_targets
 from workbench.warehouse.store import Progress, Store
 
-TABLES = {
-    TARGETS: ("month", "pipeline", "manager", "amount", "currency"),
-    ACCOUNTING: ("number", "date", "kind", "customer", "amount", "currency", "due", "settled"),
-}
 YEARS_AHEAD = 2
+
+FileRows = Sequence[Mapping[str, Any]]
 
 
 def load_file(
-    store: Store, name: str, source: TargetsSource | AccountingSource, home: Path
-) -> None:
-    """Take over a file's rows. Raises `SourceError`; those of the last good file stay then.
+    store: Store, name: str, source: SpendSource | TargetsSource | AccountingSource, home: Path
+) -> list[str]:
+    """Take over a file's rows; returns remarks. Raises `SourceError`.
 
     A file that is not there leaves none: the source is 'not loaded', not zero.
     """
     file = home / source.path
     if not file.exists():
         absent = kept(_("the file {file} is not there").format(file=source.path))
-        _store(store, name, [], Progress(missing=absent, last_sync=datetime.now(UTC)))
-        return
-    known = {
-        c for (c,) in store.connection.execute("SELECT CURRENCY FROM raw.currencies").fetchall()
-    }
+        replace_rows(store, name, [], Progress(missing=absent, last_sync=datetime.now(UTC)))
+        return []
+    known, base = known_currencies(store), store.base_currency()
     if not known:
         raise SourceError(
             _("{file}: the portal’s currencies are not known yet.").format(file=file.name),
             hint=_("Run `workbench sync bitrix24` first."),
         )
-    base = store.base_currency()
+    remarks: list[str] = []
+    rows: FileRows
     try:
-        rows = (
-            read_targets(file, source, known | {base}, base)
-            if isinstance(source, TargetsSource)
-            else read_documents(file, source, known | {base}, base)
-        )
+        if isinstance(source, SpendSource):
+            spend = read_spend(file, source, known, base)
+            rows, remarks = [vars(row) for row in spend.rows], spend.remarks()
+        elif isinstance(source, TargetsSource):
+            rows = read_targets(file, source, known, base)
+        else:
+            rows = read_documents(file, source, known, base)
     except SourceError as error:
-        before = store.progress(name, name)
-        stored = store.connection.execute(f"SELECT 1 FROM external.{name} LIMIT 1").fetchone()  # noqa: S608
-        failed = Progress(
-            "stale" if stored else "failed",
-            missing=kept(error.problem),
-            last_sync=before.last_sync,
-        )
-        store.save(name, failed, name)
-        if (before.status, before.missing) != (failed.status, failed.missing):
-            store.set_info("unpublished", "Y")
+        keep_rows(store, name, error)
         raise
-    _store(store, name, rows, Progress("complete", last_sync=datetime.now(UTC)))
+    done = Progress("complete", missing=kept_list(remarks) or None, last_sync=datetime.now(UTC))
+    replace_rows(store, name, rows, done)
+    return remarks
+
+
+def known_currencies(store: Store) -> set[str]:
+    """Return the codes that the portal knows and its base currency; none before the first sync."""
+    rows = store.connection.execute("SELECT CURRENCY FROM raw.currencies").fetchall()
+    return {code for (code,) in [*rows, (store.base_currency(),)] if code} if rows else set()
 
 
 def forget_files(store: Store, declared: set[str]) -> None:
     """Empty the tables of sources that are no longer declared."""
-    for name in set(TABLES) - declared:
-        if store.progress(name, name).status != "not loaded":
-            _store(store, name, [], Progress())
+    for name in {SPEND, TARGETS, ACCOUNTING} - declared:
+        forget_file(store, name)
 
 
-def _store(store: Store, name: str, rows: list[dict[str, Any]], progress: Progress) -> None:
-    everything = f"SELECT * FROM external.{name} ORDER BY ALL"  # noqa: S608
-    old = store.connection.execute(everything).fetchall()
+def forget_file(store: Store, name: str) -> None:
+    """Empty a file's table: it is 'not loaded' from now on."""
+    if store.progress(name, name).status != "not loaded":
+        replace_rows(store, name, [], Progress())
+
+
+def keep_rows(store: Store, name: str, error: SourceError) -> None:
+    """Note why a file was refused. The rows of the last good one stay, no longer up to date."""
     before = store.progress(name, name)
+    stored = store.connection.execute(f"SELECT 1 FROM external.{name} LIMIT 1").fetchone()  # noqa: S608
+    status = "stale" if stored else "failed"
+    refused = Progress(status, missing=kept(error.problem), last_sync=before.last_sync)
     with store.transaction():
-        store.connection.execute(f"DELETE FROM external.{name}")  # noqa: S608
-        if rows:
-            marks = ", ".join("?" * len(TABLES[name]))
-            store.connection.executemany(
-                f"INSERT INTO external.{name} VALUES ({marks})",  # noqa: S608
-                [[row[column] for column in TABLES[name]] for row in rows],
-            )
-        store.save(name, progress, name)
-        changed = store.connection.execute(everything).fetchall() != old
-        if changed or (before.status, before.missing) != (progress.status, progress.missing):
-            store.set_info("unpublished", "Y")
+        _save(store, name, refused, changed=False)
+
+
+def replace_rows(store: Store, name: str, rows: FileRows, progress: Progress) -> None:
+    """Make a file's table hold exactly ``rows`` (by its columns); they are written if they differ.
+
+    What is published is out of date then, or if the status or what is missing has changed.
+    """
+    cursor = store.connection.execute(f"SELECT * FROM external.{name}")  # noqa: S608
+    columns = [column[0] for column in cursor.description]
+    old, new = cursor.fetchall(), [tuple(row[column] for column in columns) for row in rows]
+    changed = Counter(old) != Counter(new)
+    with store.transaction():
+        if changed:
+            store.connection.execute(f"DELETE FROM external.{name}")  # noqa: S608
+        if changed and new:
+            cells = [pa.array(column) for column in zip(*new, strict=True)]
+            store.connection.register("file_rows", pa.table(cells, names=columns))
+            store.connection.execute(f"INSERT INTO external.{name} FROM file_rows")
+            store.connection.unregister("file_rows")
+        _save(store, name, progress, changed=changed)
+
+
+def _save(store: Store, name: str, progress: Progress, *, changed: bool) -> None:
+    before = store.progress(name, name)
+    store.save(name, progress, name)
+    if changed or (before.status, before.missing) != (progress.status, progress.missing):
+        store.set_info("unpublished", "Y")
 
 
 def put_calendar(store: Store, calendar: WorkCalendar, as_of: datetime) -> None:

@@ -49,6 +49,7 @@ from workbench.warehouse.deletions import (
     no_ids,
     suspects,
 )
+from workbench.warehouse.rates import observe_rates
 from workbench.warehouse.reasons import missing_right
 from workbench.warehouse.reconcile import add_sums, begin_sums, compare_sums, keep, reconcile
 from workbench.warehouse.store import Progress, Store
@@ -92,7 +93,7 @@ class Loading(ChildLoading):
         self.begin_children(children)
         listed = [entity for entity in entities if entity.paging in ("changed", "appended")]
         self.loaded.anew = note_asked(self.store, listed, self._born)
-        if self.store.observe_rates(self.loaded.as_of.date()):
+        if observe_rates(self.store, self.loaded.as_of.date()):
             self.touch()
         fresh = [entity for entity in listed if self._needs_full(entity)]
         self._load_fully(fresh)
@@ -163,10 +164,13 @@ class Loading(ChildLoading):
             if self._needs_full(entity):
                 calls += end_calls(entity)
                 continue
-            calls.append(self._changes_call(entity))
-            if entity.paging == "changed" and is_countable(self.store, entity):
-                calls.append(count_call(entity))
+            calls += [self._changes_call(entity), *self._count_calls(entity)]
         return calls
+
+    def _count_calls(self, entity: Entity) -> list[Command]:
+        """Return the call for an entity's count, if `suspects` will ask for it."""
+        counted = entity.paging == "changed" and is_countable(self.store, entity)
+        return [count_call(entity)] if counted else []
 
     def _fields_born(self, entity: Entity, answers: Sequence[BatchAnswer]) -> dict[str, list[str]]:
         """Store the user fields; returns those of several values that were not there before."""
@@ -274,14 +278,12 @@ class Loading(ChildLoading):
             return
         table = to_arrow(chunk.rows, entity.key)
         with self.store.transaction():
-            if frontier and self.store.is_empty(entity.name, chunk.low, chunk.high):
-                changed = self.store.insert(entity.name, table)  # a first load, mostly
-            else:
-                changed = self.store.merge(entity.name, table)
-                if frontier:
-                    changed += delete_missing(
-                        self.store, entity, table.column("_id"), chunk.low, chunk.high
-                    )
+            stocked = frontier and not self.store.is_empty(entity.name, chunk.low, chunk.high)
+            changed = self.store.merge(entity.name, table)
+            if stocked:
+                changed += delete_missing(
+                    self.store, entity, table.column("_id"), chunk.low, chunk.high
+                )
             if frontier:
                 progress = self.store.progress(entity.name)
                 progress.frontier = chunk.high
@@ -351,7 +353,7 @@ class Loading(ChildLoading):
             reader = WindowReader(entity, reached, TOP, where=where)
             pages = reader.chain(reached, TOP, READ_ON)
             calls = [*pages, page_call(entity, reached, where=where, descending=True)]
-            calls += [count_call(entity)] if is_countable(self.store, entity) else []
+            calls += self._count_calls(entity)
             asked.append((reader, reached, where, calls, self.portal.submit(calls)))
         readers: list[Reader] = []
         for reader, reached, where, calls, future in asked:

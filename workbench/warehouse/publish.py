@@ -24,7 +24,8 @@ from workbench.warehouse.retention import drop_others
 from workbench.warehouse.store import MEMORY_LIMIT, Store, quoted
 
 BUILDING = ".building"
-# Tried one after the other: most of what is built goes to disk where it does not fit, not all.
+# Tried one after the other, from what sufficed last time on: most of what is built goes to disk
+# where it does not fit, not all.
 MEMORY = ("200MB", "400MB", "800MB", "1600MB", "3200MB")
 
 
@@ -142,10 +143,12 @@ def publish(
         leftover.unlink()
     snapshot_id = new_id(folder, datetime.now(UTC))
     building = folder / f".{snapshot_id}{BUILDING}"
-    for limit in MEMORY:
+    sufficed = store.info("publishing memory")
+    for limit in MEMORY[MEMORY.index(sufficed) if sufficed in MEMORY else 0 :]:
         store.connection.execute(f"SET memory_limit = '{limit}'")
         try:
             build(store, as_of, building, version)
+            store.set_info("publishing memory", limit)
             break
         except duckdb.OutOfMemoryException:
             if limit == MEMORY[-1]:

@@ -1,13 +1,13 @@
-"""Rates of earlier days, from ``parameters/rates.csv`` into the store."""
+"""Exchange rates in the store: those observed, and of earlier days ``parameters/rates.csv``."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from workbench.errors import SourceError
-from workbench.i18n.texts import kept
 from workbench.sources.rates import read_rates
+from workbench.warehouse.files import forget_file, keep_rows, known_currencies, replace_rows
 from workbench.warehouse.store import Progress, Store
 
 RATES = "rates"
@@ -18,41 +18,36 @@ def load_rates(store: Store, file: Path) -> None:
 
     A file that is not there (any more) leaves none.
     """
-    query = "SELECT * FROM external.rates ORDER BY ALL"
-    old = store.connection.execute(query).fetchall()
-    before = store.progress(RATES, RATES)
     if not file.exists():
-        if old or before.status != "not loaded":
-            with store.transaction():
-                store.connection.execute("DELETE FROM external.rates")
-                store.save(RATES, Progress(), RATES)
-                store.set_info("unpublished", "Y")
+        forget_file(store, RATES)
         return
-    base = store.base_currency()
-    known = {
-        code
-        for (code,) in store.connection.execute("SELECT CURRENCY FROM raw.currencies").fetchall()
-    }
+    known = known_currencies(store)
     if not known:
         return  # nothing is loaded that could be converted
-    progress = Progress("complete", last_sync=datetime.now(UTC))
     try:
-        rates = read_rates(file, known, base)
+        rates = read_rates(file, known, store.base_currency())
     except SourceError as error:
-        progress.status = "stale" if old else "failed"
-        progress.missing = kept(error.problem)
-        store.save(RATES, progress, RATES)
-        if (before.status, before.missing) != (progress.status, progress.missing):
-            store.set_info("unpublished", "Y")
+        keep_rows(store, RATES, error)
         raise
-    with store.transaction():
-        store.connection.execute("DELETE FROM external.rates")
-        if rates:
-            store.connection.executemany(
-                "INSERT INTO external.rates VALUES (?, ?, ?)",
-                [(rate.currency, rate.valid_from, rate.rate) for rate in rates],
-            )
-        store.save(RATES, progress, RATES)
-        new = store.connection.execute(query).fetchall()
-        if new != old or before.status != "complete":
-            store.set_info("unpublished", "Y")
+    rows = [vars(rate) for rate in rates]
+    replace_rows(store, RATES, rows, Progress("complete", last_sync=datetime.now(UTC)))
+
+
+def observe_rates(store: Store, day: date) -> int:
+    """Keep the portal's present rates as those of ``day``, where they differ from the last.
+
+    Bitrix24 gives only the present rate: ``AMOUNT`` base units for ``AMOUNT_CNT`` units.
+    Returns how many rates were new.
+    """
+    result = store.connection.execute(
+        "INSERT OR REPLACE INTO state.observed_rates (currency, observed_on, rate)"
+        " SELECT c.CURRENCY, ?::DATE, c.rate FROM ("
+        "   SELECT CURRENCY, TRY_CAST(AMOUNT AS DECIMAL(24, 10))"
+        "     / greatest(coalesce(TRY_CAST(AMOUNT_CNT AS INTEGER), 1), 1) AS rate"
+        "   FROM raw.currencies WHERE CURRENCY IS NOT NULL) AS c"
+        " LEFT JOIN (SELECT currency, arg_max(rate, observed_on) AS rate"
+        "   FROM state.observed_rates GROUP BY currency) AS last USING (currency)"
+        " WHERE c.rate > 0 AND (last.rate IS NULL OR abs(last.rate - c.rate) > 1e-9)",
+        [day],
+    ).fetchone()
+    return int(result[0]) if result else 0

@@ -30,7 +30,7 @@ from workbench.i18n.texts import kept, kept_list
 from workbench.sources.pages import Row, as_text, record_id, to_arrow
 from workbench.sources.portal import PAGE, TOP, fetch, last_id, page_call
 from workbench.warehouse.bookkeeping import OVERLAP, Bookkeeping
-from workbench.warehouse.deletions import COUNTED, count_call, delete_missing
+from workbench.warehouse.deletions import count_call, delete_missing, is_countable
 from workbench.warehouse.store import Store
 
 PAGES = 20
@@ -86,7 +86,7 @@ def count_rows(book: Bookkeeping, entities: Sequence[Entity]) -> list[Finding]:
     request of its own, and one that fails is not done today. Rows that only ever are appended are
     not compared by id; the first count that finds some missing has them all read anew next time.
     """
-    small = [entity for entity in entities if book.store.count(entity.name) <= COUNTED]
+    small = [entity for entity in entities if is_countable(book.store, entity)]
     counted = fetch(book.portal, [count_call(entity) for entity in small])
     answers = {entity.name: answer for entity, answer in zip(small, counted, strict=True)}
     for entity in entities:

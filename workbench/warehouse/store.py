@@ -10,7 +10,6 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import IO, Any
 
@@ -214,9 +213,11 @@ class Store:
         if not rows.num_rows:
             return 0
         table = f"raw.{quoted(entity)}"
+        low, high = pc.min_max(rows.column("_id")).as_py().values()
+        if self.is_empty(entity, low - 1, high):
+            return self._insert(entity, rows)
         with self._staged(entity, rows) as (names, query):
             listed = ", ".join(quoted(name) for name in names)
-            low, high = pc.min_max(rows.column("_id")).as_py().values()
             near = f"_id BETWEEN {low} AND {high}"
             self.connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE fresh AS {query} EXCEPT SELECT _id, {listed}"  # noqa: S608
@@ -236,12 +237,11 @@ class Store:
         inside = f"SELECT 1 FROM raw.{quoted(entity)} WHERE _id > ? AND _id <= ? LIMIT 1"  # noqa: S608
         return not self.connection.execute(inside, [low, high]).fetchone()
 
-    def insert(self, entity: str, rows: pa.Table) -> int:
+    def _insert(self, entity: str, rows: pa.Table) -> int:
         """Insert rows of which none is stored yet; returns how many."""
-        if rows.num_rows:
-            with self._staged(entity, rows) as (names, query):
-                listed = ", ".join(quoted(name) for name in names)
-                self.connection.execute(f"INSERT INTO raw.{quoted(entity)} (_id, {listed}) {query}")
+        with self._staged(entity, rows) as (names, query):
+            listed = ", ".join(quoted(name) for name in names)
+            self.connection.execute(f"INSERT INTO raw.{quoted(entity)} (_id, {listed}) {query}")
         return int(rows.num_rows)
 
     def replace(self, entity: str, rows: pa.Table) -> int:
@@ -307,7 +307,7 @@ class Store:
         while True:
             rows = self.connection.execute(
                 "SELECT DISTINCT owner FROM state.pending_owners"  # noqa: S608
-                f" WHERE entity = ? AND owner > ?"
+                " WHERE entity = ? AND owner > ?"
                 f" AND owner IN (SELECT _id FROM raw.{quoted(entity.owner)})"
                 f" AND (owner IN (SELECT TRY_CAST({quoted(entity.owner_field)} AS BIGINT)"
                 f" FROM raw.{quoted(entity.name)})) IS {'' if known else 'NOT '}TRUE"
@@ -431,22 +431,3 @@ class Store:
             " (SELECT mode(CURRENCY_ID) FROM raw.deals), '')"
         ).fetchone()
         return str(row[0]) if row else ""
-
-    def observe_rates(self, day: date) -> int:
-        """Keep the portal's present rates as those of ``day``, where they differ from the last.
-
-        Bitrix24 gives only the present rate: ``AMOUNT`` base units for ``AMOUNT_CNT`` units.
-        Returns how many rates were new.
-        """
-        result = self.connection.execute(
-            "INSERT OR REPLACE INTO state.observed_rates (currency, observed_on, rate)"
-            " SELECT c.CURRENCY, ?::DATE, c.rate FROM ("
-            "   SELECT CURRENCY, TRY_CAST(AMOUNT AS DECIMAL(24, 10))"
-            "     / greatest(coalesce(TRY_CAST(AMOUNT_CNT AS INTEGER), 1), 1) AS rate"
-            "   FROM raw.currencies WHERE CURRENCY IS NOT NULL) AS c"
-            " LEFT JOIN (SELECT currency, arg_max(rate, observed_on) AS rate"
-            "   FROM state.observed_rates GROUP BY currency) AS last USING (currency)"
-            " WHERE c.rate > 0 AND (last.rate IS NULL OR abs(last.rate - c.rate) > 1e-9)",
-            [day],
-        ).fetchone()
-        return int(result[0]) if result else 0

@@ -13,23 +13,14 @@ from pathlib import Path
 import duckdb
 
 from workbench.bitrix24.client import PATIENCE_OF_SYNC, Portal, Waiting
-from workbench.bitrix24.entities import ENTITIES, title
+from workbench.bitrix24.entities import title
 from workbench.errors import PortalError, SourceError, WarehouseError
 from workbench.i18n import _, format_datetime
-from workbench.i18n.texts import kept, kept_list
+from workbench.i18n.texts import kept
 from workbench.settings import settings
-from workbench.sources.calendar import read_calendar
-from workbench.sources.declared import (
-    SPEND,
-    AccountingSource,
-    PortalSource,
-    SpendSource,
-    TargetsSource,
-    pick,
-    read_sources,
-)
+from workbench.sources.calendar import HOLIDAYS, read_calendar
+from workbench.sources.declared import FileSource, PortalSource, pick, read_sources
 from workbench.sources.rates import RATES_FILE
-from workbench.sources.spend import read_spend
 from workbench.warehouse import generated
 from workbench.warehouse.bookkeeping import Loaded, Report
 from workbench.warehouse.files import forget_files, load_file
@@ -39,7 +30,7 @@ from workbench.warehouse.publish import mark_checked, publish, snapshot_files, s
 from workbench.warehouse.rates import load_rates
 from workbench.warehouse.retention import published_at
 from workbench.warehouse.snapshots import is_damaged
-from workbench.warehouse.store import Progress, Store
+from workbench.warehouse.store import Store
 
 
 @dataclass
@@ -70,75 +61,9 @@ def models_version() -> str:
     """Return a fingerprint of the SQL and the calendar that build a snapshot."""
     shaped = Path(generated.__file__).read_text("utf-8")
     parts = [*staging().values(), *(model.sql for model in models()), sources_query(), shaped]
-    parts.append(read_calendar().model_dump_json())
+    parts += [read_calendar().model_dump_json(), HOLIDAYS.read_text("utf-8")]
     text = "".join(parts)
     return sha256(text.encode()).hexdigest()[:12]
-
-
-def load_spend(store: Store, name: str, source: SpendSource, home: Path) -> list[str]:
-    """Load a spend file into the store; returns remarks. Raises `SourceError`.
-
-    A file that is not there empties the table: the source is 'not loaded', not zero.
-    """
-    file = home / source.path
-    before = store.progress(name, name)
-    old = store.connection.execute("SELECT * FROM external.marketing_spend ORDER BY ALL").fetchall()
-    progress = Progress(last_sync=datetime.now(UTC))
-    remarks: list[str] = []
-    rows: list[tuple[object, ...]] = []
-    if not file.exists():
-        absent = _("the file {file} is not there").format(file=source.path)
-        progress.status, progress.missing = "not loaded", kept(absent)
-    else:
-        known = store.connection.execute("SELECT CURRENCY FROM raw.currencies").fetchall()
-        base = store.base_currency()
-        if not known:
-            raise SourceError(
-                _("{file}: the portal’s currencies are not known yet.").format(file=file.name),
-                hint=_("Run `workbench sync bitrix24` first."),
-            )
-        currencies = {code for (code,) in known} | ({base} if base else set())
-        try:
-            content = read_spend(file, source, currencies, base)
-        except SourceError as error:
-            # the rows of the last good file stay, marked as no longer up to date
-            progress.status = "stale" if old else "failed"
-            progress.missing = kept(error.problem)
-            store.save(name, progress, name)
-            if (before.status, before.missing) != (progress.status, progress.missing):
-                store.set_info("unpublished", "Y")
-            raise
-        progress.status = "complete"
-        remarks = content.remarks()
-        progress.missing = kept_list(remarks) or None
-        rows = [
-            (r.month, r.channel, r.source_id, r.spend, r.currency, r.clicks, r.impressions)
-            for r in content.rows
-        ]
-    with store.transaction():
-        store.connection.execute("DELETE FROM external.marketing_spend")
-        if rows:
-            store.connection.executemany(
-                "INSERT INTO external.marketing_spend VALUES (?, ?, ?, ?, ?, ?, ?)", rows
-            )
-        store.save(name, progress, name)
-        new = store.connection.execute(
-            "SELECT * FROM external.marketing_spend ORDER BY ALL"
-        ).fetchall()
-        status_changed = (before.status, before.missing) != (progress.status, progress.missing)
-        if new != old or status_changed:
-            store.set_info("unpublished", "Y")
-    return remarks
-
-
-def forget_spend(store: Store) -> None:
-    """Empty the spend of a source that is no longer declared: it is 'not loaded' from now on."""
-    if store.progress(SPEND, SPEND).status == "not loaded":
-        return
-    with store.transaction():
-        store.connection.execute("DELETE FROM external.marketing_spend")
-        store.save(SPEND, Progress(), SPEND)
-        store.set_info("unpublished", "Y")
 
 
 def too_early(file: Path, minutes: float) -> datetime | None:
@@ -220,22 +145,15 @@ def sync(
         elif store.info("as_of"):
             as_of = datetime.fromisoformat(store.info("as_of"))
         for name, source in chosen.items():
-            if isinstance(source, SpendSource):
+            if isinstance(source, FileSource):
                 try:
-                    result.remarks += load_spend(store, name, source, current.home_dir)
-                except SourceError as error:
-                    result.problems[name] = str(error)
-            elif isinstance(source, TargetsSource | AccountingSource):
-                try:
-                    load_file(store, name, source, current.home_dir)
+                    result.remarks += load_file(store, name, source, current.home_dir)
                 except SourceError as error:
                     result.problems[name] = str(error)
         try:
             load_rates(store, current.parameters_dir / RATES_FILE)
         except SourceError as error:
             result.problems["rates"] = str(error)
-        if not names and not any(isinstance(each, SpendSource) for each in chosen.values()):
-            forget_spend(store)
         if not names:
             forget_files(store, set(chosen))
         publishing = time.perf_counter()
@@ -276,13 +194,13 @@ def _load_portal(
     finally:
         result.requests = portal.requests - before
         result.rows, result.changed = loading.loaded.rows, loading.loaded.changed
+    scopes = {entity.name: entity.scope for entity in store.entities()}
     for name, refusal in loaded.problems.items():
+        scope = scopes.get(name, "crm")
         if name in loaded.left_out:
-            scope = {entity.name: entity.scope for entity in ENTITIES}[name]
             sentence = _("{name}: not loaded, the webhook has no scope “{scope}”.")
             result.remarks.append(sentence.format(name=title(name), scope=scope))
         elif refusal.code == "INSUFFICIENT_SCOPE":
-            scope = {entity.name: entity.scope for entity in store.entities()}.get(name, "crm")
             sentence = _("not loaded, the webhook has no scope “{scope}”.")
             result.problems[name] = f"{sentence.format(scope=scope)} {refusal.hint}".strip()
         else:
