@@ -181,7 +181,7 @@ def record_of(company: Company, deal: int) -> dict:
     return next(r for r in records if r["parameters"]["deal_id"] == deal)
 
 
-def won_revenue(company: Company, start: str, end: str, **kept: int) -> Decimal:
+def won_revenue(company: Company, start: str, end: str, **kept: object) -> Decimal:
     """Add up, over REST alone, what the deals ``kept`` won within local days [start, end)."""
     finals = company.pages(
         "crm.stagehistory.list",

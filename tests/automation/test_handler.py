@@ -263,7 +263,7 @@ def test_a_setting_that_grows_when_it_is_written_down_is_queued_cut(handler, ins
 
 
 def test_the_settings_that_are_queued_are_those_of_the_designer():
-    assert set(activity.properties({}, {}, {})) == set(activity.SETTINGS)
+    assert list(activity.properties({}, {}, {})) == list(activity.SETTINGS)
 
 
 FORGED = {

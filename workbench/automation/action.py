@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -164,12 +164,11 @@ def _decision(payload: Mapping[str, Any], record: RunRecord) -> dict[str, str]:
     if not name or record.snapshot is None:
         return {}
     (rule,) = decisions.load_rules(name)
-    subject = f"deal:{record.parameters['deal_id']}"
     with open_snapshot(record.snapshot) as snapshot:
-        found = next((p for p in decisions.judge(rule, snapshot) if p.subject == subject), None)
+        found = decisions.judge_one(rule, snapshot, f"deal:{record.parameters['deal_id']}")
     if found is None:
         return {"decision": "none"}
-    decisions.ledger().propose(found, not_within=timedelta(days=rule.not_within_days))
+    decisions.write_down(rule, [found], decisions.ledger())
     return {"decision": found.action}
 
 

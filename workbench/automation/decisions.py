@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import string
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -116,9 +116,14 @@ def propose(rule: Rule, snapshot: Snapshot, book: Ledger) -> list[Proposal]:
     Calls nothing. At most ``rule.limit`` wait undecided at one time; a deal with an undecided or
     a recent proposal of the same rule gets no second.
     """
+    return write_down(rule, judge(rule, snapshot), book)
+
+
+def write_down(rule: Rule, found: Iterable[Proposal], book: Ledger) -> list[Proposal]:
+    """Put what a rule has found into the ledger as `propose` says; returns the new proposals."""
     written: list[Proposal] = []
     room = rule.limit - len(book.proposals("proposed", rule.name))
-    for proposal in judge(rule, snapshot):
+    for proposal in found:
         if len(written) >= room:
             break
         if book.propose(proposal, not_within=timedelta(days=rule.not_within_days)):
@@ -138,6 +143,11 @@ def judge(rule: Rule, snapshot: Snapshot) -> Iterator[Proposal]:
     ].sort_values(["amount_base", "deal_id"], ascending=[False, True])
     for row in chosen.to_dict("records"):
         yield _proposal(rule, snapshot, row)
+
+
+def judge_one(rule: Rule, snapshot: Snapshot, subject: str) -> Proposal | None:
+    """Return what ``rule`` finds about one subject (``deal:7``), None if nothing."""
+    return next((each for each in judge(rule, snapshot) if each.subject == subject), None)
 
 
 def _proposal(rule: Rule, snapshot: Snapshot, row: dict[Any, Any]) -> Proposal:
@@ -253,7 +263,7 @@ def replay(proposal: Proposal) -> Replay:
     """
     (rule,) = load_rules(proposal.rule)
     with open_snapshot(proposal.snapshot) as snapshot:
-        again = next((p for p in judge(rule, snapshot) if p.subject == proposal.subject), None)
+        again = judge_one(rule, snapshot, proposal.subject)
     return Replay(
         proposal,
         again,

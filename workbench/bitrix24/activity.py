@@ -196,6 +196,12 @@ def _property(make_name: Any, kind: str, **more: Any) -> dict[str, Any]:
     return {"Name": _localised(make_name), "Type": kind, **more}
 
 
+def _choice(make_name: Any, options: Mapping[str, str], default: str = "") -> dict[str, Any]:
+    """Return a list to choose from; without a default nothing need be chosen."""
+    required = "Y" if default else "N"
+    return _property(make_name, "select", Required=required, Default=default, Options=dict(options))
+
+
 def properties(
     reports: Mapping[str, str],
     metrics: Mapping[str, str],
@@ -208,40 +214,24 @@ def properties(
     moment.
     """
     return {
-        "report": _property(
-            lambda: _("Report"), "select", Required="Y", Default="deal", Options=dict(reports)
+        "report": _choice(lambda: _("Report"), reports, "deal"),
+        "metric": _choice(lambda: _("Metric"), metrics),
+        "period": _choice(
+            lambda: _("Period"), {name: _period_title(name) for name in PERIODS}, "last_12_months"
         ),
-        "metric": _property(
-            lambda: _("Metric"), "select", Required="N", Default="", Options=dict(metrics)
-        ),
-        "period": _property(
-            lambda: _("Period"),
-            "select",
-            Required="Y",
-            Default="last_12_months",
-            Options={name: _period_title(name) for name in PERIODS},
-        ),
-        "scope": _property(
-            lambda: _("Scope"),
-            "select",
-            Required="Y",
-            Default="document",
-            Options={name: _scope_title(name) for name in SCOPES},
-        ),
-        "compare": _property(
+        "compare": _choice(
             lambda: _("Compared with"),
-            "select",
-            Required="Y",
-            Default="previous",
-            Options={name: _comparison_title(name) for name in COMPARISONS},
+            {name: _comparison_title(name) for name in COMPARISONS},
+            "previous",
+        ),
+        "scope": _choice(
+            lambda: _("Scope"), {name: _scope_title(name) for name in SCOPES}, "document"
         ),
         "segment": _property(
             lambda: _("Segment (a name or a filter)"), "string", Required="N", Default=""
         ),
         "horizon": _property(lambda: _("Months to forecast"), "int", Required="N", Default="0"),
-        "rule": _property(
-            lambda: _("Decision rule"), "select", Required="N", Default="", Options=dict(rules)
-        ),
+        "rule": _choice(lambda: _("Decision rule"), rules),
     }
 
 
