@@ -40,7 +40,7 @@ def test_categories_differ_from_each_other_and_from_altairs():
 
 
 def test_the_stylesheet_asks_no_other_host_and_balances():
-    from workbench.views.page import STYLESHEET
+    from workbench.views.document import STYLESHEET
 
     css = STYLESHEET.read_text("utf-8")
     assert "url(" not in css

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-import tornado.web
 from markupsafe import Markup
 
-from workbench.dashboards.pages import Page
+from workbench.dashboards.pages import StillPage
 from workbench.i18n import Language, _, use_language
 from workbench.views.metric_pages import metrics_html
 
@@ -19,20 +18,11 @@ def body(code: Language) -> Markup:
         return Markup(metrics_html())  # noqa: S704 - built of escaped texts
 
 
-class MetricHelp(Page):
-    """Every metric in words; starts no kernel."""
+class MetricHelp(StillPage):
+    """Every metric in words."""
 
-    @tornado.web.authenticated
-    async def get(self) -> None:
+    def show_all(self) -> None:
         """Show the definitions."""
-        self._list()
-
-    @tornado.web.authenticated
-    async def head(self) -> None:
-        """Answer as to GET; tornado leaves the body out."""
-        self._list()
-
-    def _list(self) -> None:
         with use_language(self.speaks):
             title = _("Metrics")
         self.show("help.html.j2", title=title, body=body(self.speaks))

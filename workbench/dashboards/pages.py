@@ -28,6 +28,7 @@ from workbench.dashboards.published import Dashboard
 from workbench.errors import WorkbenchError
 from workbench.i18n import LANGUAGES, Language, _, format_datetime, use_language
 from workbench.settings import settings
+from workbench.views.document import LANGUAGE_NAMES, PRODUCT
 from workbench.warehouse import newest_snapshot
 
 if TYPE_CHECKING:
@@ -36,9 +37,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 SHARED_STATIC = HERE.parent / "views" / "static"
-PRODUCT = "Analyse Commerciale"
 MOST_FILTERS = 50
-LANGUAGE_NAMES = {"fr": "Français", "en": "English"}
 
 # Vega compiles its expressions, so it needs eval; everything comes from this server.
 SECURITY_HEADERS = {
@@ -178,20 +177,29 @@ class Missing(Page):
         raise tornado.web.HTTPError(HTTPStatus.NOT_FOUND)
 
 
-class Index(Page):
-    """The list of dashboards; starts no kernel."""
+class StillPage(Page):
+    """A page that starts no kernel."""
 
     @tornado.web.authenticated
     async def get(self) -> None:
-        """Show one card per dashboard."""
-        self._list()
+        """Show the page."""
+        self.show_all()
 
     @tornado.web.authenticated
     async def head(self) -> None:
         """Answer as to GET; tornado leaves the body out."""
-        self._list()
+        self.show_all()
 
-    def _list(self) -> None:
+    def show_all(self) -> None:
+        """Show what the page is for; each page has its own."""
+        raise NotImplementedError
+
+
+class Index(StillPage):
+    """The list of dashboards."""
+
+    def show_all(self) -> None:
+        """Show one card per dashboard."""
         with use_language(self.speaks):
             stamp = data_stamp()
         self.show("index.html.j2", **stamp)

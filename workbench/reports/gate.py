@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from hashlib import sha256
 
 from workbench.errors import WarehouseError
 from workbench.i18n import _, language
 from workbench.metrics.quality import failed_errors
 from workbench.metrics.quality.declared import checks_file
+from workbench.reports.record import write_atomically
 from workbench.reports.report import Report
 from workbench.settings import private_folder, settings
 from workbench.warehouse.snapshots import open_snapshot
@@ -48,11 +50,11 @@ def failing(report: Report, snapshot_id: str) -> list[str]:
     mark = sha256(declared).hexdigest()[:12]
     key = " ".join([snapshot_id, mark, language(), *sorted(report.tables)])
     try:
-        known = json.loads(file.read_text("utf-8"))
-        if isinstance(known[key], list):
-            return [str(each) for each in known[key]]
-    except (OSError, ValueError, KeyError, TypeError):
+        known = dict(json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
         known = {}
+    if isinstance(known.get(key), list):
+        return [str(each) for each in known[key]]
     with open_snapshot(snapshot_id) as snapshot:
         found = [
             f"{each.table}: {each.title} ({each.broken})"
@@ -60,7 +62,6 @@ def failing(report: Report, snapshot_id: str) -> list[str]:
         ]
     private_folder(file.parent)
     kept = dict(list({**known, key: found}.items())[-KEPT:])
-    partial = file.with_name(f".{file.name}.{mark}")
-    partial.write_text(json.dumps(kept), "utf-8")
-    partial.replace(file)
+    with suppress(OSError):  # another run writes it at this moment; it is asked again
+        write_atomically(file, json.dumps(kept))
     return found

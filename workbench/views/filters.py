@@ -33,7 +33,10 @@ PERIODS = (
     ALL,
 )
 FISCAL_PERIODS = (
-    *("this_fiscal_quarter", "last_fiscal_quarter", "this_fiscal_year", "last_fiscal_year"),
+    "this_fiscal_quarter",
+    "last_fiscal_quarter",
+    "this_fiscal_year",
+    "last_fiscal_year",
 )
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-from workbench.i18n import LANGUAGES, Language, _, language, use_language
+from workbench.i18n import LANGUAGES, _, use_language
 from workbench.metrics import catalogue
 from workbench.metrics.catalogue import Definition, leaves, models
 from workbench.metrics.facts import facts
+from workbench.views.document import LANGUAGE_NAMES, document
 
-STYLESHEET = Path(__file__).parent / "static" / "workbench.css"
-NAMES: dict[Language, str] = {"fr": "Français", "en": "English"}
 OWN_STYLE = """
 .wb-metrics { max-width: 60rem; }
 .wb-metrics nav ul { columns: 16rem; padding-left: 1.1rem; }
-.wb-metrics section { border-top: 1px solid #d9dfe5; padding: 0.5rem 0; scroll-margin-top: 5rem; }
-.wb-metrics h3 code { font-weight: 400; font-size: 0.8em; color: #5a6672; }
+.wb-metrics section { border-top: 1px solid var(--wb-rule); padding: 0.5rem 0; }
+.wb-metrics section { scroll-margin-top: 5rem; }
+.wb-metrics h3 code { font-weight: 400; font-size: 0.8em; color: var(--wb-muted); }
 .wb-metrics dl { display: grid; grid-template-columns: minmax(8rem, 12rem) 1fr; gap: 0.3rem 1rem; }
-.wb-metrics dt { color: #5a6672; }
+.wb-metrics dt { color: var(--wb-muted); }
 .wb-metrics dd { margin: 0; overflow-wrap: anywhere; }
 @media (max-width: 40rem) { .wb-metrics dl { grid-template-columns: 1fr; } }
 """
@@ -78,7 +78,7 @@ def write_pages(folder: Path) -> list[Path]:
         with use_language(code):
             others = "".join(
                 f'<a href="metrics.{other}.html" lang="{other}" hreflang="{other}">'
-                f"{NAMES[other]}</a>"
+                f"{LANGUAGE_NAMES[other]}</a>"
                 for other in LANGUAGES
                 if other != code
             )
@@ -87,15 +87,3 @@ def write_pages(folder: Path) -> list[Path]:
         file.write_text(page, "utf-8")
         files.append(file)
     return files
-
-
-def document(title: str, body: str) -> str:
-    """Return a page of its own (HTML) in the language of the moment, its style inside."""
-    return (
-        f'<!doctype html>\n<html lang="{language()}">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)} · Analyse Commerciale</title>\n"
-        f"<style>{STYLESHEET.read_text('utf-8')}</style>\n</head>\n"
-        '<body class="wb-body" style="margin: 0 auto; max-width: 64rem; padding: 1.5rem">\n'
-        f"{body}\n</body>\n</html>\n"
-    )

@@ -22,7 +22,6 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import altair as alt
@@ -42,6 +41,7 @@ from workbench.views.contents import (
     Notice,
     TableContent,
 )
+from workbench.views.document import STYLESHEET
 from workbench.views.figures import Figure, figures_from
 from workbench.views.panel import LivePanel, Setting
 from workbench.views.segment_editor import SegmentEditor, refresh
@@ -58,7 +58,6 @@ from workbench.views.text import attribute, markdown
 from workbench.views.visit import in_kernel, in_voila, log_to_file, wait_for_visitor
 from workbench.warehouse import Snapshot, newest_snapshot
 
-STYLESHEET = Path(__file__).parent / "static" / "workbench.css"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
 
 
@@ -196,7 +195,7 @@ class Page:
             return
         self._start_runtime()
 
-        def saved(_name: str) -> None:
+        def saved() -> None:
             lists = {name: box for name, box in self._lists.items() if name in (SEGMENT, AGAINST)}
             refresh(lists, lambda name: filters.offers(self.snapshot, name))
             self._changed()

@@ -10,7 +10,7 @@ from workbench.i18n import _, format_datetime, format_number, format_percent, ng
 from workbench.metrics.quality import Outcome, Quality
 from workbench.metrics.quality.history import Score
 from workbench.metrics.quality.outcomes import Example
-from workbench.views.metric_pages import document
+from workbench.views.document import document
 
 LINE = (160, 32)  # width and height of a line of scores, in pixels
 
@@ -87,7 +87,8 @@ def _line(past: Sequence[float], entity: str) -> str:
     return (
         f'<svg role="img" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
         f"<title>{escape(told)}</title>"
-        f'<polyline points="{points}" fill="none" stroke="#1f4e79" stroke-width="2"/></svg>'
+        f'<polyline points="{points}" fill="none" stroke="var(--wb-accent)" stroke-width="2"/>'
+        "</svg>"
     )
 
 

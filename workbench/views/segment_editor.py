@@ -11,6 +11,7 @@ from workbench.errors import WorkbenchError
 from workbench.i18n import _, format_number
 from workbench.metrics import definition
 from workbench.metrics.catalogue import filterable
+from workbench.metrics.filters import MAX_LENGTH
 from workbench.metrics.segments import check_expression, save_segment
 from workbench.metrics.user_fields import models_of
 from workbench.views import values
@@ -18,21 +19,20 @@ from workbench.views.selection import Selection
 from workbench.views.text import attribute
 
 COUNTED = ("deals", "won_revenue", "leads")
-LONGEST = 4000  # characters of a filter, as everywhere
 
 
 class SegmentEditor:
     """The widgets of the form.
 
-    ``chosen`` gives the page's selection of the moment, ``saved`` is called with the name of a
-    segment that was written. What is typed is parsed, never run, and shown escaped.
+    ``chosen`` gives the page's selection of the moment, ``saved`` is called once a segment was
+    written. What is typed is parsed, never run, and shown escaped.
     """
 
     def __init__(
         self,
         title: str,
         chosen: Callable[[], Selection],
-        saved: Callable[[str], None],
+        saved: Callable[[], None],
         speaking: Callable[[Callable[..., None]], Callable[..., None]],
     ) -> None:
         self._chosen, self._saved = chosen, saved
@@ -92,7 +92,7 @@ class SegmentEditor:
     def _counts(self) -> str:
         selection = self._chosen()
         known = models_of(selection.snapshot)
-        kept = check_expression(self.where.value[: LONGEST + 1], known)
+        kept = check_expression(self.where.value[: MAX_LENGTH + 1], known)
         told = []
         for one in COUNTED:
             if not kept.names <= filterable(definition(one), known):
@@ -111,14 +111,14 @@ class SegmentEditor:
         known = models_of(self._chosen().snapshot)
         segment = save_segment(
             self.name.value.strip(),
-            self.where.value[: LONGEST + 1],
+            self.where.value[: MAX_LENGTH + 1],
             self.title.value,
             self.description.value,
             replace=bool(self.replace.value),
             known=known,
         )
         self.replace.value = False
-        self._saved(segment.name)
+        self._saved()
         return _("Segment “{title}” saved.").format(title=segment.title)
 
 

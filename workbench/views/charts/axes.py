@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import altair as alt
@@ -127,6 +127,36 @@ def count_tip(column: str, title: str) -> alt.Tooltip:
     return alt.Tooltip(f"{column}:Q", title=title, format=",.0f")
 
 
+def pairs(
+    data: pd.DataFrame,
+    order: list[str],
+    colours: Mapping[str, str],
+    x: alt.X,
+    text_format: str,
+    tips: list[alt.Tooltip],
+) -> alt.LayerChart:
+    """Return level bars in pairs, with their values, the numbers of ``x``, behind them.
+
+    ``data``: the columns ``group``, a row of the chart (``order``: from the top), ``series``, one
+    of the two, ``colours``, and that of ``x``.
+    """
+    base = alt.Chart(data).encode(
+        y=alt.Y("group:N", sort=order, title=None, scale=alt.Scale(paddingInner=0.3)),
+        yOffset=alt.YOffset("series:N", sort=list(colours)),
+        x=x,
+        color=alt.Color(
+            "series:N",
+            scale=alt.Scale(domain=list(colours), range=list(colours.values())),
+            legend=alt.Legend(offset=LEGEND_ABOVE),
+        ),
+        tooltip=tips,
+    )
+    labels = base.mark_text(align="left", dx=5).encode(
+        text=alt.Text(x.shorthand, format=text_format), color=alt.value(theme.MUTED)
+    )
+    return layered(base.mark_bar(), labels, height=max(120, 46 * len(order)))
+
+
 def month_tip() -> alt.Tooltip:
     """Return a tooltip line with the month."""
     return alt.Tooltip("month_name:N", title=_("Month"))
@@ -155,10 +185,14 @@ def top_groups(frame: pd.DataFrame, group: str, value: str) -> tuple[pd.DataFram
     names = frame[group].astype("object").where(frame[group].notna(), _("Not given"))
     ordered = frame.assign(name=names).dropna(subset=[value])
     ordered = ordered.sort_values(value, ascending=False, kind="stable").reset_index(drop=True)
-    left_out = len(ordered) - MOST_GROUPS
-    note = _("{n} smaller ones not shown").format(n=left_out) if left_out > 0 else ""
     shown = ordered.head(MOST_GROUPS)
+    note = left_out(len(ordered) - len(shown))
     return shown.assign(name=told_apart(shown["name"]))[["name", value, "n"]], note
+
+
+def left_out(count: int) -> str:
+    """Return the note on those that are not drawn (empty if all are)."""
+    return _("{n} smaller ones not shown").format(n=count) if count else ""
 
 
 def told_apart(names: Iterable[Any]) -> list[str]:

@@ -53,32 +53,22 @@ def spend_by_channel(frame: pd.DataFrame, *, currency: str) -> alt.LayerChart:
     names = {"marketing_spend": _("Spend"), "won_revenue": _("Won revenue")}
     data = axes.as_float(frame, *names)
     order = data.sort_values("marketing_spend", ascending=False)["channel"].tolist()
-    long = data.melt("channel", list(names), var_name="series", value_name="amount")
+    data = data.rename(columns={"channel": "group"})
+    long = data.melt("group", list(names), var_name="series", value_name="amount")
     long = long.assign(series=long["series"].map(names)).dropna(subset=["amount"])
-    base = alt.Chart(long).encode(
-        y=alt.Y("channel:N", sort=order, title=None, scale=alt.Scale(paddingInner=0.3)),
-        yOffset=alt.YOffset("series:N", sort=list(names.values())),
-        x=axes.level_x(
-            "amount",
-            _("Amount"),
-            axes.largest(long, "amount"),
-            [format_money(amount, currency) for amount in long["amount"]],
-        ),
-        color=alt.Color(
-            "series:N",
-            scale=alt.Scale(domain=list(names.values()), range=[theme.ORANGE, theme.BLUE]),
-            legend=alt.Legend(offset=axes.LEGEND_ABOVE),
-        ),
-        tooltip=[
-            alt.Tooltip("channel:N", title=_("Channel")),
+    labels = [format_money(amount, currency) for amount in long["amount"]]
+    return axes.pairs(
+        long,
+        order,
+        dict(zip(names.values(), (theme.ORANGE, theme.BLUE), strict=True)),
+        axes.level_x("amount", _("Amount"), axes.largest(long, "amount"), labels),
+        "$,.0f",
+        [
+            alt.Tooltip("group:N", title=_("Channel")),
             alt.Tooltip("series:N", title=_("What")),
             axes.money_tip("amount", _("Amount")),
         ],
     )
-    labels = base.mark_text(align="left", dx=5).encode(
-        text=alt.Text("amount:Q", format="$,.0f"), color=alt.value(theme.MUTED)
-    )
-    return axes.layered(base.mark_bar(), labels, height=max(120, 46 * len(order)))
 
 
 def _lines(data: pd.DataFrame, y: alt.Y, tip: alt.Tooltip, *behind: alt.Chart) -> alt.LayerChart:

@@ -28,14 +28,12 @@ def differences(frame: pd.DataFrame) -> alt.LayerChart:
             for row in data[["effect", "size"]].itertuples()
         ],
     )
-    left_out = len(frame) - len(data)
-    note = _("{n} smaller ones not shown").format(n=left_out) if left_out > 0 else ""
     names = list(dict.fromkeys(data["measure"]))
     base = alt.Chart(data).encode(
         y=alt.Y("dimension:N", sort=data["dimension"].tolist(), title=None),
         x=axes.level_x(
             "strength",
-            axes.noted(_("Effect size, 0 to 1"), note),
+            axes.noted(_("Effect size, 0 to 1"), axes.left_out(len(frame) - len(data))),
             axes.largest(data, "strength"),
             data["label"],
         ),
@@ -61,31 +59,20 @@ def shares(frame: pd.DataFrame, first: str, second: str) -> alt.LayerChart:
     order to show. The first 8 values are drawn.
     """
     data = axes.as_float(frame, "a", "b").head(MOST_VALUES)
-    data = data.assign(value=axes.told_apart(data["value"]))
-    order, names = data["value"].tolist(), axes.told_apart([first, second])
-    long = data.melt("value", ["a", "b"], var_name="group", value_name="share")
-    long = long.assign(group=long["group"].map(dict(zip(("a", "b"), names, strict=True))))
-    base = alt.Chart(long).encode(
-        y=alt.Y("value:N", sort=order, title=None, scale=alt.Scale(paddingInner=0.3)),
-        yOffset=alt.YOffset("group:N", sort=names),
-        x=axes.level_x(
-            "share",
-            _("Share of the group"),
-            axes.largest(long, "share"),
-            [format_percent(share) for share in long["share"]],
-        ),
-        color=alt.Color(
-            "group:N",
-            scale=alt.Scale(domain=names, range=[theme.BLUE, theme.SLATE]),
-            legend=alt.Legend(offset=axes.LEGEND_ABOVE),
-        ),
-        tooltip=[
-            alt.Tooltip("group:N", title=_("Group")),
-            alt.Tooltip("value:N", title=_("Value")),
+    data = data.assign(group=axes.told_apart(data["value"]))
+    order, names = data["group"].tolist(), axes.told_apart([first, second])
+    long = data.melt("group", ["a", "b"], var_name="series", value_name="share")
+    long = long.assign(series=long["series"].map(dict(zip(("a", "b"), names, strict=True))))
+    labels = [format_percent(share) for share in long["share"]]
+    return axes.pairs(
+        long,
+        order,
+        dict(zip(names, (theme.BLUE, theme.SLATE), strict=True)),
+        axes.level_x("share", _("Share of the group"), axes.largest(long, "share"), labels),
+        ".1%",
+        [
+            alt.Tooltip("series:N", title=_("Group")),
+            alt.Tooltip("group:N", title=_("Value")),
             axes.share_tip("share", _("Share of the group")),
         ],
     )
-    labels = base.mark_text(align="left", dx=5).encode(
-        text=alt.Text("share:Q", format=".1%"), color=alt.value(theme.MUTED)
-    )
-    return axes.layered(base.mark_bar(), labels, height=max(120, 46 * len(order)))

@@ -23,12 +23,12 @@ from workbench.views import charts, values
 from workbench.views.contents import ChartContent, Content, FiguresContent, TextContent
 from workbench.views.figures import Figure, basis_text, figures_from
 from workbench.views.panels import parts
+from workbench.views.panels.forecast import LEVEL
 from workbench.views.panels.scope import Scope, scope_of, segments_of
 from workbench.views.selection import ALL, Selection, period_of
 from workbench.views.tables import Column
 
 BINS = 20
-LEVEL = 0.8  # of the forecast's interval
 
 
 def peer(selection: Selection) -> Peer:

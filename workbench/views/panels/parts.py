@@ -84,6 +84,13 @@ def known_months(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     return kept
 
 
+def of_main_pipeline(deals: pd.DataFrame) -> tuple[str, int, pd.DataFrame]:
+    """Return name and id of the pipeline that most of these deals are in, and its deals."""
+    name = str(deals["pipeline"].mode().iloc[0])
+    kept = deals[deals["pipeline"] == name]
+    return name, int(kept["pipeline_id"].iloc[0]), kept
+
+
 def partial_note(frame: pd.DataFrame, metric: str) -> str:
     """Name the months that are shown but not complete."""
     marks = frame.attrs["marks"].get(metric, {})

@@ -19,9 +19,8 @@ def process_map(selection: Selection) -> Content:
     )
     if closed.empty:
         return parts.empty(title)
-    pipeline = str(closed["pipeline"].mode().iloc[0])
-    closed = closed[closed["pipeline"] == pipeline]
-    snapshot, pipeline_id = selection.snapshot, int(closed["pipeline_id"].iloc[0])
+    pipeline, pipeline_id, closed = parts.of_main_pipeline(closed)
+    snapshot = selection.snapshot
     stays = snapshot.query(
         "SELECT * FROM deal_stage_stays WHERE pipeline_id = ? AND deal_id IN (SELECT unnest(?))",
         [pipeline_id, closed["deal_id"].tolist()],

@@ -139,9 +139,7 @@ def funnel(selection: Selection) -> Content:
     )
     if cohort.empty:
         return parts.empty(title)
-    pipeline = str(cohort["pipeline"].mode().iloc[0])
-    cohort = cohort[cohort["pipeline"] == pipeline]
-    pipeline_id = int(cohort["pipeline_id"].iloc[0])
+    pipeline, pipeline_id, cohort = parts.of_main_pipeline(cohort)
     snapshot = selection.snapshot
     reached = snapshot.query("SELECT * FROM deal_reach WHERE pipeline_id = ?", [pipeline_id])
     stages = snapshot.query("SELECT * FROM stages WHERE pipeline_id = ?", [pipeline_id])

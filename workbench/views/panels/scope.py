@@ -16,7 +16,7 @@ from workbench.bitrix24.activity import SCOPES
 from workbench.errors import ParameterError, QueryError
 from workbench.i18n import _
 from workbench.metrics.catalogue import filterable
-from workbench.metrics.segments import check_expression, load_segments, segment
+from workbench.metrics.segments import check_expression, load_segments
 from workbench.metrics.user_fields import models_of
 from workbench.views.selection import Selection
 
@@ -51,7 +51,8 @@ def scope_of(selection: Selection, deal_id: int, name: str, metric: str, within:
                 raise QueryError(
                     _("“{metric}” cannot be narrowed to {scope}.").format(
                         metric=metrics.definition(metric).title, scope=title
-                    )
+                    ),
+                    hint=_other(),
                 )
             where, title = "", _("the whole company")
     if not within:
@@ -73,7 +74,7 @@ def segments_of(selection: Selection, deal_id: int) -> list[str]:
         if each.filter.names <= known
         and not metrics.rows(
             "deals",
-            f"({segment(name).where}) and deal_id = {deal_id}",
+            f"({each.where}) and deal_id = {deal_id}",
             snapshot=selection.snapshot,
         ).empty
     ]
@@ -93,7 +94,7 @@ def _customer(deal: pd.Series) -> tuple[str, str]:
         return f"company_id = {int(deal['company_id'])}", name
     if not pd.isna(deal["contact_id"]):
         return f"contact_id = {int(deal['contact_id'])} and company_id is null", name
-    raise QueryError(_("The deal has no customer."))
+    raise QueryError(_("The deal has no customer."), hint=_other())
 
 
 def _manager(deal: pd.Series) -> tuple[str, str]:
@@ -108,9 +109,13 @@ def _department(deal: pd.Series) -> tuple[str, str]:
 
 def _own(deal: pd.Series, key: str, title: str, absent: str) -> tuple[str, str]:
     if pd.isna(deal[key]):
-        raise QueryError(absent)
+        raise QueryError(absent, hint=_other())
     shown: Any = deal[title]
     return f"{key} = {int(deal[key])}", "–" if pd.isna(shown) else str(shown)
+
+
+def _other() -> str:
+    return _("Choose another scope: {names}.").format(names=", ".join(SCOPES))
 
 
 _RULES: dict[str, Callable[[pd.Series], tuple[str, str]]] = {

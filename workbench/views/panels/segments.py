@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -121,24 +122,26 @@ def figures(selection: Selection) -> Content:
 def meaning(selection: Selection) -> Content:
     """Return the filter of the segment in a sentence, and what it is compared with."""
     first, second = _segments(selection)
-    rows = [each for each in (first, second) if each is not None]
-    data = pd.DataFrame(
-        {
-            "segment": [str(each.title) for each in rows],
-            "description": [str(each.description or "") for each in rows],
-            "where": [each.where for each in rows],
-        }
-    )
     return TableContent(
         _("What is compared"),
-        data,
-        [
-            Column("segment", _("Segment")),
-            Column("description", _("Who is in it")),
-            Column("where", _("Filter")),
-        ],
+        *_meanings([each for each in (first, second) if each is not None]),
         "" if second else _("Compared with everyone else."),
     )
+
+
+def _meanings(listed: Sequence[Segment]) -> tuple[pd.DataFrame, list[Column]]:
+    data = pd.DataFrame(
+        {
+            "segment": [str(each.title) for each in listed],
+            "description": [str(each.description or "") for each in listed],
+            "where": [each.where for each in listed],
+        }
+    )
+    return data, [
+        Column("segment", _("Segment")),
+        Column("description", _("Who is in it")),
+        Column("where", _("Filter")),
+    ]
 
 
 def differences(selection: Selection) -> Content:
@@ -249,11 +252,9 @@ def _each(selection: Selection) -> pd.DataFrame:
                 "segment": str(each.title),
                 **frame.iloc[0][[*EACH]].to_dict(),
                 "n": frame.attrs["n"]["won_revenue"],
-                "description": str(each.description or ""),
-                "where": each.where,
             }
         )
-    data = pd.DataFrame(rows, columns=["segment", *EACH, "n", "description", "where"])
+    data = pd.DataFrame(rows, columns=["segment", *EACH, "n"])
     data.attrs = facts or {}
     return data
 
@@ -291,21 +292,9 @@ def catalogue(selection: Selection) -> Content:
     title = _("Who is in which segment")
     if not listed:
         return parts.empty(title)
-    data = pd.DataFrame(
-        {
-            "segment": [str(each.title) for each in listed],
-            "description": [str(each.description or "") for each in listed],
-            "where": [each.where for each in listed],
-            "name": [each.name for each in listed],
-        }
-    )
-    columns = [
-        Column("segment", _("Segment")),
-        Column("description", _("Who is in it")),
-        Column("where", _("Filter")),
-        Column("name", _("Name in reports and commands")),
-    ]
-    return TableContent(title, data, columns)
+    data, columns = _meanings(listed)
+    data = data.assign(name=[each.name for each in listed])
+    return TableContent(title, data, [*columns, Column("name", _("Name in reports and commands"))])
 
 
 def answer(selection: Selection) -> dict[str, Any]:
