@@ -90,7 +90,12 @@ def test_a_run_leaves_charts_tables_and_the_typed_answer(run):
         "charts/managers.png",
         "charts/managers.json",
         "tables/managers.csv",
+        "tables/managers.csv-metadata.json",
+        "tables/managers.parquet",
         "tables/mine.csv",
+        "tables/mine.csv-metadata.json",
+        "tables/mine.parquet",
+        "contents.json",
         "result.json",
     }
     answer = json.loads((run / "result.json").read_text("utf-8"))

@@ -169,6 +169,8 @@ def _show(record: RunRecord, *, reason: bool = False) -> None:
     facts.add_row(_("Started"), format_datetime(record.started_at, record.timezone))
     for name, value in record.parameters.items():
         period = record.periods.get(name)
+    for told in record.skipped:
+        facts.add_row(_("Left out"), _plain(told))
         shown = f"{value} ({period['label']})" if period else str(value)
         facts.add_row(_plain(name), _plain(shown))
     if record.snapshot:
@@ -178,7 +180,11 @@ def _show(record: RunRecord, *, reason: bool = False) -> None:
     if record.rows is not None:
         facts.add_row(_("Rows read"), format_number(record.rows))
     names = [file.path for file in record.files]
-    for title, name in ((_("Report page"), "report.html"), (_("Notebook"), "notebook.ipynb")):
+    for title, name in (
+        (_("Report page"), "report.html"),
+        (_("Workbook"), "report.xlsx"),
+        (_("Notebook"), "notebook.ipynb"),
+    ):
         if name in names:
             facts.add_row(title, _plain(str(_near(record.folder / name))))
     for title, start in ((_("Charts"), "charts/"), (_("Tables"), "tables/")):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import papermill
 from jupyter_client.manager import AsyncKernelManager
 from papermill.exceptions import PapermillExecutionError
 
+from workbench.errors import WorkbenchError
 from workbench.i18n import _
 from workbench.reports.inspection import papermill_path
 from workbench.reports.record import RunRecord
@@ -25,11 +28,13 @@ LAST_BREATH = 3  # seconds that a dying kernel gets until its exit code is there
 def execute(record: RunRecord, kernel: AsyncKernelManager, folder: Path) -> dict[str, Any]:
     """Execute and render the run; return outcome, failure and timings as the record holds them.
 
-    Writes ``notebook.ipynb`` and, if every cell completed, ``report.html``.
+    Writes ``notebook.ipynb`` and, if every cell completed, ``report.html`` and ``report.xlsx``.
     """
     executed = folder / "notebook.ipynb"
     # While the first cells run on the other core.
-    threading.Thread(target=import_module, args=("workbench.reports.html",), daemon=True).start()
+    for renderer in ("html", "workbook"):
+        name = f"workbench.reports.{renderer}"
+        threading.Thread(target=import_module, args=(name,), daemon=True).start()
     problem = _run_cells(record, kernel, executed)
     ended = time.time()
     dying = problem is not None and not isinstance(problem, PapermillExecutionError)
@@ -42,8 +47,9 @@ def execute(record: RunRecord, kernel: AsyncKernelManager, folder: Path) -> dict
         "execute": round(ended - started, 3),
     }
     if answer["outcome"] == "succeeded":
-        answer |= _render(record, folder)
-        answer["timings"]["render"] = round(time.time() - ended, 3)
+        rendered = _render(record, folder)
+        timings = {**answer["timings"], **rendered.pop("timings", {})}
+        answer |= {**rendered, "timings": {**timings, "render": round(time.time() - ended, 3)}}
     return answer
 
 
@@ -67,21 +73,44 @@ def _run_cells(record: RunRecord, kernel: AsyncKernelManager, executed: Path) ->
 
 
 def _render(record: RunRecord, folder: Path) -> dict[str, Any]:
-    """Write report.html; return what changes in the answer if that fails."""
+    """Write the page and the workbook; return what changes in the answer."""
+    seconds: dict[str, float] = {}
+    skipped: list[str] = []
+    with _timed(seconds, "html"):
+        try:
+            import_module("workbench.reports.html").write_html(folder, record)
+        except Exception as problem:
+            logging.exception("the page was not rendered")
+            return {
+                "outcome": "failed",
+                "failure": {
+                    "kind": "render_failed",
+                    "name": type(problem).__name__,
+                    "message": _("The notebook ran, but its HTML page was not written."),
+                    "explanation": _("log.txt in the run's folder has its last words."),
+                },
+            }
+    with _timed(seconds, "xlsx"):
+        try:
+            import_module("workbench.reports.workbook").write_workbook(folder, record)
+        except Exception as problem:  # the page is there, and says the same
+            logging.exception("the workbook was not written")
+            skipped.append(_("XLSX skipped: {reason}").format(reason=_reason(problem)))
+    return {"timings": seconds, "skipped": skipped}
+
+
+def _reason(problem: Exception) -> str:
+    return str(problem) if isinstance(problem, WorkbenchError) else type(problem).__name__
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Note how long the block took."""
+    began = time.perf_counter()
     try:
-        import_module("workbench.reports.html").write_html(folder, record)
-    except Exception as problem:
-        logging.exception("the page was not rendered")
-        return {
-            "outcome": "failed",
-            "failure": {
-                "kind": "render_failed",
-                "name": type(problem).__name__,
-                "message": _("The notebook ran, but its HTML page was not written."),
-                "explanation": _("log.txt in the run's folder has its last words."),
-            },
-        }
-    return {}
+        yield
+    finally:
+        seconds[name] = round(time.perf_counter() - began, 3)
 
 
 def _end(kernel: AsyncKernelManager, patience: float) -> int | None:

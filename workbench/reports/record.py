@@ -59,19 +59,26 @@ class RunFile(BaseModel):
 
 
 class Timings(BaseModel):
-    """Seconds: waiting in the queue, kernel start, the cells, rendering, and all but the queue."""
+    """Seconds: waiting in the queue, kernel start, the cells, rendering, and all but the queue.
+
+    ``html``, ``xlsx`` and ``pdf`` are parts of ``render``.
+    """
 
     queue: float | None = None
     start: float | None = None
     execute: float | None = None
     render: float | None = None
+    html: float | None = None
+    xlsx: float | None = None
+    pdf: float | None = None
     total: float | None = None
 
 
 class RunRecord(BaseModel):
     """One run. Moments are aware, in UTC; ``rows`` counts the rows that the page read.
 
-    ``notice`` says which failed checks it ran despite; the page shows it.
+    ``notice`` says which failed checks it ran despite; the page shows it. ``skipped`` says what
+    was not made of it, and why.
     ``error`` is one line in the run's language, ``failure`` the same in detail; both None after
     success.
     """
@@ -86,6 +93,7 @@ class RunRecord(BaseModel):
     error: str | None = None
     failure: Failure | None = None
     notice: str | None = None
+    skipped: list[str] = Field(default_factory=list)
     given: dict[str, Any] = Field(default_factory=dict)
     parameters: dict[str, Any] = Field(default_factory=dict)
     periods: dict[str, dict[str, str]] = Field(default_factory=dict)
@@ -225,6 +233,19 @@ def read_result(folder: Path) -> dict[str, Any]:
     """Return the typed answer that the page wrote (``result.json``), empty if none."""
     try:
         content = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return dict(content) if isinstance(content, Mapping) else {}
+
+
+def read_contents(folder: Path) -> dict[str, Any]:
+    """Return what the page says of its panels (``contents.json``), empty if nothing.
+
+    ``portal``, ``snapshot``, ``as_of``, ``timezone``, ``currency``, ``language`` and ``panels``,
+    see `workbench.views.run_files`.
+    """
+    try:
+        content = json.loads((folder / "contents.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return dict(content) if isinstance(content, Mapping) else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import secrets
@@ -24,6 +25,7 @@ from workbench.reports import gate
 from workbench.reports.parameters import check_parameters, resolved_periods
 from workbench.reports.process import end_processes, supervise
 from workbench.reports.record import (
+    OUTCOME,
     RECORD,
     RUN_ID,
     RunRecord,
@@ -149,6 +151,7 @@ def _record(
 def _finish(record: RunRecord, asked: float) -> None:
     """Complete the record from what lies in the run's folder, and write it."""
     folder = record.folder
+    record.skipped = _skipped(folder)
     shutil.rmtree(folder / "tmp", ignore_errors=True)
     record.result = read_result(folder)
     rows = record.result.get("rows")
@@ -157,6 +160,15 @@ def _finish(record: RunRecord, asked: float) -> None:
     record.finished_at = datetime.now(UTC)
     record.timings.total = round(time.perf_counter() - asked, 3)
     write_record(record)
+
+
+def _skipped(folder: Path) -> list[str]:
+    """Return what the run's process says that it did not make, and why."""
+    try:
+        said = json.loads((folder / OUTCOME).read_text(encoding="utf-8"))
+        return [str(each) for each in said.get("skipped", [])]
+    except (OSError, ValueError, AttributeError, TypeError):
+        return []
 
 
 def _snapshot() -> Snapshot | None:

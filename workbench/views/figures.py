@@ -123,12 +123,12 @@ def _card(figure: Figure, currency: str, key: str) -> str:
             f'<span class="wb-tip" role="tooltip" id="{key}-help">{attribute(about)}</span>'
         )
     title = f'<dt class="wb-figure-title">{attribute(figure.title)}{explained}</dt>'
+    shown = attribute(value_text(figure, currency))
     if figure.status in ABSENT:
         return (
             f'<div class="wb-figure wb-figure-absent" data-figure="{attribute(figure.id)}">{title}'
-            f'<dd class="wb-figure-value">{attribute(status_text(figure.status))}</dd></div>'
+            f'<dd class="wb-figure-value">{shown}</dd></div>'
         )
-    shown = attribute(values.text_of(figure.value, figure.unit, currency))
     lines = [f'<dd class="wb-figure-value">{shown}</dd>', _change(figure, currency)]
     if figure.n is not None:
         count = _("n = {n}").format(n=format_number(figure.n))
@@ -158,6 +158,22 @@ def _change(figure: Figure, currency: str) -> str:
         f'<dd class="wb-figure-change{tone}"><span aria-hidden="true">{arrow}</span> '
         f"{attribute(text)} <small>{against}</small></dd>"
     )
+
+
+def value_text(figure: Figure, currency: str) -> str:
+    """Return a figure's value as plain text, or why there is none."""
+    if figure.status in ABSENT:
+        return status_text(figure.status)
+    return values.text_of(figure.value, figure.unit, currency)
+
+
+def change_text(figure: Figure, currency: str) -> str:
+    """Return how a figure changed, from what and since when; empty where that is not known."""
+    change = values.change_of(figure.value, figure.before, figure.unit)
+    if change is None or figure.status in ABSENT:
+        return ""
+    before = _("from {before}").format(before=values.text_of(figure.before, figure.unit, currency))
+    return f"{change[0]} {before}" + (f" ({figure.compared})" if figure.compared else "")
 
 
 def status_text(status: str) -> str:

@@ -113,10 +113,19 @@ class Page:
     def setting(self) -> Setting:
         """Currency, time zone, folder and origin that panels are rendered with."""
         snapshot = self.snapshot
-        origin = _("{portal}, data as of {moment}").format(
-            portal=snapshot.portal, moment=format_datetime(snapshot.as_of, snapshot.timezone)
+        origin = _("{portal}, data as of {moment}, snapshot {id}").format(
+            portal=snapshot.portal,
+            moment=format_datetime(snapshot.as_of, snapshot.timezone),
+            id=snapshot.id,
         )
-        return Setting(snapshot.base_currency, snapshot.timezone, self.folder, origin)
+        source = {
+            "portal": snapshot.portal,
+            "snapshot": snapshot.id,
+            "as_of": snapshot.as_of.isoformat(),
+            "timezone": snapshot.timezone,
+            "currency": snapshot.base_currency,
+        }
+        return Setting(snapshot.base_currency, snapshot.timezone, self.folder, origin, source)
 
     def header(self, title: str, text: str = "") -> None:
         """Show the page's title and what it is about (Markdown)."""

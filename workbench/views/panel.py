@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import ipywidgets
 
 from workbench.errors import WorkbenchError
 from workbench.i18n import _
-from workbench.views import figures, live, locales, render, tables
+from workbench.views import figures, live, locales, render, run_files, tables
 from workbench.views.contents import (
     AnswerContent,
     ChartContent,
@@ -38,13 +38,15 @@ Make = Callable[..., Content]
 class Setting:
     """What rendering needs to know: base currency, portal time zone, run folder if any.
 
-    ``origin`` says in one line of plain text where the data come from; files carry it.
+    ``origin`` says in one line of plain text where the data come from, ``source`` says it by
+    name (see `run_files.keep`); files carry them.
     """
 
     currency: str = "EUR"
     timezone: str | None = None
     folder: Path | None = None
     origin: str = ""
+    source: Mapping[str, str] = field(default_factory=dict)
 
 
 def attempt(make: Make, selection: Any, name: str) -> tuple[Content, Exception | None]:
@@ -121,13 +123,13 @@ def tail_html(content: Content, setting: Setting) -> str:
 
 
 def still_html(content: Content, name: str, setting: Setting) -> str:
-    """Write a panel that does not change; leave its files in the run folder.
+    """Write a panel that does not change; leave its files in the run folder, if there is one.
 
     A chart is there twice, for wide and for narrow screens; the stylesheet shows one of them.
     """
     key = f"wb-{name}"
-    if isinstance(content, (ChartContent, TableContent)) and setting.folder is not None:
-        save_table(setting.folder, name, content.data)
+    if setting.folder is not None:
+        run_files.keep(setting.folder, name, content, setting.source)
     if not isinstance(content, ChartContent):
         return section(head_html(content, key, setting), content, name)
     spec = render.specification(content.chart, description=content.finding)
@@ -193,14 +195,6 @@ def plain_text(content: Content) -> str:
         case AnswerContent() | Notice():
             return content.text
     raise TypeError(type(content).__name__)
-
-
-def save_table(folder: Path, name: str, data: Any) -> Path:
-    """Write ``tables/<name>.csv`` (UTF-8 with a mark, so that spreadsheets read the accents)."""
-    file = folder / "tables" / f"{name}.csv"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(tables.csv_text(data), encoding="utf-8-sig", newline="")
-    return file
 
 
 def _note(text: str) -> str:
