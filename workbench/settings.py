@@ -35,9 +35,21 @@ class Settings(BaseSettings):
     plan: Literal["standard", "enterprise", "unlimited"] = Field(
         "standard", description="The portal's plan, which sets the request rate."
     )
+    operating: float = Field(
+        480.0,
+        ge=0,
+        description="Seconds of operating time that the portal gives each method in ten minutes; "
+        "0: it sets no limit, as self-hosted portals mostly do not.",
+    )
     timezone: str | None = Field(None, description="The portal's time zone, if its own is wrong.")
     fiscal_year_start: int = Field(
         1, ge=1, le=12, description="Month in which the company's fiscal year begins, 1 to 12."
+    )
+    attribution_days: int = Field(
+        90,
+        ge=1,
+        le=730,
+        description="Days before a deal is won in which contacts with its customer share in it.",
     )
     snapshot: str | None = Field(None, description="Pin every reader to this snapshot id.")
     snapshot_minutes: float = Field(

@@ -187,6 +187,23 @@ def test_a_refusal_is_waited_out_and_lowers_the_limit_for_the_next_time(tmp_path
     assert Budget(PLANS["unlimited"]).refused("x", {}, 9) == 60
 
 
+def test_a_portal_without_a_limit_is_not_slowed_until_it_refuses(tmp_path):
+    budget = Budget(PLANS["unlimited"], tmp_path / "b.json", operating=0)
+    budget.settle("crm.deal.list", 50, timing(5000, 600))
+    assert admitted(budget, "crm.deal.list", 50, 0.3) < 0.1
+    assert budget.left().methods["crm.deal.list"].limit == 0
+    budget.refused("crm.deal.list", timing(6000, 0.5), 0)  # it has one after all
+    assert budget.left().methods["crm.deal.list"].limit == 6000
+
+
+def test_the_limit_that_is_set_is_kept_to_unless_the_portal_shows_a_lower_one(tmp_path):
+    budget = Budget(PLANS["unlimited"], tmp_path / "b.json", operating=900)
+    budget.settle("crm.deal.list", 10, timing(600, 600))
+    assert admitted(budget, "crm.deal.list", 1, 0.3) < 0.1  # 60 more, of 900
+    budget.settle("crm.deal.list", 1, timing(850, 600))
+    assert admitted(budget, "crm.deal.list", 1, 0.3) >= 0.3
+
+
 def test_an_answer_that_was_overtaken_changes_nothing(tmp_path):
     budget = Budget(PLANS["unlimited"], tmp_path / "b.json")
     later = timing(20, 600)

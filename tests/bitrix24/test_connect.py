@@ -152,6 +152,7 @@ def test_a_check_says_what_the_portal_still_takes(portal, tmp_path):
     told = connect(tmp_path, "--check", WORKBENCH_WEBHOOK=portal.url, WORKBENCH_PLAN="standard")
     assert told.returncode == 0
     assert "then 2 per second" in told.stdout
+    assert "Paced for the plan “standard” (WORKBENCH_PLAN)" in told.stdout
     answer = connect(
         tmp_path, "--check", "--json", WORKBENCH_WEBHOOK=portal.url, WORKBENCH_PLAN="standard"
     )
@@ -171,7 +172,8 @@ def test_a_check_says_what_the_portal_still_takes(portal, tmp_path):
 )
 def test_of_what_is_left_only_what_was_used_much_is_listed(seconds, told):
     later = time.time() + 300
-    methods = {name: Spent(used, later) for name, used in zip("ab", seconds, strict=False)}
+    pairs = zip("ab", seconds, strict=False)
+    methods = {name: Spent(used, later, limit=480) for name, used in pairs}
     with use_language("en"):
         first, *lines = _left(Left(48, 2, methods))
     assert "48 free at once, then 2 per second" in first

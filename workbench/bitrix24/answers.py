@@ -97,6 +97,12 @@ def translate(payload: dict[str, Any], status: int, method: str) -> PortalError:
             hint=_("Only Bitrix24’s support can lift this block."),
             **where,
         )
+    if code == "PORTAL_DELETED":
+        return PortalError(
+            _("The portal is closed."),
+            hint=_("Its administrator can open it again in Bitrix24."),
+            **where,
+        )
     if code in BAD_CREDENTIALS or (code == "INVALID_CREDENTIALS" and status == 401):
         return BadCredentials(
             _("The portal does not accept the webhook code or token: {said}").format(said=said),

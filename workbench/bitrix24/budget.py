@@ -17,13 +17,14 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import math
 import os
 import secrets
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +59,14 @@ PLANS = {
 class Spent:
     """What a method has cost: ``seconds`` in the window, ``reset_at`` (Unix time) its next relief.
 
-    ``per_call`` is the cost of one call lately, ``limit`` what the portal was seen to allow.
+    ``per_call`` is the cost of one call lately, ``limit`` what the portal was seen to allow (0:
+    not seen).
     """
 
     seconds: float = 0.0
     reset_at: float = 0.0
     per_call: float = 0.0
-    limit: float = OPERATING
+    limit: float = 0.0
     refused_until: float = 0.0
 
 
@@ -85,7 +87,7 @@ class State:
 class Left:
     """What is left: ``requests`` at once (None: no limit), then ``rate`` per second.
 
-    ``methods``: those that have cost operating time in the window.
+    ``methods``: those that have cost operating time in the window, with their ``limit`` (0: none).
     """
 
     requests: int | None
@@ -97,13 +99,21 @@ class Budget:
     """Paces requests towards one portal.
 
     ``file``: where all processes keep the state, see `budget_file`. ``background`` work leaves
-    `RESERVE` of the bucket to others, and never queues up before them.
+    `RESERVE` of the bucket to others, and never queues up before them. ``operating``: seconds that
+    each method has in the window (0: no limit but what the portal shows by refusing).
     """
 
     def __init__(
-        self, plan: Plan, file: Path | None = None, *, account: str = "", background: bool = False
+        self,
+        plan: Plan,
+        file: Path | None = None,
+        *,
+        account: str = "",
+        background: bool = False,
+        operating: float = OPERATING,
     ) -> None:
         self.plan = plan
+        self.operating = operating or math.inf
         self.file = file
         self.account = account
         self.background = background
@@ -233,10 +243,14 @@ class Budget:
                     wait = max(wait, spent.refused_until - now)
                 elif spent.reset_at <= now:
                     wait = max(wait, PROBE if flying and spent.per_call else 0.0)
-                elif spent.seconds + (flying + n) * spent.per_call > spent.limit * USABLE:
+                elif spent.seconds + (flying + n) * spent.per_call > self._limit(spent) * USABLE:
                     relief = spent.reset_at - now
                     wait = max(wait, min(relief, PROBE) if flying else relief)
         return wait
+
+    def _limit(self, spent: Spent) -> float:
+        """Return how many seconds a method has in the window, as far as is known."""
+        return min(spent.limit or math.inf, self.operating)
 
     def settle(self, method: str, n: int, timing: Mapping[str, Any]) -> None:
         """Take note of the answer to ``n`` calls of a method: the ``time`` that the portal gives.
@@ -263,7 +277,7 @@ class Budget:
             spent = state.methods.setdefault(self._key(method), Spent())
             spent.refused_until = time.time() + wait
             if told := _number(timing, "operating"):
-                spent.limit = min(spent.limit, told)  # this portal allows less than we thought
+                spent.limit = min(self._limit(spent), told)  # it allows less than we thought
         return wait
 
     def release(self, calls: Mapping[str, int]) -> None:
@@ -280,9 +294,10 @@ class Budget:
             self._leak(state)
             free = max(0, int(self.plan.burst - state.level)) if self.plan.rate else None
             ours = {
-                key.split(" ", 1)[1]: spent
+                key.split(" ", 1)[1]: replace(spent, limit=limit if limit < math.inf else 0.0)
                 for key, spent in state.methods.items()
                 if key.startswith(f"{self.account} ") and spent.seconds and spent.reset_at > now
+                for limit in [self._limit(spent)]
             }
         return Left(free, self.plan.rate, ours)
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from fast_bitrix24 import BitrixAsync
 
@@ -28,7 +28,10 @@ from workbench.bitrix24.session import (
     OPERATING,
     Interrupted,
     Moved,
+    NotAnAnswer,
     NotSent,
+    TimedOut,
+    moved_base,
     open_session,
 )
 from workbench.bitrix24.webhook import LOOPBACK, parse_webhook
@@ -49,9 +52,15 @@ BATCH = 50
 PATIENCE = 120.0  # seconds that one call may wait for limits to pass
 PATIENCE_OF_SYNC = 900.0
 REFERENCE = "%24result%5B"  # to another answer of the batch, in a command
-RETRIES = 4  # of a read whose connection broke
+RETRIES = 4  # of a read whose connection broke; background work tries as long as its patience
+LONGEST_PAUSE = 30.0  # seconds between two tries
 
 Waiting = Callable[[str, float], None]
+
+
+def took_too_long(error: PortalError) -> bool:
+    """Whether a request, rather than the line, may be at fault: the portal did not finish it."""
+    return isinstance(error, TimedOut) or error.status == 504
 
 
 class Portal:
@@ -61,7 +70,8 @@ class Portal:
     ``waiting(reason, seconds)`` is called, on another thread, whenever it waits for the portal:
     set it to tell somebody. Methods are synchronous and safe to call from several threads and from
     inside a running event loop.
-    ``patience``: seconds that a call may wait for the portal's limits before it gives up.
+    ``patience``: seconds that a call may wait for the portal's limits before it gives up; reads of
+    ``background`` work wait as long for a portal that has gone away.
     """
 
     def __init__(
@@ -151,10 +161,12 @@ class Portal:
             budget_file(host),
             account=hashlib.sha256(base.encode()).hexdigest()[:8],
             background=background,
+            operating=settings().operating,
         )
         self._token: str | None = None
         self._refresh: Callable[[], str] | None = None
         self._answered = False
+        self._at_once = BATCH  # commands of a batch; fewer once so many took the portal too long
         self._clock: timedelta | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bitrix: BitrixAsync | None = None
@@ -216,33 +228,31 @@ class Portal:
 
     def _follow(self, location: str) -> None:
         """Take over the address of a renamed portal."""
-        parts = urlsplit(location)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise PortalUnreachable(
-                _("{host} does not answer like a Bitrix24 portal (HTTP {status}).").format(
-                    host=self.host, status=302
-                )
-            )
-        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-            raise PortalUnreachable(
-                _("{host} must be called over https, not http.").format(host=parts.hostname)
-            )
-        path = urlsplit(self._base).path
-        if not parts.path.startswith(path):  # e.g. a sign-in page: not the same interface
-            raise PortalUnreachable(
-                _("{host} does not answer like a Bitrix24 portal (HTTP {status}).").format(
-                    host=self.host, status=302
-                ),
-                hint=_("Check the address of the webhook."),
-            )
-        self._base = urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+        self._base = self.moved_to = moved_base(location, self._base)
+        parts = urlsplit(self._base)
         self.host, self.portal_url = parts.netloc, f"{parts.scheme}://{parts.netloc}"
-        self.moved_to = self._base
         if self._bitrix is not None:
             self._bitrix.srh.webhook = self._base
 
-    async def _request(self, method: str, params: Params, *, safe: bool) -> dict[str, Any]:
-        """Make one HTTP request; waits for limits, follows a renaming, renews the token."""
+    def _is_broken(self, error: PortalError, safe: bool) -> bool:
+        """Whether the line is bad, so that the request may be made again.
+
+        Before the first answer the address may be wrong as well: who does not take connections,
+        or shows a page without saying that it is out of order, is no portal then.
+        """
+        if isinstance(error, NotSent):
+            return self._answered
+        lost = isinstance(error, Interrupted) or error.status >= 500
+        strange = isinstance(error, NotAnAnswer) and self._answered
+        return safe and error.may_pass and (lost or strange)
+
+    async def _request(
+        self, method: str, params: Params, *, safe: bool, divisible: bool = False
+    ) -> dict[str, Any]:
+        """Make one HTTP request; waits for limits, follows a renaming, renews the token.
+
+        One that is ``divisible`` is not made a third time if it took the portal too long twice.
+        """
         bitrix = self._bitrix
         if bitrix is None:
             raise RuntimeError("the portal is closed")
@@ -280,15 +290,16 @@ class Portal:
                     renewed = True
                     await self._renew(token)
                     continue
-                broken = isinstance(error, NotSent) or (
-                    safe and (isinstance(error, Interrupted) or error.status >= 500)
-                )
                 breaks += 1
-                if not (broken and error.may_pass) or breaks > RETRIES:
+                wait = min(0.25 * 2**breaks, LONGEST_PAUSE)
+                enough = breaks > RETRIES
+                if self.budget.background:
+                    enough = time.monotonic() + wait > give_up
+                if enough or not self._is_broken(error, safe):
                     raise
-                if isinstance(error, NotSent) and not self._answered:
-                    raise  # never reached: the address is wrong rather than the line bad
-                await self._pause(0.25 * 2**breaks, error)
+                if divisible and breaks > 1 and took_too_long(error):
+                    raise  # so much will never be answered in time
+                await self._pause(wait, error)
             else:
                 self._answered = True
                 return payload
@@ -313,7 +324,24 @@ class Portal:
         return payload.get("result")
 
     async def _batch(self, calls: Sequence[Command]) -> list[BatchAnswer]:
-        """Send up to 50 commands; those that ran into a limit are sent again later."""
+        """Send up to 50 commands, by several requests where so many take the portal too long.
+
+        What refers to a command of an earlier request would not find it: its answer is an error.
+        """
+        if len(calls) <= self._at_once or not all(only_reads(method) for method, _ in calls):
+            return await self._send(calls)
+        first, rest = calls[: self._at_once], calls[self._at_once :]
+        answers = await self._send(first)
+        alone = [call for call in rest if REFERENCE not in command(*call)]
+        others = iter(await self._batch(alone) if alone else [])
+        slow = PortalUnreachable(_("{host} did not answer in time.").format(host=self.host))
+        for call in rest:
+            lost = REFERENCE in command(*call)
+            answers.append(BatchAnswer(error=slow) if lost else next(others))
+        return answers
+
+    async def _send(self, calls: Sequence[Command]) -> list[BatchAnswer]:
+        """Send a batch; commands that ran into a limit are sent again later."""
         answers = [BatchAnswer()] * len(calls)
         pending = list(range(len(calls)))
         give_up = time.monotonic() + self.patience
@@ -327,10 +355,23 @@ class Portal:
             methods = Counter(calls[index][0] for index in pending)
             patience = max(0.0, give_up - time.monotonic())
             await self.budget.admit(methods, patience, self._slowed)
+            divisible = safe and len(pending) > 1
+            payload = None
             try:
-                payload = await self._request("batch", {"halt": 0, "cmd": commands}, safe=safe)
+                payload = await self._request(
+                    "batch", {"halt": 0, "cmd": commands}, safe=safe, divisible=divisible
+                )
+            except PortalUnreachable as error:
+                if not (divisible and took_too_long(error)):
+                    raise
+                self._at_once = min(self._at_once, len(pending) // 2)
             finally:
                 self.budget.release(methods)
+            if payload is None:
+                divided = await self._batch([calls[index] for index in pending])
+                for index, answer in zip(pending, divided, strict=True):
+                    answers[index] = answer
+                return answers
             result = payload.get("result")
             times = section(result, "result_time") if isinstance(result, dict) else {}
             again, wait = [], 0.0

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 import orjson
 
 from workbench.bitrix24.answers import translate
+from workbench.bitrix24.webhook import LOOPBACK
 from workbench.errors import PortalError, PortalUnreachable
 from workbench.i18n import _
 
@@ -39,6 +41,14 @@ class Interrupted(PortalUnreachable):
     """The connection broke or timed out: the portal may have carried out the request."""
 
 
+class TimedOut(Interrupted):
+    """No answer in time."""
+
+
+class NotAnAnswer(PortalUnreachable):
+    """Something answered that is not Bitrix24's interface: a proxy's page, a login page."""
+
+
 def unreachable(error: Exception, host: str) -> PortalUnreachable:
     """Return our error for one of aiohttp's, whose own text holds the address with its code."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
@@ -57,12 +67,34 @@ def unreachable(error: Exception, host: str) -> PortalUnreachable:
             hint=_("Check the portal’s address and the network."),
         )
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
-        return Interrupted(
+        return TimedOut(
             _("{host} did not answer in time.").format(host=host), hint=_("Try again later.")
         )
     return Interrupted(
         _("The connection to {host} broke.").format(host=host), hint=_("Try again later.")
     )
+
+
+def moved_base(location: str, base: str) -> str:
+    """Return a renamed portal's ``base`` (``https://HOST/rest/…/``), given where it redirects to.
+
+    Raises `PortalUnreachable` for any other place, such as a sign-in page: the secret in ``base``
+    must not get there.
+    """
+    parts, known = urlsplit(location), urlsplit(base)
+    is_web = parts.scheme in ("http", "https") and parts.hostname
+    if is_web and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise PortalUnreachable(
+            _("{host} must be called over https, not http.").format(host=known.netloc)
+        )
+    if not is_web or not parts.path.startswith(known.path):
+        raise PortalUnreachable(
+            _("{host} does not answer like a Bitrix24 portal (HTTP {status}).").format(
+                host=known.netloc, status=302
+            ),
+            hint=_("Check the address of the webhook."),
+        )
+    return urlunsplit((parts.scheme, parts.netloc, known.path, "", ""))
 
 
 def decode(body: bytes, status: int, host: str, method: str) -> dict[str, Any]:
@@ -72,7 +104,7 @@ def decode(body: bytes, status: int, host: str, method: str) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         payload = None
     if not isinstance(payload, dict) or not ({"result", "error"} & payload.keys() or status < 300):
-        raise PortalUnreachable(
+        raise NotAnAnswer(
             _("{host} does not answer like a Bitrix24 portal (HTTP {status}).").format(
                 host=host, status=status
             ),

@@ -75,6 +75,7 @@ def _show(found: Connection, *, stored: bool) -> None:
 
     from workbench.cli.screen import escape
     from workbench.i18n import _
+    from workbench.settings import settings
 
     console = Console(soft_wrap=True)
     console.print(
@@ -90,6 +91,9 @@ def _show(found: Connection, *, stored: bool) -> None:
     console.print(escape(_("Scopes: {scopes}").format(scopes=", ".join(found.scopes) or "–")))
     if found.licence:
         console.print(escape(_("Plan: {plan}").format(plan=found.licence)))
+    elif found.left:
+        text = _("Paced for the plan “{plan}” (WORKBENCH_PLAN): a webhook cannot ask for it.")
+        console.print(escape(text.format(plan=settings().plan)))
     if found.left:
         for sentence in _left(found.left):
             console.print(escape(sentence))
@@ -115,8 +119,11 @@ def _left(left: Left) -> list[str]:
             )
         ]
     sentence = _("{method}: {seconds} of {limit} s of operating time used, less from {moment}.")
-    by_share = sorted(left.methods.items(), key=lambda each: -each[1].seconds / each[1].limit)
+    limited = [each for each in left.methods.items() if each[1].limit]
+    by_share = sorted(limited, key=lambda each: -each[1].seconds / each[1].limit)
     shown = [each for each in by_share if each[1].seconds >= WORTH_TELLING * each[1].limit]
+    if left.methods and not limited:
+        lines.append(_("Operating time: no limit is set (WORKBENCH_OPERATING)."))
     if by_share and not shown:
         text = _("Operating time: hardly any used (most by {method}, {seconds} of {limit} s).")
         method, spent = by_share[0]
