@@ -15,7 +15,9 @@
     ├── SourceError                an external file or service that cannot be read
     ├── WarehouseError             the local data
     │   ├── NoSnapshot             nothing has been synced yet
-    │   └── SyncRunning            another sync holds the warehouse
+    │   ├── SyncRunning            another sync holds the warehouse
+    │   ├── AccessRefused          the query service does not serve this viewer
+    │   └── ServiceUnavailable     the query service does not answer                (may pass)
     ├── RunFailed                  a report's run ended badly; carries its record
     └── DecisionError              a proposal that cannot be approved, applied or undone
 
@@ -123,6 +125,16 @@ class NoSnapshot(WarehouseError):
 
 class SyncRunning(WarehouseError):
     """Another sync holds the warehouse."""
+
+
+class AccessRefused(WarehouseError):
+    """The query service does not serve this viewer, or not with this token."""
+
+
+class ServiceUnavailable(WarehouseError):
+    """The query service does not answer, is full, or was too long about a query."""
+
+    may_pass = True
 
 
 class RunFailed(WorkbenchError):

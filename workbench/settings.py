@@ -66,6 +66,19 @@ class Settings(BaseSettings):
         None,
         description="Socket of another's preloaded process for `workbench.kernels` to fork from.",
     )
+    queries: Path | None = Field(
+        None,
+        description="Folder of the query service's sockets; who has it opens no snapshot itself.",
+    )
+    viewer: SecretStr | None = Field(None, description="The token to ask the query service with.")
+    query_memory: str = Field(
+        "500MB",
+        pattern=r"^[1-9]\d{0,5}(MB|GB)$",
+        description="Memory that the query service may take for running queries.",
+    )
+    query_seconds: float = Field(
+        30.0, gt=0, description="Seconds that one query of the query service may take."
+    )
     run: Path | None = Field(None, description="Folder of the run that this process belongs to.")
     app_client_id: str | None = Field(None, description="The local application's client_id.")
     app_client_secret: SecretStr | None = Field(
@@ -117,6 +130,11 @@ class Settings(BaseSettings):
             return self.home.resolve()
         connected = self.webhook is not None or self.credentials_file.exists()
         return self.project_dir / ".workbench" / ("portal" if connected else "demo")
+
+    @property
+    def pages_dir(self) -> Path:
+        """Where visitors' pages keep their logs and what they save: all of the home they know."""
+        return self.home_dir if self.queries else self.home_dir / "pages"
 
     @property
     def demo_portal_file(self) -> Path:

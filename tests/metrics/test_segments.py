@@ -94,7 +94,7 @@ def test_where_the_project_cannot_be_written_the_state_takes_it(project, home, m
 
     monkeypatch.setattr(os, "fsync", refuse)
     saved = save_segment("large", "is_won")
-    assert saved.file == home / "segments.yml" == segment_files()[1]
+    assert saved.file == home / "pages" / "segments.yml" == segment_files()[1]
     assert set(load_segments()) == {"web", "large"}
     assert not list((project / "parameters").glob(".segments*"))
 

@@ -42,6 +42,7 @@ from workbench.metrics.periods import (
     resolve_period,
 )
 from workbench.metrics.segments import segment_filter
+from workbench.metrics.service.door import newest_data
 from workbench.metrics.sql import (
     Cut,
     Statement,
@@ -50,7 +51,7 @@ from workbench.metrics.sql import (
     statement,
 )
 from workbench.metrics.user_fields import models_of, titles_of
-from workbench.warehouse import Snapshot, newest_snapshot
+from workbench.warehouse import Data, Snapshot
 
 
 def query(
@@ -61,7 +62,7 @@ def query(
     start: date | str | None = None,
     end: date | str | None = None,
     where: str | Filter | None = None,
-    snapshot: Snapshot | None = None,
+    snapshot: Data | None = None,
     compare: Compare | None = None,
     each_n: bool = False,
     segment: str | None = None,
@@ -96,7 +97,20 @@ def query(
     period.
     """
     if snapshot is None:
-        snapshot = newest_snapshot()
+        snapshot = newest_data()
+    if not isinstance(snapshot, Snapshot):
+        return snapshot.metrics(
+            metrics,
+            by,
+            period,
+            where,
+            grain=grain,
+            start=start,
+            end=end,
+            compare=compare,
+            each_n=each_n,
+            segment=segment,
+        )
     asked = _asked(metrics)
     known_models = models_of(snapshot)
     cut = Cut(
@@ -165,14 +179,21 @@ def rows(
     where: str | Filter | None = None,
     *,
     by: Sequence[str] = (),
-    snapshot: Snapshot | None = None,
+    snapshot: Data | None = None,
     segment: str | None = None,
 ) -> pd.DataFrame:
     """Return the rows of a model that a filter keeps: its columns, and dimensions ``by``.
 
     Amounts come as float64, days as datetime64. Raises `QueryError` for an unknown name.
     """
-    snapshot = snapshot or newest_snapshot()
+    snapshot = snapshot or newest_data()
+    if not isinstance(snapshot, Snapshot):
+        return snapshot.rows(model, where, by=by, segment=segment)
+    if model not in models_of(snapshot):
+        raise QueryError(
+            _("There are no records “{name}”.").format(name=model[:60]),
+            hint=suggest(model, models_of(snapshot)),
+        )
     kept = both(as_filter(where), segment_filter(segment))
     cut = Cut(by=tuple(by), where=kept, models=models_of(snapshot))
     ask = rows_statement(model, cut, as_of=snapshot.as_of, timezone=snapshot.timezone)

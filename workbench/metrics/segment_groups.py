@@ -15,7 +15,7 @@ from workbench.metrics.periods import Period, resolve_period
 from workbench.metrics.query import as_filter, rows
 from workbench.metrics.segments import segment
 from workbench.metrics.user_fields import models_of, titles_of
-from workbench.warehouse import Snapshot
+from workbench.warehouse import Data
 
 # Beside the dimensions, what is worth comparing of the records themselves.
 FIELDS = {
@@ -51,7 +51,7 @@ class Groups:
 
 
 def groups(
-    snapshot: Snapshot,
+    snapshot: Data,
     first: str,
     second: str | None = None,
     *,
@@ -120,7 +120,7 @@ def _compared(
 
 
 def _records(
-    snapshot: Snapshot, of: str, model: Model, kept: Filter | None, names: list[str]
+    snapshot: Data, of: str, model: Model, kept: Filter | None, names: list[str]
 ) -> pd.DataFrame:
     """Return the columns of the records, indexed by their key."""
     by = [name for name in names if name in model.dimensions]

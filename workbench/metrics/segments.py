@@ -79,7 +79,9 @@ def _parsed(where: str) -> Filter:
 
 def segment_files() -> list[Path]:
     """Return the files that segments may stand in, the project's first."""
-    return [settings().parameters_dir / FILE, settings().home_dir / FILE]
+    files = [settings().parameters_dir / FILE, settings().pages_dir / FILE]
+    older = settings().home_dir / FILE  # where earlier versions put them
+    return [*files, older] if older.exists() and older not in files else files
 
 
 def load_segments() -> dict[str, Segment]:
@@ -279,7 +281,7 @@ def _complaint(problem: ValidationError) -> str:
 @contextmanager
 def _only_writer() -> Iterator[None]:
     """Let one process at a time read, change and write the files."""
-    with private_file(settings().home_dir / "segments.lock").open("r+") as lock:
+    with private_file(settings().pages_dir / "segments.lock").open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from pathlib import Path
+from collections.abc import Hashable
 from typing import Any
 
 import pandas as pd
 
 from workbench.metrics.catalogue import Column, Join, Kind, Model, Text, dimension_titles, models
-from workbench.warehouse import Snapshot
+from workbench.warehouse import Reader
 from workbench.warehouse.state import quoted
 
 KINDS: dict[str, Kind] = {
@@ -31,39 +31,36 @@ ENTITIES = {"deal": "deals", "lead": "leads", "company": "companies", "contact":
 NAME = re.compile(r"(?:company_|contact_)?uf_\w+", re.ASCII)
 
 _KEPT = 8
-_known: OrderedDict[Path, tuple[dict[str, Model], dict[str, Text]]] = OrderedDict()
+_known: OrderedDict[Hashable, tuple[dict[str, Model], dict[str, Text]]] = OrderedDict()
 
 
-def models_of(snapshot: Snapshot) -> dict[str, Model]:
+def models_of(snapshot: Reader) -> dict[str, Model]:
     """Return the models by name, with the user fields of a snapshot among their dimensions."""
     return _of(snapshot)[0]
 
 
-def titles_of(snapshot: Snapshot) -> dict[str, Text]:
+def titles_of(snapshot: Reader) -> dict[str, Text]:
     """Return the title of every dimension, those of the portal's own fields as it calls them."""
     return _of(snapshot)[1]
 
 
-def _of(snapshot: Snapshot) -> tuple[dict[str, Model], dict[str, Text]]:
+def _of(snapshot: Reader) -> tuple[dict[str, Model], dict[str, Text]]:
     # A snapshot never changes.
-    if snapshot.path not in _known:
-        _known[snapshot.path] = _read(snapshot)
+    key = snapshot.key
+    if key not in _known:
+        _known[key] = _read(snapshot)
         while len(_known) > _KEPT:
             _known.popitem(last=False)
-    _known.move_to_end(snapshot.path)
-    return _known[snapshot.path]
+    _known.move_to_end(key)
+    return _known[key]
 
 
-def _read(snapshot: Snapshot) -> tuple[dict[str, Model], dict[str, Text]]:
+def _read(snapshot: Reader) -> tuple[dict[str, Model], dict[str, Text]]:
     found, titles = dict(models()), dict(dimension_titles())
-    columns = snapshot.query(
-        "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal"
-    )
+    columns = snapshot.read("columns")
     if "user_fields" not in set(columns["table_name"]):
         return found, titles
-    fields = snapshot.query("SELECT * FROM user_fields").merge(
-        columns, on=["table_name", "column_name"]
-    )
+    fields = snapshot.read("user_fields").merge(columns, on=["table_name", "column_name"])
     fields = fields[fields["column_name"].str.fullmatch(r"uf_\w+")]
     for name, model in found.items():
         found[name] = _with_fields(model, fields, titles)

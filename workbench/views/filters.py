@@ -18,7 +18,7 @@ from workbench.views.selection import (
     period_of,
     shown_value,
 )
-from workbench.warehouse import Snapshot
+from workbench.warehouse import Data
 
 PERIODS = (
     "this_month",
@@ -71,14 +71,14 @@ def filter_title(name: str) -> str:
     return str(metrics.dimension_titles()[name])
 
 
-def offers(snapshot: Snapshot, name: str) -> list[tuple[str, str]]:
+def offers(snapshot: Data, name: str) -> list[tuple[str, str]]:
     """Return what a filter offers, as title and value."""
     every = _("Everyone else") if name == AGAINST else _("All")
     return [(every, ALL)] + [(shown_value(name, each), each) for each in choices(snapshot, name)]
 
 
 def dropdowns(
-    snapshot: Snapshot,
+    snapshot: Data,
     values: Mapping[str, str],
     changed: Callable[[], None],
 ) -> dict[str, ipywidgets.Dropdown]:

@@ -20,18 +20,10 @@ from workbench.metrics import Period
 from workbench.metrics.catalogue import filterable
 from workbench.metrics.segments import load_segments, segment
 from workbench.metrics.user_fields import models_of
-from workbench.warehouse import Snapshot
+from workbench.warehouse import Data
 
 ALL = "all"
 LONGEST_VALUE = 200
-# Where the choices of a filter come from: table and column of the snapshot.
-CHOICES = {
-    "pipeline": ("deals", "pipeline"),
-    "department": ("deals", "department"),
-    "manager": ("deals", "manager"),
-    "source": ("deals", "source"),
-    "channel": ("marketing_spend", "channel"),
-}
 DEAL_FILTERS = frozenset({"pipeline", "department", "manager", "source", "segment"})
 # Filters whose values are names of segments: to be inside of one, to be compared with one.
 SEGMENT, AGAINST = "segment", "against"
@@ -46,7 +38,7 @@ class Selection:
     ``inputs``: what sliders and further parameters say.
     """
 
-    snapshot: Snapshot
+    snapshot: Data
     period: Period
     chosen: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -93,18 +85,14 @@ class Selection:
         options.setdefault("where", self.where(asked))
         return _answer(self.snapshot, language(), asked, tuple(sorted(options.items())))
 
-    def deals(self, condition: str = "TRUE", parameters: Sequence[Any] = ()) -> pd.DataFrame:
+    def deals(self, where: str = "") -> pd.DataFrame:
         """Return the rows of `deals` that the chosen filters keep, whatever their period.
 
-        ``condition``: SQL over the columns of `deals`, its values as ``?``.
+        ``where``: a further filter on them, empty for none.
         """
-        sql = f"SELECT * FROM deals WHERE {condition}"  # noqa: S608 - written by us, values are bound
-        found = self.snapshot.query(sql, list(parameters))
         chosen = self._terms(name for name in self.chosen if name in DEAL_FILTERS)
-        if chosen is None:
-            return found
-        kept = metrics.rows("deals", chosen, snapshot=self.snapshot)["deal_id"]
-        return found[found["deal_id"].isin(kept)].reset_index(drop=True)
+        both = " and ".join(f"({each})" for each in (where, chosen) if each)
+        return metrics.rows("deals", both, snapshot=self.snapshot)
 
     def not_applied(self, ids: Sequence[str]) -> list[str]:
         """Return the chosen dimensions that these metrics do not know."""
@@ -117,9 +105,9 @@ _answers: OrderedDict[Any, pd.DataFrame] = OrderedDict()
 
 
 def _answer(
-    snapshot: Snapshot, spoken: str, ids: tuple[str, ...], options: tuple[tuple[str, Any], ...]
+    snapshot: Data, spoken: str, ids: tuple[str, ...], options: tuple[tuple[str, Any], ...]
 ) -> pd.DataFrame:
-    key = (snapshot.path, spoken, ids, options)
+    key = (snapshot.key, spoken, ids, options)
     if key not in _answers:
         _answers[key] = metrics.query(ids, snapshot=snapshot, **dict(options))
         while len(_answers) > _KEPT:
@@ -128,18 +116,23 @@ def _answer(
     return _answers[key].copy()
 
 
+def days_in(column: str, period: Period) -> str:
+    """Write the filter that keeps the rows whose day lies in a period."""
+    if period.is_all:
+        return f"not {column} is null"
+    return f"{column} between '{period.start}' and '{period.last_day}'"
+
+
 def quoted(value: str) -> str:
     """Write a text as a literal of a filter."""
     return "'" + value.replace("'", "''") + "'"
 
 
-def choices(snapshot: Snapshot, dimension: str) -> list[str]:
+def choices(snapshot: Data, dimension: str) -> list[str]:
     """Return the values that a filter offers, in alphabetical order; segments as in their file."""
     if dimension in (SEGMENT, AGAINST):
         return list(load_segments())
-    table, column = CHOICES[dimension]
-    sql = f'SELECT DISTINCT "{column}" AS value FROM {table} WHERE "{column}" IS NOT NULL'  # noqa: S608 - names from CHOICES
-    found = snapshot.query(sql)["value"].astype(str).tolist()
+    found = snapshot.read(f"values_of_{dimension}")["value"].astype(str).tolist()
     return sorted(found, key=str.casefold)
 
 
@@ -155,7 +148,7 @@ def settled(wanted: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def choose(snapshot: Snapshot, wanted: Mapping[str, str]) -> Selection:
+def choose(snapshot: Data, wanted: Mapping[str, str]) -> Selection:
     """Turn parameters (``period``, and filters, “all” for none) into a selection.
 
     Raises `ParameterError` naming the parameter and what is allowed.
@@ -182,13 +175,13 @@ def shown_value(dimension: str, value: str) -> str:
     return str(segment(value).title) if dimension in (SEGMENT, AGAINST) else value
 
 
-def period_of(snapshot: Snapshot, name: str) -> Period:
+def period_of(snapshot: Data, name: str) -> Period:
     """Resolve a period on the day of the data, so that a report can be repeated."""
     today = snapshot.as_of.astimezone(ZoneInfo(snapshot.timezone)).date()
     return metrics.resolve_period(name, today=today, timezone=snapshot.timezone)
 
 
-def from_address(snapshot: Snapshot, wanted: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+def from_address(snapshot: Data, wanted: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """Overlay what the page's address asks for (``?period=…&pipeline=…``).
 
     Returns the parameters and the names of those whose value in the address is not allowed;

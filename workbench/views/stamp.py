@@ -11,7 +11,7 @@ from workbench.views import filters, panel, tables
 from workbench.views.contents import Notice
 from workbench.views.selection import Selection, shown_value
 from workbench.views.text import attribute
-from workbench.warehouse import Snapshot
+from workbench.warehouse import Data
 
 TROUBLES = ("partial", "stale", "denied", "failed")
 
@@ -47,7 +47,7 @@ def html(selection: Selection, count: str = "", *, name_filters: bool = True) ->
     return f'<dl class="wb-stamp">{items}</dl>{troubles_html(snapshot)}'
 
 
-def troubles_html(snapshot: Snapshot) -> str:
+def troubles_html(snapshot: Data) -> str:
     """Tell of damaged data, and of entities that are loaded in part, late or not at all."""
     told = [text for text in (snapshot.warning, despite_checks()) if text]
     damaged = "".join(panel.notice_html(Notice("stale", text)) for text in told)

@@ -3,6 +3,10 @@
 Everyone but the sync reads through these names.
 """
 
+from workbench.warehouse.readers import Guarded, Reader
 from workbench.warehouse.snapshots import Snapshot, newest_snapshot, open_snapshot
 
-__all__ = ["Snapshot", "newest_snapshot", "open_snapshot"]
+# What pages and metrics read from.
+Data = Snapshot | Guarded
+
+__all__ = ["Data", "Guarded", "Reader", "Snapshot", "newest_snapshot", "open_snapshot"]

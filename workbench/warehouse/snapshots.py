@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Hashable, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from workbench.errors import NoSnapshot, QueryError, WarehouseError
+from workbench.errors import AccessRefused, NoSnapshot, QueryError, WarehouseError
 from workbench.i18n import _
 from workbench.settings import settings
 from workbench.warehouse.publish import checked_file, snapshot_files
+from workbench.warehouse.records import checked_read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,18 +52,10 @@ class Snapshot:
                     "memory_limit": MEMORY_LIMIT,
                 },
             )
-            facts = dict(self._connection.execute("SELECT key, value FROM info").fetchall())
-            self._check_size()
-            self.portal: str = facts["portal"]
-            self.portal_url: str = facts["portal_url"]
-            self.base_currency: str = facts["base_currency"]
-            self.timezone: str = facts["timezone"]
-            self.as_of = datetime.fromisoformat(facts["as_of"])
+            check_size(self._connection, path.stem, path)
+            self.take(facts_of(self._connection, "info"))
         except (duckdb.Error, KeyError, ValueError, OSError) as error:
-            raise WarehouseError(
-                _("Snapshot {id} cannot be opened: {reason}").format(id=self.id, reason=error),
-                hint=_("Choose another one, or run `workbench sync`."),
-            ) from error
+            raise cannot_open(self.id, error) from error
         # Connections of one process to one file share its settings, which the first one locks.
         with _SETTINGS:
             locked = "SELECT current_setting('lock_configuration')"
@@ -71,23 +64,21 @@ class Snapshot:
                 self._connection.execute("SET lock_configuration = true")
         self._read: set[str] = set()  # tables that the statements named
 
-    def _check_size(self) -> None:
-        """Raise `ValueError` if the end is missing: queries would fail one by one otherwise."""
-        sizes = "SELECT block_size * total_blocks FROM pragma_database_size()"
-        row = self._connection.execute(sizes).fetchone()
-        size = self.path.stat().st_size
-        if row and size < (whole := HEADERS + row[0]):
-            raise ValueError(f"{size} of {whole} bytes")
+    def take(self, facts: Mapping[str, str]) -> None:
+        """Set the attributes from the facts that the file holds."""
+        self.portal, self.portal_url = facts["portal"], facts["portal_url"]
+        self.base_currency, self.timezone = facts["base_currency"], facts["timezone"]
+        self.as_of = datetime.fromisoformat(facts["as_of"])
+
+    @property
+    def key(self) -> Hashable:
+        """What tells this data from any other, for whoever keeps answers."""
+        return self.path
 
     @property
     def warning(self) -> str:
         """What is to be told beside every figure, in the reader's language; mostly empty."""
-        if not self.passed_over:
-            return ""
-        return _(
-            "The newest data (snapshot {id}) are damaged and cannot be read. "
-            "These are the last ones before them; the next sync puts it right."
-        ).format(id=self.passed_over[0])
+        return damage(self.passed_over)
 
     @property
     def checked_at(self) -> datetime:
@@ -134,6 +125,10 @@ class Snapshot:
         except duckdb.Error as error:  # rows are computed while they are fetched
             raise _refused(error) from error
 
+    def read(self, name: str, **values: int | date) -> pd.DataFrame:
+        """Return the rows of one of `workbench.warehouse.records.READS`; raises `QueryError`."""
+        return self.query(checked_read(name, values).sql, values or None)
+
     @property
     def rows_read(self) -> int:
         """Rows of the tables that have been asked so far, each table counted once."""
@@ -149,11 +144,46 @@ class Snapshot:
         rows, loaded_from, loaded_to (days of creation), last_sync, missing (the right, scope or
         file that is missing), label (the portal's own name of a smart process).
         """
-        return self.query("SELECT * FROM sources ORDER BY source, entity")
+        return self.read("sources")
 
 
 def _refused(error: duckdb.Error) -> QueryError:
     return QueryError(_("The query cannot be run: {reason}").format(reason=str(error).strip()))
+
+
+def facts_of(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Return what a snapshot says of itself; ``table``: its table `info`."""
+    return dict(connection.execute(f"SELECT key, value FROM {table}").fetchall())  # noqa: S608 - ours
+
+
+def check_size(connection: duckdb.DuckDBPyConnection, name: str, file: Path) -> None:
+    """Raise `ValueError` if the end of a file is missing: queries would fail one by one otherwise.
+
+    ``name``: that of its database within the connection.
+    """
+    sizes = "SELECT block_size * total_blocks FROM pragma_database_size() WHERE database_name = ?"
+    row = connection.execute(sizes, [name]).fetchone()
+    size = file.stat().st_size
+    if row and size < (whole := HEADERS + row[0]):
+        raise ValueError(f"{size} of {whole} bytes")
+
+
+def cannot_open(snapshot_id: str, reason: object) -> WarehouseError:
+    """Return the error for a snapshot that cannot be opened."""
+    return WarehouseError(
+        _("Snapshot {id} cannot be opened: {reason}").format(id=snapshot_id, reason=reason),
+        hint=_("Choose another one, or run `workbench sync`."),
+    )
+
+
+def damage(passed_over: Sequence[str]) -> str:
+    """Return what is told of newer snapshots that are damaged; empty without any."""
+    if not passed_over:
+        return ""
+    return _(
+        "The newest data (snapshot {id}) are damaged and cannot be read. "
+        "These are the last ones before them; the next sync puts it right."
+    ).format(id=passed_over[0])
 
 
 def snapshots_dir() -> Path:
@@ -163,6 +193,7 @@ def snapshots_dir() -> Path:
 
 def open_snapshot(snapshot_id: str) -> Snapshot:
     """Open the snapshot with this id; raises `NoSnapshot` if it is not there."""
+    _may_open()
     folder = snapshots_dir()
     known = {file.stem: file for file in snapshot_files(folder)}
     if snapshot_id not in known:
@@ -175,6 +206,15 @@ def open_snapshot(snapshot_id: str) -> Snapshot:
     newer = [file for name, file in known.items() if name > snapshot_id]
     snapshot.passed_over = tuple(file.stem for file in reversed(newer) if is_damaged(file))
     return snapshot
+
+
+def _may_open() -> None:
+    """Raise `AccessRefused` in a process that is to ask the query service."""
+    if settings().queries is not None:
+        raise AccessRefused(
+            _("This process does not open the data itself; it asks the query service."),
+            hint=_("Use workbench.query, or the page’s own functions."),
+        )
 
 
 def is_damaged(file: Path) -> bool:
@@ -191,6 +231,7 @@ def newest_snapshot() -> Snapshot:
 
     Raises `NoSnapshot` if nothing has been synced yet, `WarehouseError` if none can be read.
     """
+    _may_open()
     pinned = settings().snapshot
     if pinned:
         return open_snapshot(pinned)

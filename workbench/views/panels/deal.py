@@ -35,9 +35,8 @@ def peer(selection: Selection) -> Peer:
     """Return where the deal stands; raises `QueryError` for a deal that is not in the data."""
     number = _deal_id(selection)
     snapshot = selection.snapshot
-    same = "pipeline_id = (SELECT any_value(pipeline_id) FROM deals WHERE deal_id = ?)"
-    deals = snapshot.query(f"SELECT * FROM deals WHERE {same}", [number])  # noqa: S608 - bound
-    stays = snapshot.query(f"SELECT * FROM deal_stage_stays WHERE {same}", [number])  # noqa: S608
+    deals = snapshot.read("deals_beside", deal_id=number)
+    stays = snapshot.read("stays_beside", deal_id=number)
     return deal_among_peers(number, deals, stays, snapshot.as_of)
 
 
@@ -107,11 +106,8 @@ def amounts(selection: Selection) -> Content:
     """Return how the amounts of the pipeline's deals are spread, and where this one stands."""
     title = _("Amount among the deals of its pipeline")
     found = peer(selection)
-    peers = selection.snapshot.query(
-        "SELECT amount_base FROM deals WHERE amount_base IS NOT NULL AND pipeline_id ="
-        " (SELECT any_value(pipeline_id) FROM deals WHERE deal_id = ?)",
-        [found.deal_id],
-    )["amount_base"].astype(float)
+    beside = selection.snapshot.read("amounts_beside", deal_id=found.deal_id)
+    peers = beside["amount_base"].astype(float)
     if peers.empty or found.amount is None:
         return parts.empty(title)
     table = _bins(peers, found.amount)
@@ -170,9 +166,7 @@ def _deal_id(selection: Selection) -> int:
     number = int(selection.inputs["deal_id"])
     if number > 0:
         return number
-    newest = selection.snapshot.query(
-        "SELECT deal_id FROM deals ORDER BY is_open DESC, created_at DESC, deal_id DESC LIMIT 1"
-    )
+    newest = selection.snapshot.read("newest_deal")
     if newest.empty:
         raise QueryError(_("There is no deal in the data."))
     return int(newest["deal_id"].iloc[0])

@@ -18,7 +18,7 @@ from workbench.views import charts, values
 from workbench.views.contents import ChartContent, Content, FiguresContent, Notice, TableContent
 from workbench.views.figures import Figure, basis_text
 from workbench.views.panels import parts
-from workbench.views.selection import ALL, Selection, period_of
+from workbench.views.selection import ALL, Selection, days_in, period_of
 from workbench.views.tables import Column
 
 HORIZON = 3
@@ -188,9 +188,7 @@ def scenario(selection: Selection) -> Content:
     title = _("This quarter")
     quarter = period_of(selection.snapshot, "this_quarter")
     open_deals = selection.deals("is_open")
-    won = selection.deals(
-        "is_won AND closed_on >= ? AND closed_on < ?", [quarter.start, quarter.end]
-    )
+    won = selection.deals(f"is_won and {days_in('closed_on', quarter)}")
     if open_deals.empty and won.empty:
         return parts.empty(title)
     now = present_win_rate(selection)
@@ -244,7 +242,7 @@ def stalled(selection: Selection) -> Content:
     keys = ["pipeline_id", "stage_id"]
     counts = open_deals.groupby(keys).size().rename("open").to_frame()
     counts["stalled"] = found.groupby(keys).size()
-    stages = selection.snapshot.query("SELECT * FROM stages ORDER BY pipeline_id, sort")
+    stages = selection.snapshot.read("stages")
     table = stages.merge(counts.reset_index(), on=keys)
     table["stalled"] = table["stalled"].fillna(0).astype("int64")
     if several:
@@ -339,8 +337,8 @@ def _standing(selection: Selection) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the open deals and those of them at a standstill, measured by all won deals."""
     open_deals = selection.deals("is_open")
     snapshot = selection.snapshot
-    deals = snapshot.query("SELECT * FROM deals WHERE is_open OR is_won")
-    stays = snapshot.query("SELECT * FROM deal_stage_stays WHERE semantics = 'P'")
+    deals = snapshot.read("open_and_won_deals")
+    stays = snapshot.read("stays_in_open_stages")
     found = standing.stalled(deals, stays, snapshot.as_of)
     return open_deals, found[found["deal_id"].isin(open_deals["deal_id"])].reset_index(drop=True)
 

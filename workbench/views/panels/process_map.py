@@ -7,25 +7,24 @@ from workbench.i18n import _
 from workbench.views import charts, values
 from workbench.views.contents import ChartContent, Content
 from workbench.views.panels import parts
-from workbench.views.selection import Selection
+from workbench.views.selection import Selection, days_in
 from workbench.views.tables import Column
 
 
 def process_map(selection: Selection) -> Content:
     """Return how deals closed in the period went, in the pipeline with most of them."""
     title = _("Process map")
-    closed = selection.deals(
-        "closed_on >= ? AND closed_on < ?", [selection.period.start, selection.period.end]
-    )
+    closed = selection.deals(days_in("closed_on", selection.period))
     if closed.empty:
         return parts.empty(title)
     pipeline, pipeline_id, closed = parts.of_main_pipeline(closed)
     snapshot = selection.snapshot
-    stays = snapshot.query(
-        "SELECT * FROM deal_stage_stays WHERE pipeline_id = ? AND deal_id IN (SELECT unnest(?))",
-        [pipeline_id, closed["deal_id"].tolist()],
+    period = selection.period
+    stays = snapshot.read(
+        "stays_of_closed_deals", pipeline_id=pipeline_id, start=period.start, end=period.end
     )
-    stages = snapshot.query("SELECT * FROM stages WHERE pipeline_id = ?", [pipeline_id])
+    stays = stays[stays["deal_id"].isin(closed["deal_id"])].reset_index(drop=True)
+    stages = snapshot.read("stages_of_pipeline", pipeline_id=pipeline_id)
     routes = maps.variants(stays, closed)
     return ChartContent(
         _("Process map: {pipeline}").format(pipeline=pipeline),

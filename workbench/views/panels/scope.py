@@ -81,7 +81,7 @@ def segments_of(selection: Selection, deal_id: int) -> list[str]:
 
 
 def _deal(selection: Selection, deal_id: int) -> pd.Series:
-    return selection.snapshot.query("SELECT * FROM deals WHERE deal_id = ?", [deal_id]).iloc[0]
+    return selection.snapshot.read("deal", deal_id=deal_id).iloc[0]
 
 
 def _pipeline(deal: pd.Series) -> tuple[str, str]:

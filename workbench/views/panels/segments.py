@@ -74,7 +74,7 @@ def _comparison(selection: Selection) -> Compared:
     first, second = _segments(selection)
     where = _everyone(selection).where(["deals"])
     key = (
-        *(selection.snapshot.path, language(), selection.period, where),
+        *(selection.snapshot.key, language(), selection.period, where),
         *(first.where, second.where if second else None, first.title, second and second.title),
     )
     if key not in _compared:
