@@ -26,7 +26,7 @@ def project(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Smal
     return SmallProject(tmp_path, monkeypatch)
 
 
-def wait_for(condition: Callable[[], Any], within: float = 40) -> Any:
+def wait_for(condition: Callable[[], Any], within: float = 90) -> Any:
     deadline = time.monotonic() + within
     while not (found := condition()):
         assert time.monotonic() < deadline, "waited in vain"

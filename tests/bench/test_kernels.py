@@ -19,7 +19,7 @@ from jupyter_client.manager import KernelManager
 from nbformat.v4 import new_code_cell, new_notebook
 
 from workbench.kernels import keeper
-from workbench.kernels.runner import kernelspec_environment
+from workbench.kernels.specs import JUPYTER
 
 pytestmark = pytest.mark.bench
 IMPORTS = "import workbench.views.page, workbench.views.panels"
@@ -39,9 +39,8 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     def change(kind: str) -> None:
         monkeypatch.setenv("WORKBENCH_KERNELS", kind)
         monkeypatch.delenv("JUPYTER_PATH", raising=False)
-        for name, value in kernelspec_environment().items():
-            monkeypatch.setenv(name, value)
         if kind == "forked":
+            monkeypatch.setenv("JUPYTER_PATH", str(JUPYTER))
             keeper.address()
 
     return change

@@ -11,14 +11,16 @@ import pytest
 from jupyter_client.manager import KernelManager
 
 from workbench.kernels.forked import ForkedProcess
-from workbench.kernels.runner import kernelspec_environment
+from workbench.kernels import keeper
+from workbench.kernels.runner import die_with_starter
+from workbench.kernels.specs import JUPYTER, KernelSpecs
 
 
 class Kernel:
     """A kernel with its client."""
 
     def __init__(self, **options) -> None:
-        self.manager = KernelManager(kernel_name="python3")
+        self.manager = KernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecs())
         self.manager.start_kernel(stderr=subprocess.DEVNULL, **options)
         self.connect()
 
@@ -59,8 +61,7 @@ def gone(pid: int) -> bool:
 @pytest.fixture(params=["forked", "stock"])
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("WORKBENCH_KERNELS", request.param)
-    for name, value in kernelspec_environment().items():
-        monkeypatch.setenv(name, value)
+    keeper.keep_zygote()
     return request.param
 
 
@@ -162,15 +163,23 @@ def test_widgets_find_their_kernel(start):
     assert kernel.run(code) == "['jupyter.widget', 'jupyter.widget.control']\n"
 
 
-def test_what_a_fork_cannot_do_a_stock_kernel_does(monkeypatch: pytest.MonkeyPatch):
-    for name, value in kernelspec_environment().items():
-        monkeypatch.setenv(name, value)
+def test_what_a_fork_cannot_do_a_stock_kernel_does():
+    keeper.keep_zygote()
     for options in ({"independent": True}, {"preexec_fn": os.getpid}, {"umask": 0o077}):
         kernel = Kernel(**options)
         try:
             assert isinstance(kernel.process, subprocess.Popen)
+            if "umask" not in options:  # the address of the zygote is for processes of ours only
+                assert kernel.run("import os; print(os.environ.get('WORKBENCH_ZYGOTE'))") == "None\n"
         finally:
             kernel.end()
+
+
+def test_to_be_bound_to_its_starter_keeps_no_kernel_from_being_forked():
+    keeper.keep_zygote()
+    kernel = Kernel(preexec_fn=die_with_starter)
+    assert isinstance(kernel.process, ForkedProcess)
+    kernel.end()
 
 
 def test_the_kernelspec_is_the_stock_one_but_for_its_name_and_provisioner(
@@ -178,8 +187,7 @@ def test_the_kernelspec_is_the_stock_one_but_for_its_name_and_provisioner(
 ):
     from ipykernel.kernelspec import get_kernel_dict
 
-    for name, value in kernelspec_environment().items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("JUPYTER_PATH", str(JUPYTER))
     spec = KernelManager(kernel_name="python3").kernel_spec.to_dict()
     stock = get_kernel_dict()
     provisioner = spec["metadata"].pop("kernel_provisioner")

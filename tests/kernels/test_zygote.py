@@ -15,8 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from workbench.kernels import keeper, preloading
+from workbench.kernels import keeper, preloading, runner
 from workbench.kernels.forked import LARGEST
+from workbench.kernels.specs import KernelSpecs
 
 ROOT = Path(keeper.__file__).parent.parent.parent
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
@@ -352,8 +353,11 @@ def test_it_is_replaced_when_the_code_or_the_lock_changes(tmp_path: Path):
 def test_where_nothing_can_be_forked_kernels_are_stock_and_one_line_says_so(lacks, reason):
     code = (
         f"{lacks}\n"
-        "import os\nfrom workbench.kernels import runner, keeper\n"
-        "os.environ['JUPYTER_PATH'] = str(runner.KERNELSPECS)\n"
+        "import logging, os\nfrom workbench.kernels import keeper\n"
+        "from workbench.kernels.specs import JUPYTER, KernelSpecs\n"
+        "os.environ['JUPYTER_PATH'] = str(JUPYTER)\n"
+        "logging.basicConfig(level=logging.INFO)\n"
+        "KernelSpecs().get_kernel_spec('python3')\n"
         "from jupyter_client.manager import run_kernel, start_new_kernel\n"
         "keeper.keep_zygote()\n"
         "for _ in range(2):\n"
@@ -370,10 +374,11 @@ def test_where_nothing_can_be_forked_kernels_are_stock_and_one_line_says_so(lack
 
 
 def test_an_installation_can_choose_stock_kernels(monkeypatch: pytest.MonkeyPatch):
-    from workbench.kernels import runner
-
-    assert runner.kernelspec_environment()
+    keeper.keep_zygote()
+    forked = KernelSpecs().get_kernel_spec("python3").metadata
+    assert forked["kernel_provisioner"]["provisioner_name"] == "workbench-forked"
     monkeypatch.setenv("WORKBENCH_KERNELS", "stock")
-    assert runner.kernelspec_environment() == {}
+    assert "kernel_provisioner" not in KernelSpecs().get_kernel_spec("python3").metadata
+    assert keeper.handed_on() == {}
     with runner.start_python(["-c", ""], env=dict(os.environ)) as process:
         assert isinstance(process, subprocess.Popen)

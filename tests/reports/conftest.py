@@ -1,7 +1,18 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from small_project import SmallProject
+
+from workbench.kernels import keeper
+
+
+@pytest.fixture(scope="package", autouse=True)
+def one_zygote() -> Iterator[None]:
+    """Runs are forked, as those of the worker are, but where a test asks for other ones."""
+    keeper.keep_zygote()
+    yield
+    keeper.end_zygote()
 
 
 @pytest.fixture

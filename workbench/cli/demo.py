@@ -246,9 +246,11 @@ def _run_reports(console: Console) -> list[RunRecord]:
 
     from workbench.cli.layout import say
     from workbench.i18n import _, format_number, language
+    from workbench.kernels.keeper import keep_zygote
     from workbench.reports import load_reports, run_report
     from workbench.settings import settings
 
+    keep_zygote()
     reports = load_reports()
     records = []
     with Progress(console=console, transient=True) as progress, ThreadPoolExecutor(2) as pool:

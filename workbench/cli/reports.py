@@ -34,6 +34,9 @@ def run(
     Exit code 1 if the run did not succeed, 2 for a parameter that does not fit; then nothing is
     written.
     """
+    from workbench.kernels.keeper import keep_zygote
+
+    keep_zygote()  # at once: it does its imports on the other core meanwhile
     from rich.console import Console
 
     from workbench.errors import RunFailed, UsageError

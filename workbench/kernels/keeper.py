@@ -34,12 +34,14 @@ from workbench.kernels.surroundings import zygote_environment
 from workbench.settings import settings
 
 PACKAGE = Path(__file__).resolve().parent.parent
+PYTHON = Path(sys.executable).absolute()
 CHOSEN = "WORKBENCH_KERNELS is stock"
 PATIENCE = 90  # seconds for a zygote to do its imports, on a busy machine
 GRACE = 3  # seconds for a zygote to end its children
 SHORT_LIFE, MOST_SHORT_LIVES = 30, 3  # seconds; zygotes that die so young before it is given up
 LONGEST_ADDRESS = 100  # bytes of a Unix socket's path; the system allows 107
 log = logging.getLogger("workbench.kernels")
+_told: set[str] = set()
 
 
 def why_not() -> str:
@@ -52,9 +54,15 @@ def why_not() -> str:
 
 
 def keep_zygote() -> None:
-    """Begin to start this process's zygote, if there is none yet and this machine can have one."""
-    if not why_not():
-        _keeper.begin()
+    """Begin to start this process's zygote, if there is none yet and this machine can have one.
+
+    One that was handed to this process is enough.
+    """
+    if not why_not() and settings().zygote is None:
+        try:
+            _keeper.begin()
+        except (CannotFork, OSError) as problem:
+            tell_once(f"no zygote can be started: {problem}")
 
 
 def fork(argv: Sequence[str], **given: Unpack[Given]) -> ForkedProcess:
@@ -65,7 +73,7 @@ def fork(argv: Sequence[str], **given: Unpack[Given]) -> ForkedProcess:
     """
     if reason := why_not():
         raise CannotFork(reason)
-    if Path(argv[0]).absolute() != Path(sys.executable).absolute():
+    if Path(argv[0]).absolute() != PYTHON:
         raise CannotFork(f"{argv[0]} is another Python")
     handed = settings().zygote
     if handed is not None:
@@ -92,9 +100,34 @@ def keeps() -> bool:
     return not why_not() and (settings().zygote is not None or _keeper.zygote is not None)
 
 
+def handed_on() -> dict[str, str]:
+    """Return the variable by which a process of ours forks from this one's zygote.
+
+    May wait for a zygote's imports. Empty where there is none.
+    """
+    if not keeps():
+        return {}
+    try:
+        return {"WORKBENCH_ZYGOTE": str(address())}
+    except CannotFork as reason:
+        tell_once(str(reason))
+        return {}
+
+
 def end_zygote() -> None:
     """End this process's zygotes and all their children."""
     _keeper.end()
+
+
+def tell_once(reason: str) -> None:
+    """Log why something was started and not forked, the first time for each reason.
+
+    A warning, unless that was to be expected here.
+    """
+    if reason not in _told:
+        _told.add(reason)
+        level = logging.INFO if reason == why_not() else logging.WARNING
+        log.log(level, "started, not forked: %s", reason)
 
 
 def code_state() -> str:
@@ -131,7 +164,7 @@ class Zygote:
         with (self.folder / "errors").open("wb") as errors:
             self.process = subprocess.Popen(
                 # The room after the address is for the arguments that children show.
-                [sys.executable, "-m", "workbench.kernels.zygote", str(self.address), " " * 2000],
+                [str(PYTHON), "-m", "workbench.kernels.zygote", str(self.address), " " * 2000],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

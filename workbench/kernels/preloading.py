@@ -16,7 +16,7 @@ MODULES = """
     ipykernel.kernelapp ipykernel.ipkernel ipywidgets anywidget
     numpy pandas pyarrow pyarrow.compute pyarrow.parquet duckdb altair vl_convert
     workbench.views.page workbench.views.panels
-    papermill workbench.reports.execute workbench.reports.notebook workbench.reports.html
+    papermill workbench.reports.notebook workbench.reports.html
 """.split()  # noqa: SIM905 - a list of names, to be read
 # pyarrow's allocator starts it at import, and stops using it in a child by itself.
 KNOWN_THREADS = frozenset({"jemalloc_bg_thd"})

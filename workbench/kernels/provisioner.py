@@ -18,7 +18,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from workbench.kernels import keeper
 from workbench.kernels.forked import CannotFork, ForkedProcess
-from workbench.kernels.runner import tell_once
+from workbench.kernels.runner import die_with_starter
 
 # What subprocess.Popen takes and a fork does too, or in which all forks are alike.
 KNOWN = {"env", "cwd", "stdin", "stdout", "stderr", "extra_arguments", "kernel_id"}
@@ -32,10 +32,13 @@ class ForkedProvisioner(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Fork a kernel, or start a stock one where that cannot be."""
+        env = dict(os.environ if kwargs.get("env") is None else kwargs["env"])
+        env.pop("WORKBENCH_ZYGOTE", None)  # cells have no use for it
+        kwargs["env"] = env
         try:
             self.process = await self._forked(cmd, kwargs)
         except CannotFork as reason:
-            tell_once(str(reason))
+            keeper.tell_once(str(reason))
             return await super().launch_kernel(cmd, **kwargs)
         self.pid = self.pgid = self.process.pid
         self.cwd = kwargs.get("cwd") or Path.cwd()
@@ -43,11 +46,11 @@ class ForkedProvisioner(LocalProvisioner):
 
     async def _forked(self, cmd: list[str], kwargs: dict[str, Any]) -> ForkedProcess:
         for name, value in kwargs.items():
+            if value is die_with_starter:
+                continue  # forks do
             if name not in KNOWN and (name not in ALWAYS or bool(value) != ALWAYS[name]):
                 raise CannotFork(f"{name} is asked for")
-        env = dict(os.environ if kwargs.get("env") is None else kwargs["env"])
-        env.pop("WORKBENCH_ZYGOTE", None)  # cells have no use for it
-        env["JPY_PARENT_PID"] = str(os.getpid())
+        env = kwargs["env"] | {"JPY_PARENT_PID": str(os.getpid())}
         silent = kwargs.get("stdin") is None  # jupyter_client then gives it an end of input
         starting = asyncio.get_running_loop().run_in_executor(
             None,

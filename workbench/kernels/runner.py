@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-import os
+import ctypes
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Unpack
 
 from workbench.kernels import keeper
 from workbench.kernels.forked import CannotFork, ForkedProcess, Given
 
-KERNELSPECS = Path(__file__).parent / "jupyter"  # for JUPYTER_PATH: its python3 is forked
-
-log = logging.getLogger("workbench.kernels")
-_told: set[str] = set()
+PR_SET_PDEATHSIG = 1
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)  # looked up before any fork; Linux only
 
 
 def start_python(
@@ -32,28 +29,15 @@ def start_python(
         try:
             return keeper.fork(argv, **given)
         except CannotFork as reason:
-            tell_once(str(reason))
+            keeper.tell_once(str(reason))
     return subprocess.Popen(argv, **given, start_new_session=True)
 
 
-def kernelspec_environment() -> dict[str, str]:
-    """Return the variable by which jupyter_client finds the forked kernel as ``python3``.
+def die_with_starter() -> None:
+    """As a ``preexec_fn``: let Linux end this process when the thread that started it ends.
 
-    Empty where kernels are stock.
+    What is forked from a zygote ends with its starter by itself, so this does not keep anything
+    from being forked.
     """
-    if reason := keeper.why_not():
-        tell_once(reason)
-        return {}
-    earlier = os.environ.get("JUPYTER_PATH")
-    own = str(KERNELSPECS)
-    if not earlier or own in earlier.split(os.pathsep):
-        return {"JUPYTER_PATH": earlier or own}
-    return {"JUPYTER_PATH": os.pathsep.join([own, earlier])}
-
-
-def tell_once(reason: str) -> None:
-    """Log why something was started and not forked, the first time for each reason."""
-    if reason not in _told:
-        _told.add(reason)
-        chosen = reason == keeper.CHOSEN
-        log.log(logging.INFO if chosen else logging.WARNING, "started, not forked: %s", reason)
+    if _prctl is not None:
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

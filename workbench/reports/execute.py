@@ -7,22 +7,21 @@ environment without secrets. The answer is ``tmp/outcome.json``; silence is an a
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import json
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
 from jupyter_client.manager import AsyncKernelManager
 
+from workbench.kernels.runner import die_with_starter
+from workbench.kernels.specs import KernelSpecs
 from workbench.reports.record import OUTCOME, RECORD, RunRecord, write_atomically
 
-PR_SET_PDEATHSIG = 1
 # In the kernel too, where altair brings jsonschema: see `workbench.reports`.
 WITHOUT_GRAMMAR = "__import__('sys').modules.setdefault('rfc3987_syntax', None)"
 
@@ -33,7 +32,9 @@ def main(folder: Path) -> None:
     logging.getLogger("traitlets").setLevel(logging.ERROR)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     record = RunRecord.model_validate_json((folder / RECORD).read_text(encoding="utf-8"))
-    kernel = AsyncKernelManager(kernel_name="python3", transport_encryption="auto")
+    kernel = AsyncKernelManager(
+        kernel_name="python3", kernel_spec_manager=KernelSpecs(), transport_encryption="auto"
+    )
     asyncio.run(_start(kernel, folder))
     # By name and only now: importing papermill takes a second, in which the kernel starts on the
     # other core.
@@ -47,7 +48,7 @@ def main(folder: Path) -> None:
 async def _start(kernel: AsyncKernelManager, folder: Path) -> None:
     await kernel.start_kernel(
         cwd=str(folder),
-        preexec_fn=_die_with_me(),
+        preexec_fn=die_with_starter,
         extra_arguments=[f"--IPKernelApp.exec_lines={WITHOUT_GRAMMAR}"],
     )
 
@@ -57,18 +58,6 @@ def _die_with_parent() -> None:
     while os.read(0, 1):
         pass
     os.killpg(os.getpgrp(), signal.SIGKILL)
-
-
-def _die_with_me() -> Callable[[], None] | None:
-    """Return what a kernel calls at its birth, so that it never outlives this process."""
-    if not sys.platform.startswith("linux"):
-        return None  # there, the kernel itself looks for its parent once a second
-    libc = ctypes.CDLL(None)
-
-    def bind() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-    return bind
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,9 @@ import psutil
 
 from workbench.errors import WorkbenchError
 from workbench.i18n import _
+from workbench.kernels import keeper
+from workbench.kernels.runner import start_python
+from workbench.metrics.service.keeper import door_environment, is_answering
 from workbench.reports.inspection import shown
 from workbench.reports.record import OUTCOME, Failure, RunRecord
 from workbench.reports.report import Report
@@ -123,14 +125,13 @@ def _wait(record: RunRecord, report: Report) -> int | None:
         # The process reads its input until this end closes, and then dies: a run never outlives
         # the process that would record its end.
         try:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "workbench.reports.execute", str(folder)],
+            process = start_python(
+                ["-P", "-m", "workbench.reports.execute", str(folder)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 cwd=folder,
-                env=run_environment(record),
-                start_new_session=True,
+                env=run_environment(record) | keeper.handed_on(),  # for the kernel
             )
         except OSError as problem:
             raise WorkbenchError(
@@ -176,6 +177,8 @@ def run_environment(record: RunRecord) -> dict[str, str]:
         passed["WORKBENCH_TIMEZONE"] = now.timezone
     if record.snapshot:
         passed["WORKBENCH_SNAPSHOT"] = record.snapshot
+        if is_answering():  # in place of the data's path
+            passed |= door_environment(record.id)
     return passed
 
 
