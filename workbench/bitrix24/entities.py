@@ -64,7 +64,6 @@ STATUSES = Entity(
     "crm",
     (Call("crm.status.list"),),
     ("ID", "ENTITY_ID", "STATUS_ID", "NAME", "SORT", "SYSTEM", "CATEGORY_ID", "SEMANTICS"),
-    essential=True,
 )
 CATEGORIES = Entity(
     "categories",
@@ -72,9 +71,8 @@ CATEGORIES = Entity(
     "crm",
     (categories(2), categories(31)),
     ("id", "name", "sort", "entityTypeId", "isDefault"),
-    key="id",
+    key="",  # each kind of record may count its own
     rows="categories",
-    essential=True,
 )
 CURRENCIES = Entity(
     "currencies",
@@ -83,7 +81,6 @@ CURRENCIES = Entity(
     (Call("crm.currency.list"),),
     ("CURRENCY", "AMOUNT", "AMOUNT_CNT", "BASE", "FULL_NAME"),
     key="CURRENCY",
-    essential=True,
 )
 USERS = Entity(
     "users",
@@ -174,7 +171,6 @@ DEALS = Entity(
     ),
     changed="DATE_MODIFY",
     created="DATE_CREATE",
-    essential=True,
 )
 LEADS = Entity(
     "leads",

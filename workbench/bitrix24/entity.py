@@ -34,8 +34,9 @@ class Entity:
     ``paging``: ``changed`` = windows of ids, later by the change date ``changed``; ``appended`` =
     rows never change, later by id; ``whole`` = small lists, read anew each time; ``children`` =
     read by arrays of owner ids. ``rows`` names the list inside ``result`` (empty: it is the list).
-    ``key``, ``created`` and ``changed`` are names of the rows; a method that asks by other names
-    has them as ``asked_key`` and ``asked_changed``. ``sorted_by`` says how it takes its order.
+    ``key`` (empty: rows are told apart by their place), ``created`` and ``changed`` are names of
+    the rows; a method that asks by other names has them as ``asked_key`` and ``asked_changed``.
+    ``sorted_by`` says how it takes its order.
     ``owner`` is the entity that a row goes with, ``owner_field`` the row's column that holds the
     owner's id, ``asked_owners`` the filter for many owners. ``right`` is what a user needs besides
     the scope.
@@ -50,7 +51,6 @@ class Entity:
     changed: str = ""
     created: str = ""
     rows: str = ""
-    essential: bool = False  # without it no snapshot is published for the first time
     asked_key: str = ""
     asked_changed: str = ""
     among: str = "@"  # prefix of a filter by several ids

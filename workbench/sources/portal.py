@@ -213,8 +213,9 @@ class WindowReader(Reader):
     def _adapt(self, rows: int, ids: int) -> None:
         """Fit the next windows, and the number of their pages, to the density of the ids."""
         room = PAGE * BATCH
-        fitting = int((1 if rows == ids else FILLED) * room * ids / rows) if rows else WIDEST
-        self._width = max(room, min(fitting, self._width * 8, WIDEST))
+        fitting = int((1 if rows == ids else FILLED) * room * ids / rows) if rows else TOP
+        widest = WIDEST if rows else TOP  # a gap may be of any width
+        self._width = max(room, min(fitting, self._width * 8, widest))
         expected = rows / ids * self._width if rows else room
         self._pages = min(int(expected / PAGE * (2 - FILLED)) + 2, BATCH)
 

@@ -104,7 +104,7 @@ def field_tables(store: Store) -> list[FieldTable]:
             " WHERE owner = ? AND field IS NOT NULL ORDER BY sort NULLS LAST, field",
             [owner],
         ).fetchall()
-        columns = {_plain(name): name for name in store.columns(raw)}
+        columns = {plain(name): name for name in store.columns(raw)}
         table = FieldTable(f"{owner}_fields", "")
         parts = [f"_id AS {key}"]
         for name, label, kind, is_multiple, options in rows:
@@ -112,7 +112,7 @@ def field_tables(store: Store) -> list[FieldTable]:
             if column in table.labels:
                 continue
             table.labels[column] = label or name
-            source = columns.get(_plain(name))
+            source = columns.get(plain(name))
             parts.append(
                 f"{value(source, kind, is_multiple, options)} AS {quoted(column)}"
                 if source
@@ -169,7 +169,7 @@ def _options(text: str | None) -> dict[str, str]:
     return found
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Return a field's name without what the universal methods change in it."""
     return name.replace("_", "").lower()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import islice
 
 import pyarrow as pa
 
@@ -42,6 +43,7 @@ from workbench.sources.portal import (
 from workbench.warehouse.asked import note_asked
 from workbench.warehouse.bookkeeping import Loaded, Report
 from workbench.warehouse.children import ChildLoading
+from workbench.warehouse.clock import mind_clock
 from workbench.warehouse.deletions import (
     count_call,
     delete_missing,
@@ -51,6 +53,7 @@ from workbench.warehouse.deletions import (
 )
 from workbench.warehouse.rates import observe_rates
 from workbench.warehouse.reasons import missing_right
+from workbench.warehouse.reborn import forget_old_values
 from workbench.warehouse.reconcile import add_sums, begin_sums, compare_sums, keep, reconcile
 from workbench.warehouse.store import Progress, Store
 from workbench.warehouse.zones import portal_zone
@@ -112,6 +115,7 @@ class Loading(ChildLoading):
                 raise answer.error
         moment = self.portal.set_clock(str(answers[0].result))
         self.loaded.as_of = self._clock = moment
+        mind_clock(self.store, moment)
         profile = answers[1].result
         zone = profile.get("TIME_ZONE") if isinstance(profile, dict) else None
         self._user_zone = zone if isinstance(zone, str) else ""
@@ -146,14 +150,15 @@ class Loading(ChildLoading):
         self._born = self._fields_born(*given.pop(USERFIELDS.name))
         processes = self.store.smart_processes()
         if {(p.type_id, p.number) for p in processes} != {(p.type_id, p.number) for p in known}:
-            for entity in (CATEGORIES, ITEM_USERFIELDS):
-                fresh = with_smart_processes(entity, processes)
-                given[entity.name] = fresh, fetch(self.portal, whole_calls(fresh))
+            fresh = [with_smart_processes(e, processes) for e in (CATEGORIES, ITEM_USERFIELDS)]
+            replies = iter(fetch(self.portal, [call for e in fresh for call in whole_calls(e)]))
+            for entity in fresh:
+                given[entity.name] = entity, list(islice(replies, len(entity.calls)))
         if processes != known:
             with self.store.transaction():
                 self.store.take_smart_processes()
-        for entity, replies in given.values():
-            self._store_whole(entity, replies)
+        for entity, part in given.values():
+            self._store_whole(entity, part)
 
     def _expected_calls(self) -> list[Command]:
         """Return the calls that will be made next, unless the small lists say otherwise."""
@@ -192,6 +197,8 @@ class Loading(ChildLoading):
             return
         with self.store.transaction():
             changed = self.store.replace(entity.name, to_arrow(rows, entity.key))
+            if error is None and entity.name in (USERFIELDS.name, ITEM_USERFIELDS.name):
+                changed += len(forget_old_values(self.store, entity))
             progress = self.store.progress(entity.name)
             progress.watermark = self.since()
             self.note(entity, len(rows), changed)
@@ -315,7 +322,8 @@ class Loading(ChildLoading):
         """Read what has changed since the watermarks, and what was appended since the last id."""
         if self.loaded.full:  # that took its time, what was asked before is out of date
             self.at_hand.clear()
-            self.loaded.as_of = self.portal.now()
+            self.loaded.as_of = self.portal.set_clock(str(self.portal.call("server.time")))
+            mind_clock(self.store, self.loaded.as_of)
         until = self.since()
         calls = [self._changes_call(entity) for entity in entities]
         for entity, (method, params) in zip(entities, calls, strict=True):

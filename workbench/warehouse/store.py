@@ -186,6 +186,11 @@ class Store:
                 )
         self._columns.setdefault(entity, []).extend(lacking)
 
+    def drop_column(self, entity: str, column: str) -> None:
+        """Forget all values of a field; its column comes back with the first new one."""
+        self.connection.execute(f"ALTER TABLE raw.{quoted(entity)} DROP COLUMN {quoted(column)}")
+        self._columns[entity].remove(column)
+
     @contextmanager
     def _staged(self, entity: str, rows: pa.Table) -> Iterator[tuple[list[str], str]]:
         """Give (columns, query) of ``rows`` with every column that the raw table has."""
