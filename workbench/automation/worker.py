@@ -23,7 +23,6 @@ from typing import Any
 
 from dbos import DBOS, DBOSConfig
 
-from workbench.automation import report_delivery
 from workbench.automation.action import answer
 from workbench.automation.delivery import deliver
 from workbench.automation.queue import (
@@ -47,7 +46,7 @@ from workbench.settings import private_folder, settings
 VERSION = "1"  # of what jobs look like in the queue: a job outlives an upgrade of the package
 POLLING = 0.1  # seconds between two looks at a queue
 # Jobs of a queue at once: a run takes a core, a try of sending waits for the portal.
-CONCURRENCY = {"reports": 2, "actions": 2, "answers": 8, "deliveries": 4}
+CONCURRENCY = {"reports": 2, "actions": 2, "answers": 8}
 ATTEMPTS, FIRST_WAIT, GROWTH = 6, 1.0, 3.0  # waits of 1, 3, 9, 27, 81 s for what may pass
 RECOVERIES = 20  # starts of a job before it is given up: it may be what kills the worker
 
@@ -72,7 +71,6 @@ def report_job(payload: Mapping[str, Any], job_id: str, queued_at: datetime) -> 
     )
     if record.error:
         log.warning("%s %s: %s", record.id, record.outcome, record.error)
-    report_delivery.hand_in(record)
     return {"run": record.id, "outcome": record.outcome}
 
 
@@ -86,17 +84,11 @@ def answer_job(payload: Mapping[str, Any], job_id: str, queued_at: datetime) -> 
     return dict(deliver(payload))
 
 
-def delivery_job(payload: Mapping[str, Any], job_id: str, queued_at: datetime) -> dict[str, Any]:
-    """Try once to bring a run's results to where its report file says."""
-    return report_delivery.deliver(payload)
-
-
 # What each kind of job does; every function may be called again for the same job.
 KINDS: dict[str, Callable[[Mapping[str, Any], str, datetime], dict[str, Any]]] = {
     "report": report_job,
     "action": action_job,
     "answer": answer_job,
-    "delivery": delivery_job,
 }
 
 
@@ -227,7 +219,6 @@ def _launch() -> None:
     log.setLevel(logging.INFO)
     log.addHandler(to_file)
     logging.getLogger("dbos").addHandler(to_file)
-    logging.getLogger("workbench.delivery").addHandler(to_file)
     logging.getLogger("workbench.kernels").addHandler(to_file)
     logging.getLogger("workbench.kernels").setLevel(logging.INFO)
     for name in [n for n in os.environ if re.match(r"DBOS_", n)]:
