@@ -204,6 +204,18 @@ def test_the_limit_that_is_set_is_kept_to_unless_the_portal_shows_a_lower_one(tm
     assert admitted(budget, "crm.deal.list", 1, 0.3) >= 0.3
 
 
+@pytest.mark.parametrize("ahead", [3 * 3600, -3 * 3600])
+def test_a_portal_with_another_clock_is_waited_for_as_long_as_it_takes(tmp_path, ahead):
+    """What counts is how long it is from the answer to the relief, whatever hour it is there."""
+    there = time.time() + ahead
+    told = {"operating": 470, "operating_reset_at": there + 0.5, "finish": there}
+    budget = Budget(PLANS["unlimited"], tmp_path / "b.json")
+    budget.settle("crm.deal.list", 50, told)
+    assert 0.4 <= admitted(budget, "crm.deal.list", 50, 5) < 2
+    told["operating_reset_at"] = there + 300
+    assert 250 < budget.refused("crm.lead.list", told, 0) < 301
+
+
 def test_an_answer_that_was_overtaken_changes_nothing(tmp_path):
     budget = Budget(PLANS["unlimited"], tmp_path / "b.json")
     later = timing(20, 600)

@@ -59,6 +59,7 @@ PLANS = {
 class Spent:
     """What a method has cost: ``seconds`` in the window, ``reset_at`` (Unix time) its next relief.
 
+    ``told`` is that moment by the portal's own clock, which may be another than ours.
     ``per_call`` is the cost of one call lately, ``limit`` what the portal was seen to allow (0:
     not seen).
     """
@@ -68,6 +69,7 @@ class Spent:
     per_call: float = 0.0
     limit: float = 0.0
     refused_until: float = 0.0
+    told: float = 0.0
 
 
 @dataclass
@@ -257,21 +259,21 @@ class Budget:
 
         ``operating`` is cumulative over the window, so of several answers the largest counts.
         """
-        seconds, reset_at = _number(timing, "operating"), _number(timing, "operating_reset_at")
+        seconds, told = _number(timing, "operating"), _number(timing, "operating_reset_at") or 0.0
         if seconds is None:
             return
         with self._state() as state:
             spent = state.methods.setdefault(self._key(method), Spent())
             if seconds > spent.seconds:
                 spent.per_call = (seconds - spent.seconds) / n
-            elif reset_at == spent.reset_at:
+            elif told == spent.told:
                 return  # an answer that was overtaken
-            spent.seconds, spent.reset_at = seconds, reset_at or 0.0
+            spent.seconds, spent.told, spent.reset_at = seconds, told, _relief(timing) or 0.0
 
     def refused(self, method: str, timing: Mapping[str, Any], attempt: int) -> float:
         """Take note of a 429; returns the seconds until the method should be tried again."""
         wait = min(2.0 * 2**attempt, 60.0)
-        if reset_at := _number(timing, "operating_reset_at"):
+        if reset_at := _relief(timing):
             wait = min(max(reset_at - time.time(), PROBE), WINDOW + 60)
         with self._state() as state:
             spent = state.methods.setdefault(self._key(method), Spent())
@@ -305,6 +307,14 @@ class Budget:
 def _number(timing: Mapping[str, Any], name: str) -> float | None:
     value = timing.get(name)
     return float(value) if isinstance(value, int | float) else None
+
+
+def _relief(timing: Mapping[str, Any]) -> float | None:
+    """Return the moment of a method's next relief by this machine's clock (Unix time)."""
+    told, finish = _number(timing, "operating_reset_at"), _number(timing, "finish")
+    if told and finish:
+        return time.time() + min(told - finish, WINDOW + 60)
+    return told
 
 
 def read(content: bytes) -> State:
