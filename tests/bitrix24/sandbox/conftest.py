@@ -45,6 +45,13 @@ class Client:
         url = self.control("webhooks", {"user_id": user, "scopes": scopes})["url"]
         return Client(url, self.base, self.http)
 
+    def invited(self) -> "Client":
+        """The webhook of a new user, who sees only records of their own."""
+        fields = {"EMAIL": "own@example.org", "UF_DEPARTMENT": [1], "NAME": "Own"}
+        number = self.result("user.add", fields)
+        assert self.result("user.get", {"ID": number})[0]["ACTIVE"] is True
+        return self.webhook(number)
+
     def application(self, scopes: str) -> dict[str, Any]:
         """A local application's pair and the tokens of user 1, by the code flow."""
         handler = "http://127.0.0.1:9/app"
@@ -142,10 +149,7 @@ def hundred(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def colleague(empty: Client) -> Client:
     """The webhook of a user of the empty portal who sees only records of their own."""
-    fields = {"EMAIL": "own@example.org", "UF_DEPARTMENT": [1], "NAME": "Own"}
-    number = empty.result("user.add", fields)
-    assert empty.result("user.get", {"ID": number})[0]["ACTIVE"] is True
-    return empty.webhook(number)
+    return empty.invited()
 
 
 def refusal(answer: httpx.Response) -> tuple[int, Any]:
@@ -165,6 +169,13 @@ def refused() -> Callable[[httpx.Response], tuple[int, Any]]:
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A portal with the small company in it, to be written to."""
     with serving(tmp_path_factory.mktemp("furnished"), *SMALL_COMPANY) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """An unlimited portal of one file's own, whose records may be changed and deleted."""
+    with serving(tmp_path_factory.mktemp("changing"), "--plan", "unlimited") as client:
         yield client
 
 

@@ -143,3 +143,33 @@ def test_currencies_have_rates_and_a_base(empty, refused):
     assert empty.result("crm.currency.delete", {"id": "NOK"}) is True
     assert refused(empty.call("crm.currency.get", {"id": "NOK"})) == (400, "")
     assert empty.result("crm.currency.base.get") == "EUR"
+
+
+def test_one_funnel_of_a_smart_process_is_the_default_one(empty):
+    flags = {"isCategoriesEnabled": "Y", "isStagesEnabled": "Y"}
+    kind = empty.result("crm.type.add", {"fields": {"title": "Funnels", **flags}})["type"]
+    type_id = kind["entityTypeId"]
+
+    def default():
+        rows = empty.result("crm.category.list", {"entityTypeId": type_id})["categories"]
+        return [row["id"] for row in rows if row["isDefault"] == "Y"]
+
+    (first,) = default()
+    given = {"entityTypeId": type_id, "fields": {"name": " Second ", "sort": -5, "isDefault": "Y"}}
+    second = empty.result("crm.category.add", given)["category"]
+    assert (second["name"], second["sort"]) == ("Second", 0)
+    assert default() == [second["id"]]
+    params = {"entityTypeId": type_id, "id": second["id"], "fields": {"isDefault": "N"}}
+    assert empty.result("crm.category.update", params)["category"]["isDefault"] == "Y"
+    params = {"entityTypeId": type_id, "id": first, "fields": {"isDefault": "Y"}}
+    empty.result("crm.category.update", params)
+    assert default() == [first]
+    deals = {"entityTypeId": 2, "fields": {"name": "Not default", "isDefault": "Y"}}
+    assert empty.result("crm.category.add", deals)["category"]["isDefault"] == "N"
+
+
+def test_nothing_goes_to_a_funnel_that_is_not_there(empty, refused):
+    before = empty.call("crm.deal.list", {}).json()["total"]
+    given = {"fields": {"TITLE": "Lost", "CATEGORY_ID": 99_999}}
+    assert refused(empty.call("crm.deal.add", given)) == (400, "")
+    assert empty.call("crm.deal.list", {}).json()["total"] == before

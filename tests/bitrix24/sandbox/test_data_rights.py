@@ -172,3 +172,25 @@ def test_a_dismissed_user_gets_nothing(empty, refused):
     assert client.result("profile")["ID"] == str(number)
     empty.result("user.update", {"ID": number, "ACTIVE": "N"})
     assert refused(client.call("profile")) == (401, "authorization_error")
+
+
+def test_who_may_not_view_the_catalogue_lists_neither_products_nor_prices(empty, refused):
+    user = empty.result("user.add", {"EMAIL": "catalogue@example.org", "UF_DEPARTMENT": [1]})
+    caller = empty.webhook(user)
+    product = empty.result("catalog.product.add", {"fields": {"iblockId": 24, "name": "Seen"}})
+    number = product["element"]["id"]
+    price = {"productId": number, "catalogGroupId": 1, "price": 5, "currency": "EUR"}
+    empty.result("catalog.price.add", {"fields": price})
+    calls = (
+        ("catalog.product.list", {"select": ["id", "iblockId"], "filter": {"iblockId": 24}}),
+        ("catalog.price.list", {}),
+        ("catalog.price.get", {"id": number}),
+    )
+    for method, params in calls:
+        assert caller.call(method, params).status_code == 200
+    empty.result("sandbox.user.rights", {"USER_ID": user, "CATALOG": "N"})
+    for method, params in calls:
+        assert refused(caller.call(method, params)) == (400, 200040300010)
+        assert empty.call(method, params).status_code == 200
+    empty.result("sandbox.user.rights", {"USER_ID": user, "CATALOG": "Y"})
+    assert caller.call(*calls[0]).status_code == 200

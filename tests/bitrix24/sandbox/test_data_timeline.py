@@ -127,3 +127,38 @@ def test_comments_are_for_those_who_see_the_record(empty, colleague, refused, de
     own = colleague.result("crm.deal.add", {"fields": {"TITLE": "Own"}})
     comment(colleague, own, "Mine")
     assert [row["COMMENT"] for row in listed(colleague, own)] == ["Mine"]
+
+
+def test_what_happens_in_the_timeline_is_noted_on_the_record_and_changes_nothing_else(empty):
+    for kind, family in (("deal", "crm.deal"), ("lead", "crm.lead"), ("contact", "crm.contact")):
+        given = {"TITLE": "Quiet", "NAME": "Quiet"}
+        number = empty.result(f"{family}.add", {"fields": given})
+        before = empty.result(f"{family}.get", {"id": number})
+        for step in (1, 2):
+            empty.control("clock", {"advance": 60})
+            if step == 1:
+                comment(empty, number, kind=kind)
+            else:
+                type_id = {"deal": 2, "lead": 1, "contact": 3}[kind]
+                fields = {"OWNER_TYPE_ID": type_id, "OWNER_ID": number, "TYPE_ID": 2}
+                more = {"SUBJECT": "Call", "COMMUNICATIONS": [{"VALUE": "1"}]}
+                empty.result("crm.activity.add", {"fields": {**fields, **more}})
+            after = empty.result(f"{family}.get", {"id": number})
+            assert after["LAST_ACTIVITY_TIME"] > before["LAST_ACTIVITY_TIME"]
+            assert after["LAST_ACTIVITY_BY"] == "1"
+            changed = {key for key in after if after[key] != before[key]}
+            assert changed == {"LAST_ACTIVITY_TIME"}
+            before = after
+
+
+def test_nobody_writes_activities_to_records_of_others(empty, colleague, refused, deal):
+    mine = colleague.result("crm.deal.add", {"fields": {"TITLE": "Mine"}})
+    call = {"TYPE_ID": 2, "SUBJECT": "Call", "COMMUNICATIONS": [{"VALUE": "1"}], "OWNER_TYPE_ID": 2}
+    number = colleague.result("crm.activity.add", {"fields": {**call, "OWNER_ID": mine}})
+    given = {"fields": {**call, "OWNER_ID": deal}}
+    assert refused(colleague.call("crm.activity.add", given)) == (400, "")
+    moved = {"id": number, "fields": {"OWNER_ID": deal}}
+    assert refused(colleague.call("crm.activity.update", moved)) == (400, "")
+    assert colleague.result("crm.activity.get", {"id": number})["OWNER_ID"] == str(mine)
+    gone = {"fields": {**call, "OWNER_ID": 99_999_999}}
+    assert refused(empty.call("crm.activity.add", gone)) == (400, "")

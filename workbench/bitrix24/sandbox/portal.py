@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute
 
 from workbench.bitrix24.sandbox import new_portal
 from workbench.bitrix24.sandbox.crm import crm
+from workbench.bitrix24.sandbox.memory.fields import Unfit
 from workbench.bitrix24.sandbox.memory.state import State
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest import answers, faults
@@ -313,11 +314,16 @@ ALIASES = {"tasks": "task", "user_basic": "user", "user_brief": "user"}
 
 @contextlib.contextmanager
 def unforeseen(method: str) -> Iterator[None]:
-    """Answer what no method foresaw as the portal does, and write down what it was."""
+    """Answer what no method foresaw as the portal does, and write down what it was.
+
+    A value that no column can hold is the caller's, also where the method does not look at it.
+    """
     try:
         yield
     except (Refusal, OutOfTime, ClientDisconnect):
         raise
+    except Unfit as error:
+        raise Refusal("", f"Invalid value: {error}") from None
     except Exception:
         log.exception("%s", method)
         raise Refusal("INTERNAL_SERVER_ERROR", "Internal server error", 500) from None

@@ -14,6 +14,7 @@ from workbench.bitrix24.sandbox.applications.applications import (
     administrator,
     applications_of,
 )
+from workbench.bitrix24.sandbox.memory.fields import positive
 from workbench.bitrix24.sandbox.memory.state import State
 from workbench.bitrix24.sandbox.rest.methods import Call, Refusal, method
 
@@ -192,8 +193,7 @@ def add(call: Call) -> bool:
     activities = RegisteredActivities(call.state)
     if activities.get(call.caller.client_id, code):
         raise Refusal("ERROR_ACTIVITY_ALREADY_INSTALLED", "Activity or Robot already installed!")
-    user_id = str(payload.get("AUTH_USER_ID"))
-    payload["AUTH_USER_ID"] = int(user_id) if user_id.isdecimal() else call.caller.user_id
+    payload["AUTH_USER_ID"] = positive(payload.get("AUTH_USER_ID")) or call.caller.user_id
     kind = call.method.lower().split(".")[1]
     activities.put(Registered(call.caller.client_id, code, kind, payload))
     return True

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from workbench.bitrix24.sandbox.crm import links, stages, user_values
 from workbench.bitrix24.sandbox.crm.links import Link
 from workbench.bitrix24.sandbox.memory.changes import Change
-from workbench.bitrix24.sandbox.memory.fields import Entity, Row
+from workbench.bitrix24.sandbox.memory.fields import Entity, Row, Unfit, whole
+from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.products import product_prices
 from workbench.bitrix24.sandbox.requisites import requisites
 from workbench.i18n import _
@@ -80,8 +81,18 @@ def add(
         )
     if link is not None and bound:
         links.write(state, link, record, bound)
+    if name in ("activities", "timeline_comments"):
+        _stirred(state, entity, record, actor, now)
     _announce(state, name, record, "add", actor, robot, connector, None)
     return record
+
+
+def _stirred(state: State, entity: Entity, record: int, actor: int, now: int) -> None:
+    """Note on a new activity's or comment's record when its timeline last moved, and by whom."""
+    above = rights.anchor_of(state, entity, state.get(entity.name, record) or {})
+    if above is not None and above[0].has("LAST_ACTIVITY_TIME"):
+        changes = {"LAST_ACTIVITY_TIME": now, "LAST_ACTIVITY_BY": actor}
+        state.update(above[0].name, above[1]["ID"], changes)
 
 
 def update(
@@ -193,6 +204,11 @@ def _unbound(state: State, entity: Entity, record: int) -> list[int]:
     return alone
 
 
+def known_currency(state: State, code: Any) -> bool:
+    """Whether the portal has this currency; nothing is none."""
+    return code in (None, "") or state.count("currencies", {"CURRENCY": str(code)}) > 0
+
+
 def base_currency(state: State) -> str:
     """The portal's base currency."""
     rows = state.find("currencies", {"BASE": "Y"}, limit=1)
@@ -246,10 +262,12 @@ def _open_stage(state: State, entity: Entity, row: Row) -> None:
         return
     stage = row.get(entity.stage)
     if entity.name == "deals":
-        row["CATEGORY_ID"] = int(row.get("CATEGORY_ID") or category_from(stage))
+        row["CATEGORY_ID"] = whole(row.get("CATEGORY_ID") or category_from(stage))
     elif entity.has("CATEGORY_ID") and row.get("CATEGORY_ID") is None:
         row["CATEGORY_ID"] = stages.default_category(state, entity.type_id)
     known = stages.stages(state, entity, row.get("CATEGORY_ID"))
+    if not known and row.get("CATEGORY_ID") and entity.has("CATEGORY_ID"):
+        raise ValueError("CATEGORY_ID")
     if known and stage not in [s["STATUS_ID"] for s in known]:
         row[entity.stage] = known[0]["STATUS_ID"]
     _follow_stage(state, entity, row, known)
@@ -278,7 +296,7 @@ def _move(state: State, entity: Entity, before: Row, changes: Row) -> str:
         return ""
     funnel = before.get("CATEGORY_ID")
     if changes.get("CATEGORY_ID") is not None:
-        funnel = int(changes["CATEGORY_ID"])
+        funnel = whole(changes["CATEGORY_ID"]) or 0
     other = funnel != before.get("CATEGORY_ID")
     stage = changes.get(entity.stage)
     if not other and (stage is None or stage == before.get(entity.stage)):
@@ -309,7 +327,10 @@ def _differences(state: State, name: str, before: Row, changes: Mapping[str, Any
         old, new = before.get(key), value
         if key in keep:
             old = None if old is None else keep[key](old)
-            new = None if new is None else keep[key](new)
+            try:
+                new = None if new is None else keep[key](new)
+            except (ValueError, TypeError) as error:
+                raise Unfit(key) from error
         empty: tuple[Any, ...] = (None, "", [], {})
         if old != new and not (old in empty and new in empty):
             changed.add(key)

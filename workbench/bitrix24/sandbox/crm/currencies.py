@@ -111,7 +111,7 @@ def currency_fields(call: Call) -> dict[str, Row]:
 
 
 def _values(call: Call) -> Row:
-    given = {k.upper(): v for k, v in call.mapping("fields", required=True).items()}
+    given = {k.upper(): v for k, v in call.array("fields").items()}
     names = {
         f.name for f in CURRENCIES.fields if not f.hidden and not f.readonly and f.name != "BASE"
     }
@@ -186,7 +186,7 @@ def set_localizations(call: Call) -> bool:
     """Let languages say something about a currency; the others stay."""
     _administrator(call)
     row = _one(call)
-    said = _languages(call.mapping("localizations", required=True))
+    said = _languages(call.structure("localizations", required=True))
     lang = {**(row.get("LANG") or {}), **said}
     return call.state.update("currencies", row["RECORD"], {"LANG": lang})
 

@@ -55,7 +55,7 @@ def category_fields(_call: Call) -> dict[str, Row]:
 
 def _as_universal(call: Call) -> None:
     """Let the universal method read this call."""
-    given = {str(k).upper(): v for k, v in call.mapping("fields", required=True).items()}
+    given = {str(k).upper(): v for k, v in call.array("fields").items()}
     names = {"NAME": "name", "SORT": "sort"}
     call.params["fields"] = {names[k]: v for k, v in given.items() if k in names}
     call.params["entitytypeid"] = DEALS

@@ -9,7 +9,7 @@ from workbench.bitrix24.sandbox.crm import stages
 from workbench.bitrix24.sandbox.crm.field_descriptions import describe, describe_all
 from workbench.bitrix24.sandbox.crm.records import identity, ordering
 from workbench.bitrix24.sandbox.crm.stages import CATEGORIES, STATUSES
-from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row
+from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, Unfit, whole
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method
@@ -54,6 +54,8 @@ def categories(call: Call, type_id: int) -> list[Row]:
 def _one_category(call: Call) -> Row:
     entity = _typed(call)
     number = call.number("id")
+    if call.get("id") is None:
+        raise Refusal("100", "Could not find value for parameter {id}")
     for row in categories(call, entity.type_id):
         if row["ID"] == number:
             return row
@@ -83,22 +85,44 @@ def add_category(call: Call) -> Row:
     """A new funnel, with the usual stages."""
     _administrator(call)
     entity = _typed(call)
-    fields = call.mapping("fields", required=True)
-    if not fields.get("name"):
+    fields = call.structure("fields", required=True)
+    if not str(fields.get("name") or "").strip():
         raise Refusal(0, "Field 'NAME' is required")
     # Funnel numbers are one series over all types, as in the portal's own table.
     number = 1 + max((row["ID"] for row in call.state.find("categories")), default=0)
-    sort = int(fields.get("sort") or 500)
     call.state.add(
         "categories",
         {
-            "ID": number, "NAME": str(fields["name"]), "SORT": sort, "IS_DEFAULT": "N",
+            "SORT": 500, **_funnel(fields), "ID": number, "IS_DEFAULT": "N",
             "ENTITY_TYPE_ID": entity.type_id, "ORIGIN_ID": "", "ORIGINATOR_ID": "",
         },
     )  # fmt: skip
+    _make_default(call, entity, number, fields)
     furnish_funnel(call, entity, number)
     call.params["id"] = number
     return get_category(call)
+
+
+def _funnel(fields: Row) -> Row:
+    """The name and the order of a write. Raises `Unfit`."""
+    values: Row = {}
+    if "name" in fields:
+        values["NAME"] = str(fields["name"]).strip()
+    if fields.get("sort") not in (None, ""):
+        try:
+            values["SORT"] = max(0, whole(fields["sort"]) or 0)
+        except (ValueError, TypeError):
+            raise Unfit("sort") from None
+    return values
+
+
+def _make_default(call: Call, entity: Entity, number: int, fields: Row) -> None:
+    """Let a funnel of a smart process be the default one in the place of the one that was."""
+    if entity.name == "deals" or str(fields.get("isDefault") or "").upper() != "Y":
+        return
+    for row in categories(call, entity.type_id):
+        flag = "Y" if row["ID"] == number else "N"
+        call.state.update("categories", row["RECORD"], {"IS_DEFAULT": flag})
 
 
 def furnish_funnel(call: Call, entity: Entity, number: int) -> None:
@@ -141,11 +165,11 @@ def update_category(call: Call) -> Row:
     """Change a funnel's name, order or whether it is the default."""
     _administrator(call)
     row = _one_category(call)
-    fields = call.mapping("fields", required=True)
-    names = {"name": "NAME", "sort": "SORT", "isDefault": "IS_DEFAULT"}
-    call.state.update(
-        "categories", row["RECORD"], {names[k]: v for k, v in fields.items() if k in names}
-    )
+    fields = call.structure("fields", required=True)
+    if "name" in fields and not str(fields["name"] or "").strip():
+        raise Refusal(0, "Field 'NAME' is required")
+    call.state.update("categories", row["RECORD"], _funnel(fields))
+    _make_default(call, _typed(call), row["ID"], fields)
     return get_category(call)
 
 
@@ -249,7 +273,7 @@ def status_fields(call: Call) -> dict[str, Row]:
 def add_status(call: Call) -> int:
     """A new entry of a directory, or a new stage of a funnel."""
     _administrator(call, "")
-    fields = {str(k).upper(): v for k, v in call.mapping("fields", required=True).items()}
+    fields = {str(k).upper(): v for k, v in call.array("fields").items()}
     missing = [name for name in ("ENTITY_ID", "STATUS_ID") if not fields.get(name)]
     if missing:
         raise Refusal("", "".join(f"The field {name} is required." for name in missing))
@@ -292,7 +316,7 @@ def update_status(call: Call) -> bool:
     number = _entry(call)
     if call.state.get("statuses", number) is None:
         raise Refusal("", "Status is not found.")
-    fields = {str(k).upper(): v for k, v in call.mapping("fields", required=True).items()}
+    fields = {str(k).upper(): v for k, v in call.array("fields").items()}
     changes = {k: v for k, v in fields.items() if k in ("NAME", "SORT", "COLOR", "SEMANTICS")}
     call.state.update("statuses", number, changes)
     return True

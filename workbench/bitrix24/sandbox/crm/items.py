@@ -18,7 +18,14 @@ from workbench.bitrix24.sandbox.crm.records import MULTI, Selection, call_number
 from workbench.bitrix24.sandbox.crm.smart_processes import absent
 from workbench.bitrix24.sandbox.crm.strictness import refuse_filter, strict_order
 from workbench.bitrix24.sandbox.crm.user_values import universal_value
-from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, camel, universal_form
+from workbench.bitrix24.sandbox.memory.fields import (
+    Entity,
+    Field,
+    Row,
+    camel,
+    positive,
+    universal_form,
+)
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method
@@ -214,22 +221,15 @@ def list_items(call: Call) -> Page:
     entity = entity_of(call)
     names = names_of(call, entity)
     known = _lookup(names)
-    filter = call.get("filter")
-    if filter not in (None, "", []) and not isinstance(filter, dict | list):
-        raise Refusal(
-            "100",
-            "Invalid value {filter} to match with parameter {filter}. "
-            "Should be value of type array.",
-        )
     try:
         sql, values = where(
-            call.mapping("filter"), known, call.state.zone, strict=True, nested=True
+            call.structure("filter"), known, call.state.zone, strict=True, nested=True
         )
     except BadFilter as error:
         raise refuse_filter(error) from None
     limit, more = rights.readable(call.state, call.caller.user_id, entity)
     sql = " AND ".join(part for part in (sql, limit) if part)
-    asked = call.get("select")
+    asked = call.structure("select")
     answer = read_page(
         call,
         entity,
@@ -255,25 +255,14 @@ def _values(call: Call, entity: Entity, *, imported: bool = False) -> Row:
     names = _lookup(names_of(call, entity))
     played = {getattr(entity, part) for part in IMPORTABLE} | {"MOVED_TIME"}
     result: Row = {}
-    given = call.get("fields")
-    if given is None:
-        raise Refusal("100", "Could not find value for parameter {fields}")
-    if not isinstance(given, dict):
-        if given in ("", []):
-            return {}
-        raise Refusal(
-            "100",
-            "Invalid value {fields} to match with parameter {fields}. "
-            "Should be value of type array.",
-        )
-    for name, value in given.items():
+    for name, value in call.structure("fields", required=True).items():
         field = names.get(name)
         if field is None:
             link = _contacts(call.state, entity)
             if link and name == camel(link.ids):
                 result[link.ids] = _several(value)
             elif name == "observers":
-                result["OBSERVERS"] = [int(v) for v in _several(value) if str(v).isdecimal()]
+                result["OBSERVERS"] = [number for v in _several(value) if (number := positive(v))]
             elif name == "fm" and isinstance(value, list | dict):
                 result.update(_multifields(value))
             elif name.startswith("parentId") and name[8:].isdecimal():
@@ -286,6 +275,8 @@ def _values(call: Call, entity: Entity, *, imported: bool = False) -> Row:
         if field.multiple and not isinstance(value, list):
             raise _not_iterable(value)
         result[field.name] = value
+    if not crm.known_currency(call.state, result.get("CURRENCY_ID")):
+        raise _invalid("CURRENCY_ID")
     keep = call.state.keepers(entity.name)
     for key, value in result.items():
         if key in keep and value is not None:

@@ -16,7 +16,7 @@ from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all
 from workbench.bitrix24.sandbox.crm.leads import LEADS
 from workbench.bitrix24.sandbox.crm.links import Link
 from workbench.bitrix24.sandbox.crm.quotes import QUOTES
-from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row
+from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, positive
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Refusal, method
 
@@ -42,14 +42,19 @@ def _linked_id(call: Call, link: Link, item: Any) -> int:
     [?] The documentation asks for the right to read it and is silent on one that does not exist.
     """
     given = item.get(link.column) if isinstance(item, dict) else None
-    try:
-        number = int(str(given))
-    except ValueError:
-        number = 0
-    if number <= 0:
+    number = positive(given)
+    if not number:
         raise Refusal("", "The parameter 'fields' is not valid.")
-    _seen(call, call.state.entities[link.other], number)
+    _viewable(call, link, number)
     return number
+
+
+def _viewable(call: Call, link: Link, number: int) -> None:
+    """Refuse a record that the caller may not see at the other end of a link."""
+    entity = call.state.entities[link.other]
+    text = f"[{entity.event.title()} #{number}] You do not have permission to view this item"
+    missing, barred = Refusal("", "Not found."), Refusal("", text)
+    rights.seen(call.state, call.caller.user_id, entity, number, missing, barred)
 
 
 def _save(call: Call, entity: Entity, link: Link, owner: Row, items: list[Row]) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row
+from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, positive, whole
 
 if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.memory.state import State
@@ -121,8 +121,8 @@ def ordered(link: Link, items: Iterable[Any], present: Iterable[Row] = ()) -> li
     rows: dict[int, Row] = {}
     for place, item in enumerate(items):
         given = item if isinstance(item, Mapping) else {link.column: item}
-        number = int(str(given.get(link.column)))
-        if number <= 0:
+        number = positive(given.get(link.column))
+        if not number:
             raise ValueError(link.column)
         if number in rows:
             continue
@@ -132,7 +132,7 @@ def ordered(link: Link, items: Iterable[Any], present: Iterable[Row] = ()) -> li
             flag = old["IS_PRIMARY"]
         rows[number] = {
             link.column: number,
-            "SORT": old["SORT"] if sort in (None, "") else int(str(sort)),
+            "SORT": old["SORT"] if sort in (None, "") else whole(sort) or 0,
             "ROLE_ID": 0,
             "IS_PRIMARY": "Y" if str(flag).upper() in ("Y", "1", "TRUE") else "N",
         }

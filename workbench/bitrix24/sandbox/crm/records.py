@@ -302,13 +302,20 @@ def _addresses(entity: Entity, values: Row) -> None:
             raise Refusal("ERROR_CORE", "The field E-mail contains an invalid address")
 
 
+def _currency(call: Call, entity: Entity, values: Row) -> None:
+    """Refuse a deal's currency that the portal does not have."""
+    if entity.name == "deals" and not crm.known_currency(call.state, values.get("CURRENCY_ID")):
+        raise Refusal("", 'Invalid value for the "Currency" field')
+
+
 def add_record(call: Call, entity: Entity) -> int:
     """Answer an old add method."""
-    fields = call.mapping("fields", required=True)
+    fields = call.array("fields")
     call.mapping("params")  # not used, but refused unless it is a map
     names = {f.name: f for f in call.state.fields(entity.name)}
     values = writable(call, entity, fields, creating=True, names=names)
     _addresses(entity, values)
+    _currency(call, entity, values)
     for field in entity.fields:
         if field.required and values.get(field.name) in (None, ""):
             raise Refusal("", f'The field "{field.name}" is required.')
@@ -326,11 +333,10 @@ def update_record(call: Call, entity: Entity) -> bool:
     record = identity(call)
     existing(call, entity, record)
     names = {f.name: f for f in call.state.fields(entity.name)}
-    values = writable(
-        call, entity, call.mapping("fields", required=True), creating=False, names=names
-    )
+    values = writable(call, entity, call.array("fields"), creating=False, names=names)
     call.mapping("params")
     _addresses(entity, values)
+    _currency(call, entity, values)
     try:
         checked(call.state, entity, values)
         crm.update(

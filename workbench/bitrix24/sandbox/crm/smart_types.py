@@ -116,7 +116,7 @@ def list_types(call: Call) -> Page:
     """The smart processes; administrators only, as the documentation has it."""
     administrator(call)
     try:
-        sql, values = where(call.mapping("filter"), NAMES, call.state.zone, strict=True)
+        sql, values = where(call.structure("filter"), NAMES, call.state.zone, strict=True)
     except BadFilter as error:
         raise refuse_filter(error) from None
     answer = written_page(
@@ -172,7 +172,7 @@ def _flags(fields: Row) -> Row:
 def create_type(call: Call) -> Row:
     """A new smart process."""
     administrator(call)
-    fields = call.mapping("fields", required=True)
+    fields = call.structure("fields", required=True)
     _placed(fields)
     flags = {**dict.fromkeys(FLAGS, "N"), "isSetOpenPermissions": "Y", **_flags(fields)}
     title = str(fields.get("title") or "").strip()
@@ -191,7 +191,7 @@ def update_type(call: Call) -> Row:
     """Change a smart process's title or flags."""
     administrator(call)
     row = _one(call, "ID", call.number("id"))
-    fields = call.mapping("fields", required=True)
+    fields = call.structure("fields", required=True)
     _placed(fields)
     changes: Row = {"UPDATED_TIME": call.state.timestamp(), "UPDATED_BY": call.caller.user_id}
     if fields.get("title"):

@@ -24,6 +24,8 @@ def list_stage_history(call: Call) -> Page:
     Older portals sent text; leads have ``STATUS_ID`` and ``STATUS_SEMANTIC_ID`` instead.
     """
     type_id = call.number("entityTypeId")
+    if call.get("entityTypeId") is None:
+        raise Refusal("100", "Could not find value for parameter {entityTypeId}")
     entity = call.state.by_type.get(type_id or 0)
     if entity is None or not entity.stage:
         # The page's table of codes says ENTITY_TYPE_NOT_SUPPORTED, its example of an answer 0.
@@ -34,8 +36,7 @@ def list_stage_history(call: Call) -> Page:
     if entity.name in ("leads", "quotes"):
         names = {renamed.get(n, n): f for n, f in names.items() if n != "CATEGORY_ID"}
     sql, values = _history_conditions(call, entity, names)
-    asked = call.get("select")
-    wanted = {str(n) for n in (asked.values() if isinstance(asked, dict) else asked or ())}
+    wanted = {str(n) for n in call.structure("select").values()}
     chosen = {n: f for n, f in names.items() if not wanted or "*" in wanted or n in wanted}
     chosen = chosen or names
     answer = read_page(
@@ -59,7 +60,7 @@ def _history_conditions(
     call: Call, entity: Entity, names: dict[str, Field]
 ) -> tuple[str, list[Any]]:
     try:
-        sql, values = where(call.mapping("filter"), names, call.state.zone, strict=True)
+        sql, values = where(call.structure("filter"), names, call.state.zone, strict=True)
     except BadFilter as error:
         raise refuse_filter(error) from None
     parts = ['"ENTITY_TYPE_ID" = ?', sql]

@@ -20,7 +20,7 @@ def refuse_filter(error: BadFilter) -> Refusal:
 def strict_order(call: Call, names: Mapping[str, Field]) -> dict[str, str]:
     """The call's ``order`` as column → direction. Refuses unknown fields and directions."""
     result = {}
-    for name, way in call.mapping("order").items():
+    for name, way in call.structure("order").items():
         field = names.get(str(name))
         if field is None or field.in_body:
             raise Refusal(CODE, f"Invalid order: field '{name}' is not allowed in order")

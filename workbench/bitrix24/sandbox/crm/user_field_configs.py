@@ -141,7 +141,7 @@ def add_config(call: Call) -> Row:
     """A new definition; ``field.entityId`` names the owner (``CRM_DEAL``, ``CRM_1036``)."""
     module(call)
     _administrator(call, "Access denied")
-    given = call.mapping("field", required=True)
+    given = call.structure("field", required=True)
     owner = str(given.get("entityId") or "")
     if owner not in {e.uf_entity for e in call.state.entities.values() if e.uf_entity}:
         raise Refusal("", "You cannot create custom fields")
@@ -162,7 +162,7 @@ def update_config(call: Call) -> Row:
     module(call)
     _administrator(call, UNCHANGED)
     row = _definition(call, UNCHANGED)
-    change(call, row, _upper(call.mapping("field", required=True)))
+    change(call, row, _upper(call.structure("field", required=True)))
     return get_config(call)
 
 

@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from workbench.bitrix24.sandbox.crm.records import identity, ordering
-from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row
+from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, Unfit, whole
+from workbench.bitrix24.sandbox.memory.filters import BadFilter
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method, page
 
@@ -99,6 +100,14 @@ def _sent(row: Row, *, languages: bool | str) -> Row:
     return result
 
 
+def _whole(value: Any, name: str) -> int:
+    """A whole number of a write. Raises `Unfit`."""
+    try:
+        return whole(value) or 0
+    except (ValueError, TypeError, OverflowError):
+        raise Unfit(name) from None
+
+
 def _options(call: Call, given: Any) -> list[Row]:
     """The options of an enumeration, each with an id."""
     items = given.values() if isinstance(given, dict) else given or []
@@ -110,8 +119,8 @@ def _options(call: Call, given: Any) -> list[Row]:
             call.state.settings["enumeration"] = number
         result.append(
             {
-                "ID": int(number),
-                "SORT": int(item.get("SORT") or 10 * (place + 1)),
+                "ID": _whole(number, "LIST"),
+                "SORT": _whole(item.get("SORT") or 10 * (place + 1), "LIST"),
                 "VALUE": str(item.get("VALUE", "")),
                 "DEF": "Y" if str(item.get("DEF", "N")).upper() == "Y" else "N",
                 "XML_ID": str(item.get("XML_ID") or ""),
@@ -231,7 +240,7 @@ def _merged(call: Call, present: list[Row], given: Any) -> list[Row]:
     options = {int(o["ID"]): o for o in present}
     fresh = []
     for item in _distinct(given):
-        number = int(item.get("ID") or 0)
+        number = _whole(item.get("ID") or 0, "LIST")
         if number in options:
             if str(item.get("DEL", "N")).upper() == "Y":
                 del options[number]
@@ -254,7 +263,10 @@ def _methods(kind: str, owner: str) -> None:
         language = str(filter.pop("LANG", "") or "")
         names = ("ID", "FIELD_NAME", "USER_TYPE_ID", "XML_ID", "SORT", "MULTIPLE", "MANDATORY")
         kept = {k: v for k, v in filter.items() if k.lstrip("=!@%") in names}
-        rows = call.state.find("user_fields", {**kept, "ENTITY_ID": owner}, order=order)
+        try:
+            rows = call.state.find("user_fields", {**kept, "ENTITY_ID": owner}, order=order)
+        except BadFilter as error:
+            raise Refusal("", f"Invalid value of filter field '{error.field}'.") from None
         return page(call, [_sent(row, languages=language) for row in rows])
 
     @method(f"crm.{kind}.userfield.get", scope="crm")
@@ -264,13 +276,13 @@ def _methods(kind: str, owner: str) -> None:
     @method(f"crm.{kind}.userfield.add", scope="crm")
     def add_one(call: Call) -> int:
         _administrator(call)
-        given = {k.upper(): v for k, v in call.mapping("fields", required=True).items()}
+        given = {k.upper(): v for k, v in call.array("fields").items()}
         return create(call, owner, given)
 
     @method(f"crm.{kind}.userfield.update", scope="crm")
     def update_one(call: Call) -> bool:
         _administrator(call)
-        given = {k.upper(): v for k, v in call.mapping("fields", required=True).items()}
+        given = {k.upper(): v for k, v in call.array("fields").items()}
         change(call, _own(call, owner), given)
         return True
 

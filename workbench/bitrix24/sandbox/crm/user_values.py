@@ -13,8 +13,9 @@ from workbench.bitrix24.sandbox.memory.fields import (
     Convert,
     Field,
     day,
-    integer,
     number,
+    plain,
+    whole,
 )
 
 
@@ -80,7 +81,7 @@ def _kept_one(field: Field, value: Any) -> Any:
         if field.type == "boolean":
             return 1 if yes(value) else 0
         if field.type in ("integer", "enumeration", "employee"):
-            return integer(value)
+            return whole(value)
         if field.type == "double":
             return number(value)
         if field.type == "date":
@@ -105,9 +106,7 @@ def _day(value: Any) -> str | None:
 def _text(value: Any) -> Any:
     if isinstance(value, bool):
         return "1" if value else "0"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return value if isinstance(value, str | dict | list) else str(value)
+    return value if isinstance(value, str | dict | list) else str(plain(value))
 
 
 def _whole(value: Any) -> Any:
@@ -119,7 +118,6 @@ def _whole(value: Any) -> Any:
 
 def _decimal(value: Any) -> Any:
     try:
-        number = float(value)
+        return plain(float(value))
     except (TypeError, ValueError):
         return None
-    return int(number) if number.is_integer() else number

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from workbench.bitrix24.sandbox.memory.columns import Columns
-from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row
+from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, Unfit
 
 Keep = Callable[[Any], Any]
 #: Gives the values of a multiple field their ids.
@@ -34,14 +34,17 @@ def insert_rows(
 ) -> int:
     """Insert rows as they come; raises ValueError for a value that its column cannot hold."""
     names = {column for column, _keep in keepers}
-    marks = ", ".join("?" * (len(keepers) + 1))
-    sql = f'INSERT INTO "{entity.name}" VALUES ({marks})'  # noqa: S608 - a declared name
+    # By name: the table of an earlier version's file has its later columns behind the body.
+    sql = _insert(entity, [], [*(column for column, _keep in keepers), "body"], 1)
     count = 0
 
     def stored() -> Iterator[list[Any]]:
         for row in rows:
             get = row.get
-            values = [None if (v := get(column)) is None else keep(v) for column, keep in keepers]
+            try:
+                values = [None if (v := get(name)) is None else keep(v) for name, keep in keepers]
+            except (ValueError, TypeError, OverflowError) as error:
+                raise Unfit(_unfit(row, keepers)) from error
             extra = {k: v for k, v in row.items() if k not in names and v is not None}
             values.append(_body(entity, extra, number))
             yield values
@@ -51,6 +54,17 @@ def insert_rows(
         connection.executemany(sql, chunk)
         count += len(chunk)
     return count
+
+
+def _unfit(row: Mapping[str, Any], keepers: Sequence[tuple[str, Keep]]) -> str:
+    """The first column that cannot hold the row's value."""
+    for name, keep in keepers:
+        try:
+            if row.get(name) is not None:
+                keep(row[name])
+        except (ValueError, TypeError, OverflowError):
+            return name
+    return ""
 
 
 def insert_columns(

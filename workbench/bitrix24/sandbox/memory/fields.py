@@ -208,6 +208,42 @@ def day(value: Any) -> str | None:
     return date.fromisoformat(text[:10]).isoformat()
 
 
+class Unfit(ValueError):
+    """A value that its column cannot hold; the text is the column's name."""
+
+
+def whole(value: Any) -> int | None:
+    """`integer` of at most 64 bits, as columns hold them. Raises ValueError."""
+    try:
+        result = integer(value)
+    except OverflowError:
+        raise ValueError("beyond 64 bits") from None
+    if result is not None and not -(2**63) <= result < 2**63:
+        raise ValueError("beyond 64 bits")
+    return result
+
+
+def positive(value: Any) -> int:
+    """A whole number above 0 of at most 64 bits, as an id is; 0 for anything else."""
+    text = str(value).strip()
+    number = int(text) if text.isdecimal() and len(text) < 20 else 0
+    return number if number < 2**63 else 0
+
+
+_FIRST, _LAST = -62_135_510_400, 253_402_214_400  # the days 0001-01-02 and 9999-12-31, UTC
+
+
+def shown_moment(value: Any, zone: ZoneInfo) -> int | None:
+    """`moment` of a day that can be written. Raises ValueError."""
+    try:
+        result = value if type(value) is int else moment(value, zone)
+    except OverflowError:
+        raise ValueError("beyond the calendar") from None
+    if result is not None and not _FIRST <= result < _LAST:
+        raise ValueError("beyond the calendar")
+    return result
+
+
 def integer(value: Any) -> int | None:
     """Whole number of a number or text; Y/N and booleans as 1/0. Raises ValueError."""
     if value is None or value == "" or value is False:
@@ -259,13 +295,13 @@ def flag(value: Any) -> str | None:
 def to_stored(kind: Field, zone: ZoneInfo) -> Convert:
     """The function that takes a native or sent value of this field to its stored form."""
     if kind.type == "datetime":
-        return lambda value: value if type(value) is int else moment(value, zone)
+        return lambda value: shown_moment(value, zone)
     if kind.type == "date":
         return day
     if kind.type == "char":
         return flag
     if kind.type in INTEGERS:
-        return integer
+        return whole
     if kind.type in ("double", "money"):
         return number
     return text
@@ -315,8 +351,10 @@ def to_native(kind: Field, clock: Clock) -> Convert | None:
     return clock.iso if kind.type == "datetime" else None
 
 
-def _plain(value: Any) -> Any:
-    return int(value) if type(value) is float and value.is_integer() else value
+def plain(value: Any) -> Any:
+    """A number without a fraction as a whole one, where JSON's 64 bits hold it."""
+    small = type(value) is float and abs(value) < 2**63
+    return int(value) if small and value.is_integer() else value
 
 
 def old_form(kind: Field, clock: Clock) -> Convert | None:
@@ -334,7 +372,7 @@ def old_form(kind: Field, clock: Clock) -> Convert | None:
         pattern = f"%.{kind.decimals}f"
         return lambda v: empty if v is None else pattern % v
     if kind.type == "double":
-        return lambda v: empty if v is None else str(_plain(v))
+        return lambda v: empty if v is None else str(plain(v))
     return (lambda v: empty if v is None else v) if empty is not None else None
 
 
@@ -344,7 +382,7 @@ def universal_form(kind: Field, clock: Clock) -> Convert | None:
         return clock.iso
     if kind.type == "date":
         return clock.midnight
-    return _plain if kind.type in ("double", "money") else None
+    return plain if kind.type in ("double", "money") else None
 
 
 def tomorrow(value: str, days: int = 1) -> str:

@@ -117,6 +117,10 @@ def condition(field: Field, prefix: str, value: Any, zone: ZoneInfo) -> tuple[st
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
+        value = [_meant(field, each) for each in value]
+    else:
+        value = _meant(field, value)
+    if isinstance(value, list):
         if len(value) > MAX_VALUES:
             raise BadFilter(field.name)
         operator = {"=": "in", "!=": "not in"}.get(operator, operator)
@@ -134,7 +138,7 @@ def condition(field: Field, prefix: str, value: Any, zone: ZoneInfo) -> tuple[st
         return f"{column} {negation}BETWEEN ? AND ?", [low, high]
     if operator in ("contains", "not contains", "like", "not like"):
         if isinstance(value, list):
-            raise BadFilter(field.name)
+            return _any_of(field, prefix, operator, value, zone)
         pattern = str("" if value is None else value)
         if operator.endswith("contains"):
             pattern = f"%{_like(pattern)}%"
@@ -163,6 +167,28 @@ def condition(field: Field, prefix: str, value: Any, zone: ZoneInfo) -> tuple[st
         # A bare date means its first moment, as the docs' own samples use it.
         pass
     return f"{column} {operator} ?", [bound]
+
+
+def _meant(field: Field, value: Any) -> Any:
+    """What a condition compares with: nothing where PHP's ``false`` or a link to 0 stands for it.
+
+    A flag is compared with ``false`` itself.
+    """
+    if value is False and field.type not in ("char", "boolean"):
+        return ""
+    linked = field.type.startswith("crm_") and field.type in INTEGERS
+    return "" if linked and field.type != "crm_category" and value in (0, "0") else value
+
+
+def _any_of(
+    field: Field, prefix: str, operator: str, values: list[Any], zone: ZoneInfo
+) -> tuple[str, list[Any]]:
+    """Texts of which a value is like one, or like none."""
+    if not values:
+        raise BadFilter(field.name)
+    parts = [condition(field, prefix, each, zone) for each in values]
+    joined = (" AND " if operator.startswith("not") else " OR ").join(sql for sql, _ in parts)
+    return f"({joined})", [each for _, bound in parts for each in bound]
 
 
 def _among(
@@ -229,7 +255,9 @@ def where(
         if nested and str(key).lower() == "logic":
             continue
         prefix, name = split(key)
-        if nested and isinstance(value, dict) and (name.isdecimal() or name == ""):
+        if nested and not prefix and name.isdecimal() and isinstance(value, list):
+            value = {str(place): each for place, each in enumerate(value)}  # as PHP's maps
+        if nested and not prefix and name.isdecimal() and isinstance(value, dict):
             sql, bound = where(value, fields, zone, strict=strict, nested=True, depth=depth + 1)
         else:
             field = fields.get(name) or fields.get(name.upper())

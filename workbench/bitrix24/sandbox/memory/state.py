@@ -45,7 +45,15 @@ from workbench.bitrix24.sandbox.memory.database import (
     create_table,
     filling,
 )
-from workbench.bitrix24.sandbox.memory.fields import Clock, Entity, Field, Row, to_native, to_stored
+from workbench.bitrix24.sandbox.memory.fields import (
+    Clock,
+    Entity,
+    Field,
+    Row,
+    Unfit,
+    to_native,
+    to_stored,
+)
 from workbench.bitrix24.sandbox.memory.filters import expression, where
 from workbench.bitrix24.sandbox.people.webhooks import Webhook, Webhooks
 
@@ -215,7 +223,10 @@ class State:
         for column, value in changes.items():
             if column in plan:
                 sets.append(f'"{column}" = ?')
-                values.append(None if value is None else plan[column](value))
+                try:
+                    values.append(None if value is None else plan[column](value))
+                except (ValueError, TypeError, OverflowError) as error:
+                    raise Unfit(column) from error
             else:
                 field = entity.by_name.get(column)
                 if field and field.type == "crm_multifield" and value is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.bitrix24.sandbox.memory.fields import Row
+from workbench.bitrix24.sandbox.memory.fields import Row, positive
 from workbench.bitrix24.sandbox.messenger.messages import (
     COLORS,
     attachment_of,
@@ -34,7 +34,7 @@ def _dialog(call: Call) -> Row:
     """The chat that ``DIALOG_ID`` names, that of two users made when first needed."""
     dialog = str(call.get("DIALOG_ID") or "").strip().lower()
     if dialog.isdecimal():
-        other = int(dialog)
+        other = positive(dialog)
         if other == 0:
             raise Refusal("USER_ID_EMPTY", "User ID can't be empty")
         if call.state.get("users", other) is None:
@@ -46,7 +46,7 @@ def _dialog(call: Call) -> Row:
             # Group chats belong to workgroups, which this portal does not have.
             raise Refusal("CHAT_ID", "Error creating message")
         raise Refusal("DIALOG_ID_EMPTY", "Dialog ID can't be empty")
-    chat = call.state.get("chats", int(dialog[4:]))
+    chat = call.state.get("chats", positive(dialog[4:]))
     if chat is None:
         raise Refusal("CHAT_ID", "Error creating message")
     return chat
@@ -261,7 +261,7 @@ def _numbers(call: Call, name: str) -> list[int]:
     given = call.get(name)
     given = list(given.values()) if isinstance(given, dict) else given
     given = given if isinstance(given, list) else [given]
-    return [int(str(n)) for n in given if str(n).isdecimal()]
+    return [number for n in given if (number := positive(n))]
 
 
 @method("im.chat.get", scope="im")

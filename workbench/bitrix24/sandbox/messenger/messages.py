@@ -49,7 +49,7 @@ CHATS = Entity(
     ),
 )
 
-ATTACH_LIMIT = 60_000  # characters
+LIMIT = 60_000  # characters
 COLORS = {
     "RED": "#df532d", "GREEN": "#64a513", "MINT": "#4ba984", "LIGHT_BLUE": "#4ba5c3",
     "DARK_BLUE": "#3e99ce", "PURPLE": "#8474c8", "AQUA": "#1eb4aa", "PINK": "#f76187",
@@ -68,16 +68,13 @@ def user_of(call: Call, name: str = "USER_ID") -> int:
 
 def attachment_of(call: Call) -> Any:
     """``ATTACH``: a list of blocks, or a map with ``BLOCKS``. Refuses what is too long."""
-    attach = structure_of(call, "ATTACH")
-    if attach is not None and len(orjson.dumps(attach)) > ATTACH_LIMIT:
-        raise Refusal("ATTACH_OVERSIZE", "You have exceeded the maximum allowable size of attach")
-    return attach
+    return structure_of(call, "ATTACH")
 
 
 def structure_of(call: Call, name: str) -> Any:
     """``ATTACH``, ``KEYBOARD`` or ``MENU``: a list, or a map with the list. Refuses anything else.
 
-    A form may carry it as JSON text.
+    A form may carry it as JSON text. [?] The limit is documented for ``ATTACH`` and taken for all.
     """
     given = call.get(name)
     if not given:
@@ -89,6 +86,9 @@ def structure_of(call: Call, name: str) -> Any:
             given = ""
     if not isinstance(given, list | dict):
         raise Refusal(f"{name}_ERROR", f"Incorrect {name.lower()} params")
+    if len(orjson.dumps(given)) > LIMIT:
+        text = f"You have exceeded the maximum allowable size of {name.lower()}"
+        raise Refusal(f"{name}_OVERSIZE", text)
     return given
 
 

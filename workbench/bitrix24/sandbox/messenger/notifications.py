@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.bitrix24.sandbox.memory.fields import Row
+from workbench.bitrix24.sandbox.memory.fields import Row, positive
 from workbench.bitrix24.sandbox.messenger.messages import (
     attachment_of,
     chat_between,
@@ -140,7 +140,7 @@ def list_notifications(call: Call) -> Row:
     if last not in (None, ""):
         if not str(last).isdecimal():
             raise Refusal("LAST_ID_STRING", "Last notification ID can't be string")
-        after["<ID"] = int(str(last))
+        after["<ID"] = positive(last)
     limit = min(PAGE, max(1, call.number("LIMIT", PAGE) or PAGE))
     user = call.caller.user_id
     chat = chat_between(call, f"notify-{user}", "NOTIFY", [user])["ID"]
@@ -188,7 +188,7 @@ def read_notifications(call: Call) -> bool:
     given = list(given.values()) if isinstance(given, dict) else given
     if not isinstance(given, list):
         raise Refusal("PARAMS_ERROR", "No IDS param or it is not an array")
-    ids = [int(str(number)) for number in given if str(number).isdecimal()]
+    ids = [number for n in given if (number := positive(n))]
     rows = call.state.find("messages", {**_mine(call), "@ID": ids}) if ids else []
     _mark(call, rows, read=_action(call))
     return True

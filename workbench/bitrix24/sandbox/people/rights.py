@@ -26,6 +26,12 @@ def is_active(state: State, user: int) -> bool:
     return row is not None and row["ACTIVE"] == "Y"
 
 
+def sees_catalogue(state: State, user: int) -> bool:
+    """Whether the user may view the catalogue of products; everybody may until told otherwise."""
+    row = state.get("users", user) or {}
+    return row.get("IS_ADMIN") == "Y" or row.get("CATALOG_RIGHTS") != "N"
+
+
 def colleagues(state: State, user: int) -> frozenset[int] | None:
     """The users whose records this one may see, kept until users change; None for everybody's."""
     version = (state.version("users"), state.version("departments"))

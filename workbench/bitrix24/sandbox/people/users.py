@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.bitrix24.sandbox.memory.changes import Change
-from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, is_email, old_form
+from workbench.bitrix24.sandbox.memory.fields import (
+    Entity,
+    Field,
+    Row,
+    Unfit,
+    is_email,
+    old_form,
+    positive,
+)
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import PAGE, Call, Page, Refusal, method, start_of
@@ -194,6 +202,15 @@ def _administrator(call: Call, text: str = "access_denied") -> None:
         raise Refusal("ERROR_CORE", text)
 
 
+def _departments(given: Any) -> list[int]:
+    """The departments of a write, one or several. Raises `Unfit`."""
+    rows = list(given.values()) if isinstance(given, dict) else given
+    numbers = [positive(d) for d in (rows if isinstance(rows, list) else [rows])]
+    if not all(numbers):
+        raise Unfit("UF_DEPARTMENT")
+    return numbers
+
+
 @method("user.add", scope="user")
 def invite_user(call: Call) -> int:
     """Invite a user; needs ``EMAIL`` and ``UF_DEPARTMENT``."""
@@ -208,10 +225,7 @@ def invite_user(call: Call) -> int:
         raise Refusal("ERROR_ARGUMENT", "no_department", argument="")
     names = {f.name for f in USERS.fields if not f.hidden and f.name != "ID"}
     values = {k: v for k, v in given.items() if k in names}
-    departments = values["UF_DEPARTMENT"]
-    values["UF_DEPARTMENT"] = [
-        int(d) for d in (departments if isinstance(departments, list) else [departments])
-    ]
+    values["UF_DEPARTMENT"] = _departments(values["UF_DEPARTMENT"])
     values.setdefault("ACTIVE", "Y")
     number = call.state.add(
         "users",
@@ -228,16 +242,13 @@ def update_user(call: Call) -> bool:
     """Change a user: administrators anyone, others themselves."""
     given = {k.upper(): v for k, v in (call.mapping("fields") or call.raw).items()}
     named = str(given.pop("ID", "")).strip()
-    number = int(named) if named.isdecimal() else 0
+    number = positive(named)
     if number != call.caller.user_id:
         _administrator(call)
     names = {f.name for f in USERS.fields if not f.hidden and f.name != "ID"}
     values = {k: v for k, v in given.items() if k in names}
     if "UF_DEPARTMENT" in values:
-        departments = values["UF_DEPARTMENT"]
-        values["UF_DEPARTMENT"] = [
-            int(d) for d in (departments if isinstance(departments, list) else [departments])
-        ]
+        values["UF_DEPARTMENT"] = _departments(values["UF_DEPARTMENT"])
     if not call.state.update("users", number, values):
         raise Refusal("ERROR_CORE", "access_denied")
     return True
@@ -247,7 +258,8 @@ def update_user(call: Call) -> bool:
 def set_rights(call: Call) -> bool:
     """Say whose CRM records a user sees, which administrators do by hand on a real portal.
 
-    ``USER_ID``, ``RIGHTS`` (own, department or all) and ``ADMIN`` (Y or N), each if it changes.
+    ``USER_ID``, ``RIGHTS`` (own, department or all), ``ADMIN`` and ``CATALOG`` (view products; Y
+    or N), each if it changes.
     """
     if not rights.is_admin(call.state, call.caller.user_id):
         raise Refusal("ACCESS_DENIED", "Access denied.", 403)
@@ -263,6 +275,9 @@ def set_rights(call: Call) -> bool:
     admin = str(call.get("ADMIN") or "").upper()
     if admin:
         changes["IS_ADMIN"] = "Y" if admin == "Y" else "N"
+    catalogue = str(call.get("CATALOG") or "").upper()
+    if catalogue:
+        changes["CATALOG_RIGHTS"] = "Y" if catalogue == "Y" else "N"
     return call.state.update("users", number, changes)
 
 

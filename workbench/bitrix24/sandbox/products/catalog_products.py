@@ -1,8 +1,9 @@
 """The catalogue: catalog.product.*, catalog.price.*, catalog.catalog.*.
 
 The same products as crm.product.*, in the universal form. A product has one price, of the base
-type; its number is that of the product. Everybody lists products and prices; whole products and
-catalogues are read, and all is changed, by administrators, as the documentation has it.
+type; its number is that of the product. Who may view the catalogue lists products and prices;
+whole products and catalogues are read, and all is changed, by administrators, as the documentation
+has it.
 Source: api-reference/catalog.
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 
 from workbench.bitrix24.sandbox.crm import crm
 from workbench.bitrix24.sandbox.crm.records import Selection, read_page
-from workbench.bitrix24.sandbox.memory.fields import Field, Row, universal_form
+from workbench.bitrix24.sandbox.memory.fields import Field, Row, plain, positive, universal_form
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.products.products import PRODUCTS
@@ -43,6 +44,11 @@ ABSENT = ("detailPicture", "previewPicture")
 def _administrator(call: Call, code: int = NO_RIGHT) -> None:
     if not rights.is_admin(call.state, call.caller.user_id):
         raise Refusal(code, "Access Denied")
+
+
+def _viewer(call: Call) -> None:
+    if not rights.sees_catalogue(call.state, call.caller.user_id):
+        raise Refusal(NO_READING, "Access Denied")
 
 
 def _selection(call: Call, names: Mapping[str, Field]) -> Selection:
@@ -78,11 +84,12 @@ def _names(asked: Any) -> list[str]:
 @method("catalog.product.list", scope="catalog")
 def list_products(call: Call) -> Page:
     """Products of one catalogue; ``select`` names ``id`` and ``iblockId``, ``filter`` as well."""
+    _viewer(call)
     asked = _names(call.get("select"))
     everything = "*" in asked
     if not everything and not {"id", "iblockId"} <= set(asked):
         raise Refusal(0, "Required select fields: id, iblockId")
-    filter = call.mapping("filter")
+    filter = call.structure("filter")
     if not {"iblockId", "=iblockId", "@iblockId"} & set(filter):
         raise Refusal(0, "Required filter fields: iblockId")
     try:
@@ -99,7 +106,7 @@ def list_products(call: Call) -> Page:
 def _order(call: Call, fields: Mapping[str, Field]) -> dict[str, str]:
     return {
         fields[str(name)].name: "DESC" if str(way).upper() == "DESC" else "ASC"
-        for name, way in call.mapping("order").items()
+        for name, way in call.structure("order").items()
         if str(name) in fields
     }
 
@@ -129,7 +136,13 @@ def _values(call: Call) -> Row:
 
 
 def _exists(call: Call, values: Row) -> None:
-    """Refuse people and currencies that there are not."""
+    """Refuse people, currencies, sections and rates that there are not.
+
+    This portal's catalogue has neither sections nor VAT rates.
+    """
+    for column, what in (("SECTION_ID", "Section"), ("VAT_ID", "VAT rate")):
+        if values.get(column):
+            raise Refusal(0, f"{what} with the identifier {values[column]} does not exist")
     for column in ("CREATED_BY", "MODIFIED_BY"):
         if values.get(column) and call.state.get("users", values[column]) is None:
             raise Refusal(0, f"User with the identifier {values[column]} does not exist")
@@ -187,7 +200,7 @@ def delete_product(call: Call) -> bool:
 def product_fields(call: Call) -> Row:
     """The fields of the products of one catalogue."""
     _administrator(call, NO_READING)
-    filter = call.mapping("filter", required=True)
+    filter = call.structure("filter", required=True)
     if not filter.get("iblockId"):
         raise Refusal(0, "Required filter fields: iblockId")
     described = {n: _described(f, readonly=n in _READ_ONLY) for n, f in FIELDS.items()}
@@ -227,7 +240,7 @@ def _price(row: Row) -> Row:
         "currency": row["CURRENCY_ID"],
         "extraId": None,
         "id": row["ID"],
-        "price": int(price) if float(price).is_integer() else price,
+        "price": plain(price),
         "productId": row["ID"],
         "quantityFrom": None,
         "quantityTo": None,
@@ -245,7 +258,8 @@ def _priced(call: Call, number: int) -> Row:
 @method("catalog.price.list", scope="catalog")
 def list_prices(call: Call) -> Page:
     """Prices of products."""
-    filter = {k: v for k, v in call.mapping("filter").items() if "catalogGroupId" not in str(k)}
+    _viewer(call)
+    filter = {k: v for k, v in call.structure("filter").items() if "catalogGroupId" not in str(k)}
     try:
         sql, values = where(filter, PRICES, call.state.zone)
     except BadFilter as error:
@@ -264,6 +278,7 @@ def list_prices(call: Call) -> Page:
 @method("catalog.price.get", scope="catalog")
 def get_price(call: Call) -> Row:
     """One price."""
+    _viewer(call)
     return {"price": _price(_priced(call, _id(call)))}
 
 
@@ -301,7 +316,7 @@ def add_price(call: Call) -> Row:
     """Give a product its price."""
     given = _given(call)
     values = _amount(call, given, ("productId", "catalogGroupId", "price", "currency"))
-    number = int(given["productId"]) if str(given["productId"]).isdecimal() else 0
+    number = positive(given["productId"])
     row = call.state.get("products", number)
     if row is None:
         raise Refusal(0, "product does not exist")

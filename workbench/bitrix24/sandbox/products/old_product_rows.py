@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from workbench.bitrix24.sandbox.crm.deals import DEALS
 from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all
 from workbench.bitrix24.sandbox.crm.leads import LEADS
 from workbench.bitrix24.sandbox.crm.quotes import QUOTES
 from workbench.bitrix24.sandbox.crm.records import existing, ordering
-from workbench.bitrix24.sandbox.memory.fields import Entity, Row
+from workbench.bitrix24.sandbox.memory.fields import Entity, Row, plain
 from workbench.bitrix24.sandbox.products import product_prices
 from workbench.bitrix24.sandbox.products.product_rows import furnished, owner_entity, replace
 from workbench.bitrix24.sandbox.products.products import PRODUCT_ROWS
@@ -18,16 +16,12 @@ from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method,
 ABSENT = ("RESERVE_ID", "DATE_RESERVE_END", "RESERVE_QUANTITY")
 
 
-def _plain(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def _sent(call: Call, owner: Row, row: Row) -> Row:
     """A row as these methods send it: ids as text, prices as numbers, ``PRICE_ACCOUNT`` as text."""
     product = call.state.get("products", row["PRODUCT_ID"] or 0) or {}
     result: Row = {}
     for field in PRODUCT_ROWS.fields:
-        result[field.name] = _plain(row.get(field.name))
+        result[field.name] = plain(row.get(field.name))
         if field.name == "PRODUCT_NAME":
             result["ORIGINAL_PRODUCT_NAME"] = product.get("NAME") or row.get("PRODUCT_NAME")
             result["PRODUCT_DESCRIPTION"] = product.get("DESCRIPTION")

@@ -14,7 +14,7 @@ from workbench.bitrix24.sandbox.crm.field_descriptions import describe
 from workbench.bitrix24.sandbox.crm.records import written_page
 from workbench.bitrix24.sandbox.crm.smart_processes import absent
 from workbench.bitrix24.sandbox.crm.strictness import refuse_filter, strict_order
-from workbench.bitrix24.sandbox.memory.fields import Entity, Row, camel
+from workbench.bitrix24.sandbox.memory.fields import Entity, Row, camel, plain, positive
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.products import product_prices
@@ -45,7 +45,7 @@ def _owner(
     call: Call, code: Any, number: Any, missing: str = "OWNER_NOT_FOUND"
 ) -> tuple[Entity, Row]:
     entity = owner_entity(call.state, code)
-    row = call.state.get(entity.name, int(number)) if str(number).isdecimal() else None
+    row = call.state.get(entity.name, positive(number))
     if row is None:
         raise Refusal(missing, "Owner was not found")
     if not rights.may(call.state, call.caller.user_id, entity, row):
@@ -100,10 +100,9 @@ def shown(state: State, owner: Row, row: Row) -> Row:
         value = row.get(field.name)
         if field.name in ANSWERED and not value:
             continue
-        result[name] = int(value) if isinstance(value, float) and value.is_integer() else value
+        result[name] = plain(value)
         if name == "price":
-            account = round((value or 0.0) * rate, 2)
-            result["priceAccount"] = int(account) if account.is_integer() else account
+            result["priceAccount"] = plain(round((value or 0.0) * rate, 2))
     result["xmlId"] = row.get("XML_ID") or ""
     return result
 
@@ -151,7 +150,7 @@ def _fields(call: Call) -> Row:
 @method("crm.item.productrow.list", scope="crm")
 def list_rows(call: Call) -> Page:
     """Product rows of given owners: the filter must name ``=ownerType`` and ``=ownerId``."""
-    filter = call.mapping("filter")
+    filter = call.structure("filter")
     for name in ("ownerType", "ownerId"):
         if not {name, f"={name}", f"@{name}"} & set(filter):
             raise Refusal("100", f"Could not find value for parameter {{={name}}}")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all
 from workbench.bitrix24.sandbox.crm.records import checked, list_records, refuse_value, writable
-from workbench.bitrix24.sandbox.memory.fields import Row
+from workbench.bitrix24.sandbox.memory.fields import Row, positive
 from workbench.bitrix24.sandbox.people import rights
-from workbench.bitrix24.sandbox.requisites.requisite_methods import positive, undefined
+from workbench.bitrix24.sandbox.requisites.requisite_methods import undefined
 from workbench.bitrix24.sandbox.requisites.requisites import ADDRESSES, REQUISITES, TYPE_ID
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method
 
@@ -24,7 +24,7 @@ OWNERS = (1, 3, 4)
 
 def _given(call: Call) -> tuple[Row, Row]:
     """The values of a write and the keys that name the address. Refuses missing or foreign ones."""
-    fields = call.mapping("fields", required=True)
+    fields = call.array("fields")
     names = {f.name: f for f in ADDRESSES.fields if not f.hidden}
     values = writable(call, ADDRESSES, fields, creating=True, names=names)
     key = {name: positive(values.get(name)) for name in ("TYPE_ID", "ENTITY_TYPE_ID", "ENTITY_ID")}

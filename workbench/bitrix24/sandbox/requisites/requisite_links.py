@@ -9,9 +9,9 @@ from typing import Any
 
 from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all
 from workbench.bitrix24.sandbox.crm.records import list_records
-from workbench.bitrix24.sandbox.memory.fields import Entity, Row
+from workbench.bitrix24.sandbox.memory.fields import Entity, Row, positive
 from workbench.bitrix24.sandbox.people import rights
-from workbench.bitrix24.sandbox.requisites.requisite_methods import positive, undefined
+from workbench.bitrix24.sandbox.requisites.requisite_methods import undefined
 from workbench.bitrix24.sandbox.requisites.requisites import LINKS
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method
 
@@ -72,7 +72,7 @@ def link_fields(_call: Call) -> dict[str, Row]:
 @method("crm.requisite.link.register", scope="crm")
 def register_link(call: Call) -> bool:
     """Put requisites on a record in the place of those that stand there."""
-    given = {str(k).upper(): v for k, v in call.mapping("fields", required=True).items()}
+    given = {str(k).upper(): v for k, v in call.array("fields").items()}
     names = ("ENTITY_TYPE_ID", "ENTITY_ID")
     entity, row = _object(call, given.get("ENTITY_TYPE_ID"), given.get("ENTITY_ID"), names)
     for name in PARTS:

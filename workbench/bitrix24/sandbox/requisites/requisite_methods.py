@@ -5,12 +5,18 @@ They belong to whoever may see the contact or company that they hang on.
 
 from __future__ import annotations
 
-from typing import Any
-
 from workbench.bitrix24.sandbox.crm import crm
 from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all
-from workbench.bitrix24.sandbox.crm.records import checked, old_methods, refuse_value, writable
-from workbench.bitrix24.sandbox.memory.fields import Entity, Row
+from workbench.bitrix24.sandbox.crm.records import (
+    checked,
+    existing,
+    identity,
+    old_methods,
+    refuse_value,
+    update_record,
+    writable,
+)
+from workbench.bitrix24.sandbox.memory.fields import Entity, Row, positive
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.requisites import requisites
 from workbench.bitrix24.sandbox.requisites.requisites import BANK_DETAILS, REQUISITES
@@ -39,19 +45,13 @@ def undefined(name: str) -> Refusal:
     return Refusal("", f"{name} is not defined or invalid.")
 
 
-def positive(value: Any) -> int:
-    """A whole number above 0, or 0."""
-    text = str(value).strip()
-    return int(text) if text.isdecimal() else 0
-
-
 def _seen(call: Call, entity: Entity, number: int, missing: Refusal) -> Row:
     barred = Refusal("", "Access denied.")
     return rights.seen(call.state, call.caller.user_id, entity, number, missing, barred)
 
 
 def _new(call: Call, entity: Entity) -> Row:
-    fields = call.mapping("fields", required=True)
+    fields = call.array("fields")
     names = {f.name: f for f in call.state.fields(entity.name)}
     return writable(call, entity, fields, creating=True, names=names)
 
@@ -69,10 +69,8 @@ def _save(call: Call, entity: Entity, values: Row) -> int:
     return number
 
 
-@method("crm.requisite.add", scope="crm")
-def add_requisite(call: Call) -> int:
-    """Details of a contact or company."""
-    values = _new(call, REQUISITES)
+def _owned(call: Call, values: Row) -> tuple[int, int, Row]:
+    """Type and id of a requisite's owner, and its template. Refuses what is none."""
     kind, owner, preset = (
         positive(values.get(name)) for name in ("ENTITY_TYPE_ID", "ENTITY_ID", "PRESET_ID")
     )
@@ -83,6 +81,23 @@ def add_requisite(call: Call) -> int:
     template = next((p for p in requisites.presets(call.state) if p["ID"] == preset), None)
     if template is None:
         raise undefined("PRESET_ID")
+    return kind, owner, template
+
+
+@method("crm.requisite.update", scope="crm")
+def update_requisite(call: Call) -> bool:
+    """Change a requisite; what it hangs on stays, and must not be named wrongly."""
+    row = existing(call, REQUISITES, identity(call))
+    given = {str(k).upper(): v for k, v in call.array("fields").items()}
+    _owned(call, {**row, **given})
+    return update_record(call, REQUISITES)
+
+
+@method("crm.requisite.add", scope="crm")
+def add_requisite(call: Call) -> int:
+    """Details of a contact or company."""
+    values = _new(call, REQUISITES)
+    kind, owner, template = _owned(call, values)
     entity = call.state.by_type[kind]
     _seen(call, entity, owner, Refusal("", "Entity not found."))
     return _save(call, REQUISITES, {"NAME": template["NAME"], **values})

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all
 from workbench.bitrix24.sandbox.crm.records import full_row, identity, list_records
-from workbench.bitrix24.sandbox.memory.fields import Field, Row
+from workbench.bitrix24.sandbox.memory.fields import Field, Row, positive
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.requisites import requisites
-from workbench.bitrix24.sandbox.requisites.requisite_methods import positive, undefined
+from workbench.bitrix24.sandbox.requisites.requisite_methods import undefined
 from workbench.bitrix24.sandbox.requisites.requisites import PRESETS
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method
 
@@ -60,7 +60,7 @@ def countries(_call: Call) -> list[Row]:
 
 
 def _values(call: Call) -> Row:
-    given = {str(k).upper(): v for k, v in call.mapping("fields", required=True).items()}
+    given = {str(k).upper(): v for k, v in call.array("fields").items()}
     keep = call.state.keepers("requisite_presets")
     try:
         return {k: keep[k](v) for k, v in given.items() if k in (*WRITABLE, "COUNTRY_ID")}
@@ -72,7 +72,7 @@ def _values(call: Call) -> Row:
 def add_preset(call: Call) -> int:
     """A new template."""
     _editor(call)
-    given = {str(k).upper(): v for k, v in call.mapping("fields", required=True).items()}
+    given = {str(k).upper(): v for k, v in call.array("fields").items()}
     if positive(given.get("ENTITY_TYPE_ID")) != requisites.TYPE_ID:
         raise undefined("ENTITY_TYPE_ID")
     if positive(given.get("COUNTRY_ID")) not in [number for number, *_ in requisites.COUNTRIES]:
@@ -149,7 +149,7 @@ def _written(call: Call, preset: Row, fields: list[Row]) -> None:
 
 
 def _given(call: Call) -> Row:
-    given = {str(k).upper(): v for k, v in call.mapping("fields", required=True).items()}
+    given = {str(k).upper(): v for k, v in call.array("fields").items()}
     result: Row = {k: str(given[k]) for k in ("FIELD_NAME", "FIELD_TITLE") if k in given}
     if "SORT" in given:
         result["SORT"] = positive(given["SORT"])

@@ -72,18 +72,32 @@ class Call:
         """The parameter of this name in any case."""
         return self.params.get(name.lower(), default)
 
-    def mapping(self, name: str, *, required: bool = False) -> dict[str, Any]:
+    def structure(self, name: str, *, required: bool = False) -> dict[str, Any]:
+        """A map or list of a universal method, as a map. Refuses anything else as these do."""
+        value = self.get(name)
+        if required and value is None:
+            raise Refusal("100", f"Could not find value for parameter {{{name}}}")
+        if value not in (None, "") and not isinstance(value, dict | list):
+            text = f"Invalid value {{{value}}}"[:100] + f" to match with parameter {{{name}}}. "
+            raise Refusal("100", f"{text}Should be value of type array.")
+        return self.mapping(name)
+
+    def mapping(self, name: str) -> dict[str, Any]:
         """A parameter that is a map; ``[]`` and ``""`` count as empty. Refuses anything else."""
         value = self.get(name)
         if value is None or value == "" or value == []:
-            if required and value is None:
-                raise Refusal("100", f"Could not find value for parameter {{{name}}}")
             return {}
         if isinstance(value, list):
             return {str(place): item for place, item in enumerate(value)}
         if not isinstance(value, dict):
             raise Refusal("", f"Parameter '{name}' must be array.")
         return value
+
+    def array(self, name: str) -> dict[str, Any]:
+        """A map that an old CRM method needs. Refuses its absence as it refuses anything else."""
+        if self.get(name) is None:
+            raise Refusal("", f"Parameter '{name}' must be array.")
+        return self.mapping(name)
 
     def number(self, name: str, default: int | None = None) -> int | None:
         """A parameter that is a whole number of 64 bits; ``default`` if absent or none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.bitrix24.sandbox.disk import disk
-from workbench.bitrix24.sandbox.memory.fields import Row
+from workbench.bitrix24.sandbox.memory.fields import Row, positive
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Refusal, method
 from workbench.bitrix24.sandbox.tasks.tasks import (
@@ -95,7 +95,7 @@ def access(call: Call) -> Row:
             "Invalid value {} to match with parameter {users}. Should be value of type array.",
         )
     row = task_of(call)
-    users = [int(str(n)) for n in given or [] if str(n).isdecimal()] or [call.caller.user_id]
+    users = [n for user in given or [] if (n := positive(user))] or [call.caller.user_id]
     return {"allowedActions": {str(user): _actions(call, row, user) for user in users}}
 
 

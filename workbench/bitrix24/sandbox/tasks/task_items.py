@@ -40,6 +40,7 @@ class Family:
     made: Callable[[Call, Row], Row]
     shown: Callable[[Call, Row], Row]
     own: bool = True  # only the author changes it
+    allowed: frozenset[str] = frozenset()  # the only fields that a new one may name, if any
     barred: str = ""  # how a new one for a task that is not the caller's is refused
 
 
@@ -106,10 +107,14 @@ def _item(call: Call, family: Family) -> Row:
     return row
 
 
-def _fields(call: Call, family: Family, place: int) -> Row:
+def _fields(call: Call, family: Family, place: int, allowed: frozenset[str] = frozenset()) -> Row:
     given = call.get("ARFIELDS", _argument(call, "FIELDS", place))  # time entries say so
     if not isinstance(given, dict) or not given:
         raise _not_given(place, "arFields", call.method)
+    for key in given:
+        if allowed and str(key).upper() not in allowed:
+            what = f"must not contain key `{str(key)[:60]}`"
+            raise _wrong(place, "arFields", call.method, what)
     keep = call.state.keepers(family.entity.name)
     names = {f.name for f in family.entity.fields if not f.readonly}
     try:
@@ -192,6 +197,7 @@ FAMILIES = (
         lambda call, values: {"POST_DATE": call.state.timestamp(), **values},
         _shown_comment,
         barred="Insufficient permissions to add a comment.<br>",
+        allowed=frozenset(("POST_MESSAGE", "AUTHOR_ID", "POST_DATE", "UF_FORUM_MESSAGE_DOC")),
     ),
     Family(
         "task.checklistitem",
@@ -221,7 +227,7 @@ def _register(family: Family) -> None:
     @method(f"{name}.add", scope="task")
     def add(call: Call) -> int:
         task = _task(call, Refusal("ERROR_CORE", family.barred) if family.barred else None)
-        values = _fields(call, family, 1)
+        values = _fields(call, family, 1, allowed=family.allowed)
         if values.get(family.required) in (None, "", 0):
             raise Refusal("ERROR_CORE", family.missing[0])
         author = {family.author: call.caller.user_id}
@@ -260,8 +266,10 @@ def _register(family: Family) -> None:
 
     @method(f"{name}.update", scope="task")
     def update(call: Call) -> bool:
-        row = _changeable(call, family)
+        for place, key in enumerate(("TASKID", "ITEMID")):
+            _number(call, key, place)
         values = _fields(call, family, 2)
+        row = _changeable(call, family)
         if family.required in values and values[family.required] in (None, "", 0):
             raise Refusal("ERROR_CORE", family.missing[1])
         return call.state.update(entity.name, row["ID"], values)

@@ -7,7 +7,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 from workbench.bitrix24.sandbox.crm import crm
 from workbench.bitrix24.sandbox.crm.records import written_page
-from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, moment, old_form
+from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, moment, old_form, positive
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method
@@ -158,8 +158,7 @@ def sent_task(call: Call, row: Row) -> Row:
 
 
 def _names(call: Call) -> set[str] | None:
-    asked = call.get("select")
-    wanted = asked.values() if isinstance(asked, dict) else asked or ()
+    wanted = call.structure("select").values()
     names = {ALIASES.get(str(n).upper(), str(n).upper()) for n in wanted}
     return None if not names or "*" in names else names
 
@@ -169,13 +168,13 @@ def list_tasks(call: Call) -> Page:
     """Tasks; filter, order and select in UPPER_CASE, the answer in camelCase."""
     names = {f.name: f for f in TASKS.fields}
     known = {**names, **{alias: names[name] for alias, name in ALIASES.items()}}
-    filter = {str(k).upper(): v for k, v in call.mapping("filter").items()}
+    filter = {str(k).upper(): v for k, v in call.structure("filter").items()}
     try:
         sql, values = where(filter, known, call.state.zone)
     except BadFilter as error:
         raise Refusal("0", f"Invalid value of filter field '{error.field}'.") from None
     order = {}
-    for name, way in call.mapping("order").items():
+    for name, way in call.structure("order").items():
         field = known.get(str(name).upper())
         if field is None or field.in_body:
             raise Refusal("0", "Invalid sorting key (internal error)")
@@ -206,7 +205,7 @@ def task_of(call: Call, barred: Refusal | None = None) -> Row:
         raise Refusal("100", f"{text} (internal error)")
     if not str(given).strip().isdecimal():
         raise Refusal("0", "wrong task id (internal error)")
-    row = call.state.get("tasks", int(str(given)))
+    row = call.state.get("tasks", positive(given))
     if row is None:
         raise barred or Refusal("ERROR_CORE", "Task not found<br>")
     if not rights.may(call.state, call.caller.user_id, TASKS, row):
@@ -226,7 +225,7 @@ def get_task(call: Call) -> Row:
 
 
 def _values(call: Call) -> Row:
-    given = {str(k).upper(): v for k, v in call.mapping("fields", required=True).items()}
+    given = {str(k).upper(): v for k, v in call.structure("fields", required=True).items()}
     values = {k: v for k, v in given.items() if k in WRITABLE}
     keep = call.state.keepers("tasks")
     for name, value in values.items():
@@ -239,23 +238,26 @@ def _values(call: Call) -> Row:
             values[name] = [value] if value else []
     for name in PEOPLE:
         if name in values:
-            values[name] = [int(str(v)) for v in values[name] or () if str(v).isdecimal()]
+            values[name] = [number for v in values[name] or () if (number := positive(v))]
     return values
 
 
 def _checked(call: Call, values: Row, number: int | None = None) -> Row:
     """Refuse values that do not fit together, as the portal says it."""
     state = call.state
-    if "RESPONSIBLE_ID" in values and state.get("users", _number(values["RESPONSIBLE_ID"])) is None:
+    if (
+        "RESPONSIBLE_ID" in values
+        and state.get("users", positive(values["RESPONSIBLE_ID"])) is None
+    ):
         raise Refusal("ERROR_CORE", 'User specified in the "Responsible" field not found<br>')
-    parent = _number(values.get("PARENT_ID"))
+    parent = positive(values.get("PARENT_ID"))
     if parent and parent == number:
         raise Refusal("ERROR_CORE", "Cannot bind the node to itself<br>")
     if parent and state.get("tasks", parent) is None:
         raise Refusal("ERROR_CORE", 'Task specified in the "Parent Task" field not found<br>')
     if parent and number and number in _above(call, parent):
         raise Refusal("ERROR_CORE", "Creating cyclic links in tasks is prohibited<br>")
-    if "STATUS" in values and _number(values["STATUS"]) not in STATUSES:
+    if "STATUS" in values and positive(values["STATUS"]) not in STATUSES:
         word = "Incorrect" if number is None else "Invalid"
         raise Refusal("ERROR_CORE", f"{word} status<br>")
     start, end = (moment(values.get(f"{p}_DATE_PLAN"), state.zone) for p in ("START", "END"))
@@ -274,10 +276,6 @@ def _above(call: Call, number: int) -> set[int]:
         found.add(number)
         number = (call.state.get("tasks", number) or {}).get("PARENT_ID") or 0
     return found
-
-
-def _number(value: Any) -> int:
-    return int(str(value)) if str(value).strip().isdecimal() else 0
 
 
 @method("tasks.task.add", scope="task")
@@ -329,7 +327,7 @@ def update_task(call: Call) -> Row:
         raise barred
     values = _checked(call, _values(call), row["ID"])
     if "STATUS" in values:
-        values |= closing(call, _number(values["STATUS"]))
+        values |= closing(call, positive(values["STATUS"]))
     return change(call, row, values)
 
 

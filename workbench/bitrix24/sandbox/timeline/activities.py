@@ -5,11 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.bitrix24.sandbox.crm.field_descriptions import describe, describe_all
-from workbench.bitrix24.sandbox.crm.records import add_record, old_methods, update_record
-from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row
+from workbench.bitrix24.sandbox.crm.records import (
+    add_record,
+    existing,
+    identity,
+    old_methods,
+    update_record,
+)
+from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, positive
+from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Refusal, method
 
 EMAIL = 4  # TYPE_ID
+UNBOUND = (
+    "Could not build binding. Please ensure that owner info and communications are defined "
+    "correctly."
+)
 
 ACTIVITIES = Entity(
     "activities",
@@ -90,10 +101,12 @@ def activity_fields(call: Call) -> dict[str, Row]:
 def _addressed(call: Call) -> None:
     """Give every communication of a write its id and its form: text, as the portal keeps it."""
     fields = call.get("fields")
-    for key in [k for k in fields or () if str(k).upper() == "COMMUNICATIONS"]:
+    if not isinstance(fields, dict):
+        return
+    for key in [k for k in fields if str(k).upper() == "COMMUNICATIONS"]:
         given = fields[key]
         rows = given.values() if isinstance(given, dict) else given
-        if isinstance(rows, str | None):
+        if not isinstance(given, list | dict):
             continue
         fields[key] = [_communication(call, row) for row in rows if isinstance(row, dict)]
 
@@ -115,22 +128,29 @@ def _complete(call: Call) -> None:
 
     [?] The documentation also asks for ``RESPONSIBLE_ID``; without it the caller is responsible.
     """
-    fields = {str(k).upper(): v for k, v in call.mapping("fields", required=True).items()}
+    fields = {str(k).upper(): v for k, v in call.array("fields").items()}
     if not str(fields.get("SUBJECT") or "").strip():
         raise Refusal("", "The field SUBJECT is not defined or empty.")
-    kind = str(fields.get("TYPE_ID") or "").strip()
-    if not kind.isdecimal() or int(kind) == 0:
+    kind = positive(fields.get("TYPE_ID"))
+    if not kind:
         raise Refusal("", "The field TYPE_ID is not defined or invalid.")
     talks = fields.get("COMMUNICATIONS")
     if not isinstance(talks, list) or not talks:
         raise Refusal("", "The field COMMUNICATIONS is not defined or invalid.")
-    if len(talks) > 1 and int(kind) != EMAIL:
+    if len(talks) > 1 and kind != EMAIL:
         text = "The only one communication is allowed for activity of specified type."
         raise Refusal("", text)
-    owner = [str(fields.get(name) or "0").strip() for name in ("OWNER_TYPE_ID", "OWNER_ID")]
-    if not all(part.isdecimal() and int(part) for part in owner):
-        text = "Could not build binding. Please ensure that owner info and communications are "
-        raise Refusal("", f"{text}defined correctly.")
+    if not all(positive(fields.get(name)) for name in ("OWNER_TYPE_ID", "OWNER_ID")):
+        raise Refusal("", UNBOUND)
+    _owned(call, fields)
+
+
+def _owned(call: Call, fields: Row) -> None:
+    """Refuse the owner that a write names if it is not there or not the caller's."""
+    kind, number = (positive(fields.get(name)) for name in ("OWNER_TYPE_ID", "OWNER_ID"))
+    entity = call.state.by_type.get(kind)
+    missing, barred = Refusal("", UNBOUND), Refusal("", "Access denied.")
+    rights.seen(call.state, call.caller.user_id, entity, number, missing, barred)
 
 
 @method("crm.activity.add", scope="crm")
@@ -145,4 +165,8 @@ def add_activity(call: Call) -> int:
 def update_activity(call: Call) -> bool:
     """Change an activity."""
     _addressed(call)
+    row = existing(call, ACTIVITIES, identity(call))
+    given = {str(k).upper(): v for k, v in call.array("fields").items()}
+    if {"OWNER_TYPE_ID", "OWNER_ID"} & set(given):
+        _owned(call, {**row, **given})
     return update_record(call, ACTIVITIES)

@@ -16,7 +16,7 @@ from workbench.bitrix24.sandbox.crm.records import (
     read_page,
     selection,
 )
-from workbench.bitrix24.sandbox.memory.fields import Entity, Row
+from workbench.bitrix24.sandbox.memory.fields import Entity, Row, positive
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method
 from workbench.bitrix24.sandbox.timeline.activities import ACTIVITIES
@@ -43,15 +43,17 @@ def _bound(given: Any) -> tuple[str, list[Any]]:
         rows = [given]
     parts: list[str] = []
     values: list[Any] = []
+    if not all(isinstance(row, dict) for row in rows):
+        raise Refusal("", "Invalid value of filter field 'BINDINGS'.")
     for row in rows:
         keys = {str(k).upper().lstrip("="): v for k, v in row.items()}
         pair = [keys.get("OWNER_TYPE_ID"), keys.get("OWNER_ID")]
-        if not all(str(v).isdecimal() for v in pair):
+        if not all(positive(v) for v in pair):
             raise Refusal("", "Invalid value of filter field 'BINDINGS'.")
         same = '"OWNER_TYPE_ID" = ? AND "OWNER_ID" = ?'
         further = f'SELECT "ACTIVITY_ID" FROM "{BINDINGS.name}" WHERE {same}'  # noqa: S608 - names of our own
         parts.append(f'(({same}) OR "ID" IN ({further}))')
-        values += [int(str(v)) for v in pair] * 2
+        values += [positive(v) for v in pair] * 2
     return f"({' OR '.join(parts)})" if parts else "1 = 0", values
 
 

@@ -21,7 +21,7 @@ from workbench.bitrix24.sandbox.crm.records import (
     written_page,
 )
 from workbench.bitrix24.sandbox.disk import disk, disk_links
-from workbench.bitrix24.sandbox.memory.fields import Entity, Row
+from workbench.bitrix24.sandbox.memory.fields import Entity, Row, positive
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method
 from workbench.bitrix24.sandbox.timeline.timeline import COMMENTS
@@ -128,7 +128,7 @@ def comment_fields(_call: Call) -> dict[str, Row]:
 
 
 def _owner(call: Call, kind: Any, number: Any) -> tuple[Entity, Row] | None:
-    row = {"ENTITY_TYPE": str(kind), "ENTITY_ID": int(number) if str(number).isdecimal() else 0}
+    row = {"ENTITY_TYPE": str(kind), "ENTITY_ID": positive(number)}
     return rights.anchor_of(call.state, COMMENTS, row)
 
 
@@ -183,7 +183,7 @@ def add_comment(call: Call) -> int:
     number = fields.get("ENTITY_ID")
     _checked(call, _owner(call, kind, number))
     values = {
-        "ENTITY_ID": int(str(number)),
+        "ENTITY_ID": positive(number),
         "ENTITY_TYPE": kind,
         "COMMENT": _text(fields),
         "FILES": _saved(call, fields.get("FILES")) or None,
