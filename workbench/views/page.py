@@ -30,6 +30,7 @@ import pandas as pd
 
 from workbench.errors import NoSnapshot
 from workbench.i18n import _, format_datetime, language, use_language
+from workbench.metrics.service.door import newest_data
 from workbench.settings import settings
 from workbench.views import filters, live, panel, stamp, tables, theme, values
 from workbench.views.contents import (
@@ -56,7 +57,7 @@ from workbench.views.selection import (
 )
 from workbench.views.text import attribute, markdown
 from workbench.views.visit import in_kernel, in_voila, log_to_file, wait_for_visitor
-from workbench.warehouse import Snapshot, newest_snapshot
+from workbench.warehouse import Data
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
 
@@ -87,7 +88,7 @@ class Page:
         if self.live:
             log_to_file()
         try:
-            self.selection = choose(newest_snapshot(), {})
+            self.selection = choose(newest_data(), {})
         except NoSnapshot as error:
             if not self.live:
                 raise
@@ -100,7 +101,7 @@ class Page:
             self._show(panel.notice_html(self._nothing_yet()), self._problem.message)
 
     @property
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> Data:
         """The snapshot that the page shows; raises `NoSnapshot` where there is none."""
         return self._chosen().snapshot
 

@@ -252,7 +252,12 @@ def newest_snapshot() -> Snapshot:
             if damaged:
                 raise damaged[0]
             break
-    raise NoSnapshot(
+    raise nothing_yet()
+
+
+def nothing_yet() -> NoSnapshot:
+    """Return the error for data of which there is nothing yet."""
+    return NoSnapshot(
         _("Nothing has been synced yet."),
         hint=_("Run `workbench sync`, or `workbench demo` for a company to try it on."),
     )

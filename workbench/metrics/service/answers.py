@@ -37,6 +37,7 @@ from workbench.warehouse import Snapshot
 log = logging.getLogger("workbench.queries")
 AT_ONCE = 4  # queries that run; others wait for their turn
 MOST_WAITING = 1000
+GRACE = 1.0  # seconds for a query to end after its time is over
 LARGEST_KEPT = 8 * 1024 * 1024  # bytes of one answer in the cache …
 CACHE = 64 * 1024 * 1024  # … and of all of them
 # Class of error → the word for it in an answer's head; the first that fits.
@@ -162,7 +163,16 @@ class Answers:
             loop.call_soon_threadsafe(limit)
 
         def limit() -> None:
-            work.timer = loop.call_later(self.seconds, now.cancel)
+            work.timer = loop.call_later(self.seconds, too_long)
+
+        def too_long() -> None:
+            now.cancel()
+            work.timer = loop.call_later(GRACE, give_up)
+
+        def give_up() -> None:  # pandas is at work, which cannot be interrupted
+            if not work.future.done():
+                with use_language(language):
+                    work.future.set_result(Answer(failure(now.too_long())))
 
         def run() -> Answer:
             reading.set(now)

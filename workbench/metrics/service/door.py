@@ -39,10 +39,11 @@ from workbench.metrics.service.requests import (
 )
 from workbench.settings import settings
 from workbench.warehouse import Data, newest_snapshot
-from workbench.warehouse.snapshots import damage
+from workbench.warehouse.snapshots import damage, nothing_yet
 
 NEWEST = "newest"  # the name of the socket that leads to the newest snapshot
-PATIENCE = 10  # seconds for a service that was killed to be back
+EMPTY = "empty"  # a file beside the sockets while there is no snapshot at all
+PATIENCE = 30  # seconds for a service to begin, or to be back after a kill
 SECONDS_TO_WAIT = 180  # for an answer; the service's own limits are shorter
 
 # Kind of failure in an answer's head → what is raised.
@@ -203,6 +204,8 @@ class Door:
                 return connection
             except OSError:
                 connection.close()
+                if (self._folder / EMPTY).exists():
+                    raise nothing_yet() from None
                 if time.monotonic() > until or self._is_gone():
                     raise self._not_there() from None
                 time.sleep(0.05)

@@ -33,7 +33,10 @@ def pack(frame: pd.DataFrame) -> bytes:
 
 
 def unpack(stream: bytes | bytearray | memoryview) -> pd.DataFrame:
-    """Return the frame that was packed: same columns, types and ``attrs``."""
+    """Return the frame that was packed: same columns, types and ``attrs``.
+
+    What is missing in a column of objects is None.
+    """
     table = pa.ipc.open_stream(stream).read_all()
     facts = json.loads(table.schema.metadata[OURS], object_hook=_read)
     frame = table.to_pandas()

@@ -19,7 +19,7 @@ from contextlib import suppress
 from workbench.metrics.service.door import NEWEST
 from workbench.metrics.service.place import queries_folder
 from workbench.metrics.service.viewers import EVERYTHING, LIFETIME, Scope, make_token
-from workbench.settings import settings
+from workbench.settings import private_folder, settings
 
 log = logging.getLogger("workbench.queries")
 SECONDS_IDLE = 120  # the process of an older snapshot leaves after so long without a question
@@ -117,10 +117,10 @@ def is_answering() -> bool:
     return False
 
 
-def wait_for_queries(seconds: float = 60) -> bool:
+def wait_for_queries(seconds: float = 30) -> bool:
     """Wait until the service answers; tell whether it does."""
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    while can_serve() and time.monotonic() < until:
         if is_answering():
             return True
         time.sleep(0.05)
@@ -135,6 +135,7 @@ def door_environment(
     ``name``: of the viewer, for the log. The token in it is for one process.
     """
     return {
+        "WORKBENCH_HOME": str(private_folder(settings().pages_dir)),
         "WORKBENCH_QUERIES": str(queries_folder()),
         "WORKBENCH_VIEWER": make_token(name, scope, lifetime=lifetime),
     }

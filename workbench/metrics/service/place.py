@@ -11,7 +11,7 @@ from workbench.errors import ServiceUnavailable
 from workbench.i18n import _
 from workbench.settings import settings
 
-LONGEST = 60  # bytes of the folder's path; the system allows 107 for a socket's
+LONGEST = 75  # bytes of the folder's path; the system allows 107 for a socket's
 
 
 def queries_folder() -> Path:
@@ -23,9 +23,9 @@ def queries_folder() -> Path:
     mark = hashlib.sha256(f"queries of {settings().home_dir.resolve()}".encode()).hexdigest()[:16]
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     for place in (runtime, tempfile.gettempdir(), "/tmp"):  # noqa: S108 - owner and mode are checked
-        if not place or not Path(place).is_dir() or len(os.fsencode(place)) > LONGEST - 36:
-            continue
         folder = Path(place) / f"workbench-q-{mark}"
+        if not place or not Path(place).is_dir() or len(os.fsencode(folder)) > LONGEST:
+            continue
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             status = folder.lstat()

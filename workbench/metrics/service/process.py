@@ -36,7 +36,7 @@ from workbench.settings import settings
 
 log = logging.getLogger("workbench.queries")
 SECONDS_TO_ASK = 10  # for a request to arrive whole
-SECONDS_TO_READ = 20  # for a client to take the next piece of its answer
+SECONDS_TO_READ = 10  # for a client to take the next piece of its answer
 PIECE = 256 * 1024  # bytes
 MOST_CONNECTIONS = 1024
 FACTS = ("portal", "portal_url", "base_currency", "timezone", "as_of")

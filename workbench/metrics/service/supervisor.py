@@ -33,7 +33,7 @@ from workbench.kernels.preloading import unknown_threads
 from workbench.metrics import catalogue, dimension_titles
 from workbench.metrics.filters import parse_filter
 from workbench.metrics.service import process
-from workbench.metrics.service.door import NEWEST
+from workbench.metrics.service.door import EMPTY, NEWEST
 from workbench.metrics.service.place import queries_folder
 from workbench.metrics.service.viewers import load_key
 from workbench.settings import private_file, private_folder, settings
@@ -139,6 +139,8 @@ class Supervisor:
         wanted = next(
             (file.stem for file in reversed(files) if not self.served[file.stem].damaged), None
         )
+        empty = self.folder / EMPTY
+        empty.unlink(missing_ok=True) if files else empty.touch()
         if wanted is not None:
             each = self.served[wanted]
             if each.pid is None:
@@ -277,7 +279,8 @@ class Supervisor:
 
     def end_all(self) -> None:
         """End every process; take the sockets away."""
-        (self.folder / f"{NEWEST}.sock").unlink(missing_ok=True)
+        for name in (f"{NEWEST}.sock", EMPTY):
+            (self.folder / name).unlink(missing_ok=True)
         for each in self.served.values():
             if each.pid is not None:
                 with suppress(ProcessLookupError):

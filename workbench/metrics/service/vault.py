@@ -104,12 +104,16 @@ class Reading:
     def check(self) -> None:
         """Raise `ServiceUnavailable` if the request was cancelled or took too long."""
         if self.cancelled or time.monotonic() > self.until:
-            raise ServiceUnavailable(
-                _("The query took longer than {n} s and was stopped.").format(
-                    n=format_number(self.seconds)
-                ),
-                hint=_("Take a shorter period, fewer dimensions or a filter."),
-            )
+            raise self.too_long()
+
+    def too_long(self) -> ServiceUnavailable:
+        """Return the error of a query that took too long."""
+        return ServiceUnavailable(
+            _("The query took longer than {n} s and was stopped.").format(
+                n=format_number(self.seconds)
+            ),
+            hint=_("Take a shorter period, fewer dimensions or a filter."),
+        )
 
     def cancel(self) -> None:
         """End the statement that runs; the next one does not begin."""
@@ -264,12 +268,7 @@ class ScopedSnapshot(Snapshot):
     def _told(self, error: duckdb.Error) -> WarehouseError | QueryError:
         """Return what the asker is told of an error of the database."""
         if isinstance(error, duckdb.InterruptException):
-            return ServiceUnavailable(
-                _("The query took longer than {n} s and was stopped.").format(
-                    n=format_number(reading.get().seconds)
-                ),
-                hint=_("Take a shorter period, fewer dimensions or a filter."),
-            )
+            return reading.get().too_long()
         if isinstance(error, duckdb.OutOfMemoryException):
             return ServiceUnavailable(
                 _("The query needs more memory than it may take."),
