@@ -105,11 +105,13 @@ def test_a_portal_that_is_closed_for_good_is_not_waited_for(server):
 # Batches that take the portal too long
 
 
-def answers_up_to(most: int):
-    """Answer batches of at most so many commands; larger ones end in the gateway's page."""
+def answers_up_to(most: int, bad: str = ""):
+    """Answer batches of at most so many commands, none of them ``bad``; others end in a page."""
 
     def say(_path: str, body: dict):
         commands = body.get("cmd", {})
+        if bad in commands.values():
+            return 500, {}, b""
         if len(commands) > most:
             return 504, {}, b"<html>Gateway Time-out</html>"
         done = {key: text.rpartition("=")[2] for key, text in commands.items()}
@@ -118,15 +120,37 @@ def answers_up_to(most: int):
     return say
 
 
+def batches(server: Answering) -> list[int]:
+    """Return how many commands each batch had that was sent."""
+    return [len(body["cmd"]) for _path, body in server.seen if "cmd" in body]
+
+
 def test_a_batch_that_is_too_much_for_one_request_is_sent_in_parts(server, quick):
     with reaching(server) as portal:
         server.say = answers_up_to(12)
         answers = portal.batch([("crm.deal.list", {"start": n}) for n in range(50)])
         assert [answer.result for answer in answers] == [str(n) for n in range(50)]
-        before = len(server.seen)
-        assert before == 2 + 2 + 6  # two tries of 50 and of 25, then twice 12, 12, 1
+        assert batches(server) == [50, 50, 25, 25, 12, 12, 1, 12, 12, 1]
+        server.seen.clear()
         portal.batch([("crm.deal.list", {"start": n}) for n in range(24)])
-        assert len(server.seen) == before + 2  # what was learnt stays
+        assert batches(server) == [12, 12]  # what was learnt stays
+
+
+def test_a_command_at_which_the_portal_fails_keeps_no_other_from_its_answer(server, quick):
+    with reaching(server) as portal:
+        server.say = answers_up_to(50, bad="crm.deal.list?start=7")
+        answers = portal.batch([("crm.deal.list", {"start": n}) for n in range(50)])
+        failed = [n for n, answer in enumerate(answers) if answer.error is not None]
+        assert failed == [7] and "HTTP 500" in str(answers[7].error)
+        assert not answers[7].error.may_pass  # that is one list's problem, not the portal's
+        assert [a.result for a in answers if not a.error] == [str(n) for n in range(50) if n != 7]
+
+
+def test_a_portal_that_is_away_is_not_taken_for_one_that_is_asked_too_much(server, quick):
+    with reaching(server) as portal:
+        server.in_turn(*[(504, {}, b"<html>")] * 15, fine({"result": [], "result_error": []}))
+        portal.batch([("crm.deal.list", {"start": n}) for n in range(50)])
+        assert set(batches(server)) == {50}
 
 
 def test_a_command_that_refers_to_one_of_another_part_is_told_and_not_sent(server, quick):
@@ -138,8 +162,8 @@ def test_a_command_that_refers_to_one_of_another_part_is_told_and_not_sent(serve
             calls.append(("crm.deal.list", {"filter": {">ID": low}, "start": -1}))
         answers = portal.batch(calls)
         assert [answer.error is None for answer in answers] == [True] * 25 + [False] * 25
-        sent = [set(body["cmd"]) for _path, body in server.seen[2:]]
-        assert sent == [{f"c{n}" for n in range(25)}]
+        assert batches(server) == [50, 50, 25]
+        assert set(server.seen[-1][1]["cmd"]) == {f"c{n}" for n in range(25)}
 
 
 def test_a_batch_that_writes_is_never_sent_in_parts(server, quick):

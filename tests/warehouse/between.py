@@ -27,13 +27,16 @@ class Between:
     """``url`` is the webhook to sync from; ``alter`` is asked for each method's result.
 
     ``moved_to``: answer everything with 302 to this webhook address (a renamed portal).
-    ``asked`` lists the commands of all batches.
+    ``asked`` lists the commands of all batches. ``page(n)`` may give a status and a body to answer
+    the n-th request with, counted from 1, instead of passing it on.
     """
 
     url: str = ""
     alter: dict[str, Alter] = field(default_factory=dict)
     moved_to: str = ""
     asked: list[str] = field(default_factory=list)
+    page: Callable[[int], tuple[int, bytes] | None] = lambda _number: None
+    requests: int = 0
 
 
 @contextmanager
@@ -52,6 +55,14 @@ def between(portal_url: str) -> Iterator[Between]:
                 self.send_header("Location", it.moved_to + name)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+                return
+            it.requests += 1
+            if page := it.page(it.requests):
+                self.send_response(page[0])
+                self.send_header("Content-Type", "text/html")
+                self.send_header("Content-Length", str(len(page[1])))
+                self.end_headers()
+                self.wfile.write(page[1])
                 return
             answer = client.post(
                 portal_url + name, content=body, headers={"Content-Type": "application/json"}

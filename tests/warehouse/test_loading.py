@@ -12,6 +12,7 @@ from workbench.bitrix24.client import Portal
 from workbench.errors import PortalUnreachable, SyncRunning
 from workbench.warehouse import newest_snapshot
 from workbench.warehouse.checks import run_checks
+from workbench.warehouse.reconcile import read_findings
 from workbench.warehouse.store import Store
 from workbench.warehouse.sync import SyncResult, sync
 
@@ -223,6 +224,8 @@ def test_another_portal_is_loaded_anew_not_mixed_in(fresh_portal, portal, home):
     change(fresh_portal.url, [("crm.deal.delete", {"id": 5}), ("crm.deal.delete", {"id": 6})])
     synced(fresh_portal.url)
     assert differences(home, fresh_portal.url, children=5) == []
+    counts = {f.entity: f for f in read_findings(home / "warehouse") if f.kind == "count"}
+    assert counts["deals"].compared == len(stored_rows(home, "deals"))
 
 
 def test_a_user_field_added_between_two_syncs_is_kept(fresh_portal, home):

@@ -26,11 +26,10 @@ from workbench.bitrix24.budget import PLANS, Budget, budget_file
 from workbench.bitrix24.commands import Command, Params, command, only_reads
 from workbench.bitrix24.session import (
     OPERATING,
-    Interrupted,
     Moved,
-    NotAnAnswer,
-    NotSent,
     TimedOut,
+    TooMuch,
+    is_broken,
     moved_base,
     open_session,
 )
@@ -56,11 +55,6 @@ RETRIES = 4  # of a read whose connection broke; background work tries as long a
 LONGEST_PAUSE = 30.0  # seconds between two tries
 
 Waiting = Callable[[str, float], None]
-
-
-def took_too_long(error: PortalError) -> bool:
-    """Whether a request, rather than the line, may be at fault: the portal did not finish it."""
-    return isinstance(error, TimedOut) or error.status == 504
 
 
 class Portal:
@@ -234,24 +228,12 @@ class Portal:
         if self._bitrix is not None:
             self._bitrix.srh.webhook = self._base
 
-    def _is_broken(self, error: PortalError, safe: bool) -> bool:
-        """Whether the line is bad, so that the request may be made again.
-
-        Before the first answer the address may be wrong as well: who does not take connections,
-        or shows a page without saying that it is out of order, is no portal then.
-        """
-        if isinstance(error, NotSent):
-            return self._answered
-        lost = isinstance(error, Interrupted) or error.status >= 500
-        strange = isinstance(error, NotAnAnswer) and self._answered
-        return safe and error.may_pass and (lost or strange)
-
     async def _request(
         self, method: str, params: Params, *, safe: bool, divisible: bool = False
     ) -> dict[str, Any]:
         """Make one HTTP request; waits for limits, follows a renaming, renews the token.
 
-        One that is ``divisible`` is not made a third time if it took the portal too long twice.
+        Of one that is ``divisible`` `TooMuch` is raised once it was tried often enough.
         """
         bitrix = self._bitrix
         if bitrix is None:
@@ -295,14 +277,26 @@ class Portal:
                 enough = breaks > RETRIES
                 if self.budget.background:
                     enough = time.monotonic() + wait > give_up
-                if enough or not self._is_broken(error, safe):
+                if enough or not is_broken(error, safe=safe, answered=self._answered):
                     raise
-                if divisible and breaks > 1 and took_too_long(error):
-                    raise  # so much will never be answered in time
+                slow = isinstance(error, TimedOut) or error.status == 504
+                if divisible and breaks >= (2 if slow else 3) and await self._answers():
+                    raise TooMuch(error.message, status=error.status) from None
                 await self._pause(wait, error)
             else:
                 self._answered = True
                 return payload
+
+    async def _answers(self) -> bool:
+        """Whether the portal is there: it answers the least of all calls."""
+        await self.budget.take()
+        self.requests += 1
+        try:
+            return self._bitrix is not None and bool(
+                await self._bitrix.call("server.time", {}, raw=True)
+            )
+        except PortalError:
+            return False
 
     async def _pause(self, seconds: float, reason: PortalError) -> None:
         self.waiting(reason.message, seconds)
@@ -324,7 +318,7 @@ class Portal:
         return payload.get("result")
 
     async def _batch(self, calls: Sequence[Command]) -> list[BatchAnswer]:
-        """Send up to 50 commands, by several requests where so many take the portal too long.
+        """Send up to 50 commands, by several requests where so many are too much for the portal.
 
         What refers to a command of an earlier request would not find it: its answer is an error.
         """
@@ -334,14 +328,17 @@ class Portal:
         answers = await self._send(first)
         alone = [call for call in rest if REFERENCE not in command(*call)]
         others = iter(await self._batch(alone) if alone else [])
-        slow = PortalUnreachable(_("{host} did not answer in time.").format(host=self.host))
+        unsent = PortalUnreachable(_("{host} did not answer in time.").format(host=self.host))
         for call in rest:
             lost = REFERENCE in command(*call)
-            answers.append(BatchAnswer(error=slow) if lost else next(others))
+            answers.append(BatchAnswer(error=unsent) if lost else next(others))
         return answers
 
     async def _send(self, calls: Sequence[Command]) -> list[BatchAnswer]:
-        """Send a batch; commands that ran into a limit are sent again later."""
+        """Send a batch; commands that ran into a limit are sent again later.
+
+        A command that the portal cannot carry out even by itself has an error for its answer.
+        """
         answers = [BatchAnswer()] * len(calls)
         pending = list(range(len(calls)))
         give_up = time.monotonic() + self.patience
@@ -355,15 +352,17 @@ class Portal:
             methods = Counter(calls[index][0] for index in pending)
             patience = max(0.0, give_up - time.monotonic())
             await self.budget.admit(methods, patience, self._slowed)
-            divisible = safe and len(pending) > 1
             payload = None
             try:
                 payload = await self._request(
-                    "batch", {"halt": 0, "cmd": commands}, safe=safe, divisible=divisible
+                    "batch", {"halt": 0, "cmd": commands}, safe=safe, divisible=safe
                 )
-            except PortalUnreachable as error:
-                if not (divisible and took_too_long(error)):
-                    raise
+            except TooMuch as error:
+                if len(pending) == 1:
+                    method = calls[pending[0]][0]
+                    failure = PortalError(error.message, method=method, status=error.status)
+                    answers[pending[0]] = BatchAnswer(error=failure)
+                    return answers
                 self._at_once = min(self._at_once, len(pending) // 2)
             finally:
                 self.budget.release(methods)

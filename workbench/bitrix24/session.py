@@ -49,6 +49,22 @@ class NotAnAnswer(PortalUnreachable):
     """Something answered that is not Bitrix24's interface: a proxy's page, a login page."""
 
 
+class TooMuch(PortalUnreachable):
+    """The portal fails at this request again and again, and answers others meanwhile."""
+
+
+def is_broken(error: PortalError, *, safe: bool, answered: bool) -> bool:
+    """Whether the line is bad, so that a request may be made again (``safe``: it only reads).
+
+    Before the first answer (``answered``) the address may be wrong as well: who does not take
+    connections, or shows a page without saying that it is out of order, is no portal then.
+    """
+    if isinstance(error, NotSent):
+        return answered
+    lost = isinstance(error, Interrupted) or error.status >= 500
+    return safe and error.may_pass and (lost or (answered and isinstance(error, NotAnAnswer)))
+
+
 def unreachable(error: Exception, host: str) -> PortalUnreachable:
     """Return our error for one of aiohttp's, whose own text holds the address with its code."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):

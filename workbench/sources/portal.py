@@ -19,7 +19,7 @@ from typing import Any
 from workbench.bitrix24.answers import BatchAnswer
 from workbench.bitrix24.client import BATCH, Portal
 from workbench.bitrix24.commands import Command
-from workbench.bitrix24.entity import Entity
+from workbench.bitrix24.entity import Call, Entity
 from workbench.errors import AccessDenied, PortalError
 from workbench.sources.pages import Row, record_id
 
@@ -31,6 +31,7 @@ WIDEST = 5_000_000
 OWNERS = 20  # asked for at once, until their usual number of children is known
 MOST_OWNERS = 250  # a server reads no more than a thousand values of a command
 TOP = 2**62
+RELISTED = 3  # times that a small list is read at most while it changes
 
 
 @dataclass(frozen=True)
@@ -393,15 +394,7 @@ def read_whole(
             if isinstance(answer.error, AccessDenied):
                 lacking = lacking or answer.error
             continue
-        pages = [answer]
-        if answer.next:
-            last = answer.total or answer.next + 1
-            more = [
-                (call.method, call.params | {"start": start})
-                for start in range(answer.next, last, PAGE)
-            ]
-            pages += fetch(portal, more)
-        for page in pages:
+        for page in all_pages(portal, call, answer):
             if page.error is not None:
                 return None, page.error
             given = entity.unwrap(page.result)
@@ -410,6 +403,26 @@ def read_whole(
             else:
                 rows += [row | call.constants for row in given]
     return rows, lacking
+
+
+def all_pages(portal: Portal, call: Call, first: BatchAnswer) -> list[BatchAnswer]:
+    """Return the pages of a small list, given its first one; they go by offset.
+
+    A row that vanishes meanwhile draws others onto pages that were read before: a list whose
+    number of rows changes between its pages is read again, a few times at most.
+    """
+    pages: list[BatchAnswer] = []
+    for attempt in range(RELISTED):
+        if attempt:
+            (first,) = fetch(portal, [(call.method, dict(call.params))])
+        if not first.next:
+            return [first]
+        total = first.total or first.next + 1
+        starts = range(first.next, total, PAGE)
+        pages = fetch(portal, [(call.method, call.params | {"start": start}) for start in starts])
+        if all(page.total in (None, 0, total) for page in pages):
+            break
+    return [first, *pages]
 
 
 def add_to(rows: Sequence[Row], more: Sequence[Row], key: str, adds: dict[str, str]) -> None:

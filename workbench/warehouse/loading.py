@@ -54,7 +54,14 @@ from workbench.warehouse.deletions import (
 from workbench.warehouse.rates import observe_rates
 from workbench.warehouse.reasons import missing_right
 from workbench.warehouse.reborn import forget_old_values
-from workbench.warehouse.reconcile import add_sums, begin_sums, compare_sums, keep, reconcile
+from workbench.warehouse.reconcile import (
+    add_sums,
+    begin_sums,
+    compare_sums,
+    forget_findings,
+    keep,
+    reconcile,
+)
 from workbench.warehouse.store import Progress, Store
 from workbench.warehouse.zones import portal_zone
 
@@ -124,6 +131,7 @@ class Loading(ChildLoading):
         known = self.store.info("portal")
         if known and known != self.portal.host and not self.portal.moved_to:
             self.store.forget()  # another portal's ids would be mixed with this one's
+            forget_findings(self.store)
         self.know("portal", self.portal.host)
         self.know("portal_url", self.portal.portal_url)
 

@@ -26,7 +26,7 @@ from workbench.warehouse.store import MEMORY_LIMIT, Store, quoted
 BUILDING = ".building"
 # Tried one after the other, from what sufficed last time on: most of what is built goes to disk
 # where it does not fit, not all.
-MEMORY = ("200MB", "400MB", "800MB", "1600MB", "3200MB")
+MEMORY = ("150MB", "200MB", "400MB", "800MB", "1600MB", "3200MB")
 
 
 def snapshot_files(folder: Path) -> list[Path]:

@@ -84,7 +84,8 @@ def count_rows(book: Bookkeeping, entities: Sequence[Entity]) -> list[Finding]:
 
     A count of many rows is dear, and may take the portal longer than it may: each such count is a
     request of its own, and one that fails is not done today. Rows that only ever are appended are
-    not compared by id; the first count that finds some missing has them all read anew next time.
+    not compared by id; the first count that finds some missing (or, of few rows, some too many) has
+    them all read anew next time.
     """
     small = [entity for entity in entities if is_countable(book.store, entity)]
     counted = fetch(book.portal, [count_call(entity) for entity in small])
@@ -105,7 +106,8 @@ def count_rows(book: Bookkeeping, entities: Sequence[Entity]) -> list[Finding]:
             continue
         apart = abs(answer.total - here)
         known = entity.name in last and last[entity.name].outcome == "differs"
-        if entity.paging == "appended" and here < answer.total and not known:
+        wrong = here < answer.total or (apart and is_countable(book.store, entity))
+        if entity.paging == "appended" and wrong and not known:
             progress = book.store.progress(entity.name)
             progress.watermark = None
             book.store.save(entity.name, progress)
@@ -353,6 +355,12 @@ def keep(store: Store, findings: Sequence[Finding]) -> None:
     partial = file.with_name(f".{file.name}")
     partial.write_text(json.dumps(listed, ensure_ascii=False, indent=1), "utf-8")
     partial.replace(file)
+
+
+def forget_findings(store: Store) -> None:
+    """Forget what was compared with another portal, and when."""
+    (store.folder / FILE).unlink(missing_ok=True)
+    store.set_info("reconciled_on", "")
 
 
 def read_findings(folder: Path) -> list[Finding]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -108,9 +110,14 @@ def told_as_ours() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
+        stays = _("What was committed stays; the next sync goes on from there.")
+        if os.strerror(errno.ENOSPC) in str(error):
+            full = _("The disk is full: the warehouse in {folder} cannot be written.")
+            folder = settings().home_dir / "warehouse"
+            raise WarehouseError(full.format(folder=folder), hint=stays) from error
         raise WarehouseError(
             _("The warehouse cannot be written: {reason}").format(reason=str(error).strip()),
-            hint=_("What was committed stays; the next sync goes on from there."),
+            hint=stays,
         ) from error
 
 
@@ -190,6 +197,9 @@ def _load_portal(
         loaded = loading.run(settings().timezone)
     except PortalError as error:
         _mark_interrupted(store, error)
+        if error.may_pass:
+            stays = _("What was committed stays; the next sync goes on from there.")
+            error.hint = f"{error.hint} {stays}".strip()
         raise
     finally:
         result.requests = portal.requests - before
