@@ -12,7 +12,7 @@ POINTS = range(1, 44)
 
 def test_every_point_of_the_checklist_has_a_test_of_its_name():
     found = set()
-    for file in Path(__file__).parent.glob("test_*.py"):
+    for file in Path(__file__).parent.rglob("test_*.py"):
         found |= {
             int(n) for n in re.findall(r"^def test_point_(\d\d)_\w+\(", file.read_text(), re.M)
         }

@@ -173,3 +173,34 @@ def test_nothing_goes_to_a_funnel_that_is_not_there(empty, refused):
     given = {"fields": {"TITLE": "Lost", "CATEGORY_ID": 99_999}}
     assert refused(empty.call("crm.deal.add", given)) == (400, "")
     assert empty.call("crm.deal.list", {}).json()["total"] == before
+
+
+def test_a_new_stage_gets_the_head_of_its_funnel_whether_it_is_given_or_not(empty):
+    flags = {"isCategoriesEnabled": "Y", "isStagesEnabled": "Y"}
+    kind = empty.result("crm.type.add", {"fields": {"title": "Heads", **flags}})["type"]
+    number = kind["entityTypeId"]
+    (funnel,) = empty.result("crm.category.list", {"entityTypeId": number})["categories"]
+    head, directory = f"DT{number}_{funnel['id']}:", f"DYNAMIC_{number}_STAGE_{funnel['id']}"
+    for code in ("MINE", f"{head}OURS"):
+        fields = {"ENTITY_ID": directory, "STATUS_ID": code, "NAME": code, "SEMANTICS": "Q"}
+        added = empty.result("crm.status.add", {"fields": fields})
+        row = empty.result("crm.status.get", {"id": added})
+        assert row["STATUS_ID"] == head + code.removeprefix(head)
+        assert (row["SEMANTICS"], row["CATEGORY_ID"]) == (None, str(funnel["id"]))
+
+
+def test_people_and_departments_of_a_deleted_department_pass_to_the_one_above(empty):
+    def department(above):
+        return empty.result("department.add", {"NAME": "Passing", "PARENT": above})
+
+    upper = department(1)
+    middle = department(upper)
+    lower = department(middle)
+    fields = {"EMAIL": "passing@example.org", "UF_DEPARTMENT": [middle, upper]}
+    user = empty.result("user.add", fields)
+    assert empty.result("department.delete", {"ID": middle}) is True
+    assert empty.result("department.get", {"ID": middle}) == []
+    assert empty.result("department.get", {"ID": lower})[0]["PARENT"] == str(upper)
+    assert empty.result("user.get", {"ID": user})[0]["UF_DEPARTMENT"] == [upper]
+    inside = empty.call("department.update", {"ID": upper, "PARENT": lower})
+    assert inside.json()["error"] == "ERROR_CORE"

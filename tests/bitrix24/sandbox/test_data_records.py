@@ -324,3 +324,38 @@ def test_every_record_tells_of_its_adding_changing_and_deleting(empty):
         for what in ("ADD", "UPDATE", "DELETE")
     }
     assert {(name, int(number)) for name, number in events} >= expected
+
+
+FIRST = {
+    "deal": {"TYPE_ID": "DEAL_TYPE", "SOURCE_ID": "SOURCE"},
+    "lead": {"SOURCE_ID": "SOURCE"},
+    "contact": {"TYPE_ID": "CONTACT_TYPE", "SOURCE_ID": "SOURCE"},
+    "company": {"COMPANY_TYPE": "COMPANY_TYPE", "INDUSTRY": "INDUSTRY", "EMPLOYEES": "EMPLOYEES"},
+}
+
+
+@pytest.mark.parametrize("kind", FIRST)
+def test_a_new_record_gets_the_first_entries_of_its_directories(empty, kind):
+    given = {"TITLE": "Silent", "NAME": "Silent"}
+    number = empty.result(f"crm.{kind}.add", {"fields": given})
+    row = empty.result(f"crm.{kind}.get", {"id": number})
+    for name, directory in FIRST[kind].items():
+        filter = {"filter": {"ENTITY_ID": directory}, "order": {"SORT": "ASC"}}
+        assert row[name] == empty.result("crm.status.list", filter)[0]["STATUS_ID"], name
+    nothing = {**given, **dict.fromkeys(FIRST[kind], "")}
+    number = empty.result(f"crm.{kind}.add", {"fields": nothing})
+    row = empty.result(f"crm.{kind}.get", {"id": number})
+    assert not any(row[name] for name in FIRST[kind])
+    if kind == "contact":
+        assert row["EXPORT"] == "Y"
+
+
+def test_whoever_is_responsible_for_the_owner_is_for_its_activity(empty):
+    user = empty.result("user.add", {"EMAIL": "busy@example.org", "UF_DEPARTMENT": [1]})
+    deal = empty.result("crm.deal.add", {"fields": {"TITLE": "x", "ASSIGNED_BY_ID": user}})
+    call = {"OWNER_TYPE_ID": 2, "OWNER_ID": deal, "TYPE_ID": 2, "SUBJECT": "Call"}
+    call["COMMUNICATIONS"] = [{"VALUE": "1"}]
+    number = empty.result("crm.activity.add", {"fields": call})
+    assert empty.result("crm.activity.get", {"id": number})["RESPONSIBLE_ID"] == str(user)
+    wrong = empty.call("crm.activity.add", {"fields": {**call, "RESPONSIBLE_ID": 0}})
+    assert wrong.json()["error_description"].startswith("The field RESPONSIBLE_ID is not defined")

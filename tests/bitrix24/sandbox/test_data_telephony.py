@@ -242,3 +242,24 @@ def test_an_application_keeps_its_lines(exchange, empty, refused):
     assert exchange.result("telephony.externalLine.delete", {"NUMBER": line["NUMBER"]}) == []
     assert exchange.result("telephony.externalLine.get") == []
     assert refused(empty.call("telephony.externalLine.get")) == (403, "WRONG_AUTH_TYPE")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("TYPE", 9, "Unknown TYPE"),
+        ("TYPE", "call", "Unknown TYPE"),
+        ("USER_ID", None, "USER_ID or USER_PHONE_INNER should be set"),
+        ("USER_ID", 99_999, "User is not found or is not active"),
+        ("PHONE_NUMBER", "nobody", "Unsupported phone number format"),
+        ("CALL_START_DATE", "01.03.2026", "CALL_START_DATE should be in the ISO-8601 format"),
+        ("CALL_START_DATE", "soon", "CALL_START_DATE should be in the ISO-8601 format"),
+    ],
+)
+def test_a_call_that_cannot_be_registered_is_refused(empty, name, value, text):
+    given = {"USER_ID": 1, "PHONE_NUMBER": "+33 1 40", "TYPE": 1, name: value}
+    token = empty.application("telephony")["access_token"]
+    url = f"{empty.base}/rest/telephony.externalcall.register"
+    answer = empty.http.post(url, json={**given, "auth": token})
+    assert (answer.status_code, answer.json()["error"]) == (400, "ERROR_CORE")
+    assert answer.json()["error_description"].startswith(text)

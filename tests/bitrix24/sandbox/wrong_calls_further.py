@@ -158,6 +158,17 @@ DIRECTORIES_FURTHER: list[Wrong] = [
     ("crm.currency.delete", {"id": "EURO"}, 400, "", ""),
     ("crm.currency.update", {"id": "ZZZ", "fields": {"AMOUNT": 1}}, 400, "", ""),
     ("crm.status.get", {}, 400, "", ""),
+    *[
+        ("crm.status.add", {"fields": {"ENTITY_ID": directory, "STATUS_ID": code, "NAME": "x"}},
+         400, "ERROR_CORE", "The specified status ID is not valid")
+        for directory, code in (
+            ("STATUS", "A" * 22), ("DEAL_STAGE", "A" * 23), ("DEAL_STAGE", "A B"),
+            ("QUOTE_STATUS", "É"), ("SOURCE", "A" * 51),
+        )
+    ],
+    ("department.update", {"ID": 1, "PARENT": 1}, 400, "ERROR_CORE", ""),
+    ("department.update", {"ID": 1, "PARENT": GONE}, 400, "ERROR_CORE", "Department not found"),
+    ("department.delete", {"ID": 1}, 400, "ERROR_CORE", ""),
     ("crm.status.list", {"filter": "x"}, 400, "", ""),
     ("crm.stagehistory.list", {}, 400, "100", ""),
     ("crm.type.update", {"id": "{type}"}, 400, "100", "Could not find value for parameter {fields"),

@@ -27,7 +27,7 @@ CONTACTS = Entity(
         Field("TYPE_ID", "crm_status", status="CONTACT_TYPE"),
         *SOURCE,
         Field("COMPANY_ID", "crm_company", index=True),
-        Field("EXPORT", "char", default="N"),
+        Field("EXPORT", "char", default="Y"),
         *REACHABLE,
         *AUTHORS,
         *ORIGIN,

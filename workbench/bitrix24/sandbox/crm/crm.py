@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.memory.state import State
 
 
+#: Fields of a new record that get the first entry of their directory if the write is silent.
+FIRST = {
+    "deals": ("TYPE_ID", "SOURCE_ID"),
+    "leads": ("SOURCE_ID",),
+    "contacts": ("TYPE_ID", "SOURCE_ID"),
+    "companies": ("COMPANY_TYPE", "INDUSTRY", "EMPLOYEES"),
+}
+
+
 def add(
     state: State,
     name: str,
@@ -55,6 +64,10 @@ def add(
     row.update(
         {key: value for key, value in _kept(state, name, values).items() if value is not None}
     )
+    for part in FIRST.get(name, ()):
+        if part not in values:
+            entries = stages.directory(state, entity.by_name[part].status or "")
+            row[part] = entries[0]["STATUS_ID"] if entries else None
     link = links.link_of(entity)
     bound = _bound(entity, link, row, [])
     _open_stage(state, entity, row)

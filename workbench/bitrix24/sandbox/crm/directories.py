@@ -209,6 +209,9 @@ AFTER_THE_END = (
     "exists. Try using sort order values less than that of the final stage."
 )
 
+#: How long the codes of stages may be; those of other directories 50.
+LONGEST = {"STATUS": 21, "QUOTE_STATUS": 22, "DEAL_STAGE": 22}
+
 _MEANING = {None: "process", "": "process", "P": "process", "S": "success", "F": "failure"}
 
 
@@ -286,16 +289,17 @@ def add_status(call: Call) -> int:
     won = [
         row["SORT"] for row in stages.directory(call.state, directory) if row["SEMANTICS"] == "S"
     ]
-    if (
-        directory.startswith("DEAL_STAGE")
-        and won
-        and sort > min(won)
-        and not fields.get("SEMANTICS")
-    ):
+    meaning = str(fields.get("SEMANTICS") or "").upper()
+    meaning = meaning if meaning in ("S", "F") else ""
+    if directory.startswith("DEAL_STAGE") and won and sort > min(won) and not meaning:
         raise Refusal("", AFTER_THE_END)
-    match = re.fullmatch(r"DEAL_STAGE_(\d+)", directory)
-    if match and not code.startswith(f"C{match[1]}:"):
-        code = f"C{match[1]}:{code}"
+    head, funnel = _head(directory)
+    code = code.removeprefix(head)
+    longest = LONGEST.get(directory, 22 - len(head) if head else 50)
+    staged = head or directory in LONGEST
+    if len(code) > longest or (staged and not re.fullmatch(r"[A-Za-z0-9_-]+", code)):
+        raise Refusal("ERROR_CORE", "The specified status ID is not valid.")
+    code = head + code
     if call.state.count("statuses", {"ENTITY_ID": directory, "STATUS_ID": code}):
         raise Refusal("ERROR_CORE", "The specified status ID already exists.")
     return call.state.add(
@@ -303,10 +307,19 @@ def add_status(call: Call) -> int:
         {
             "ENTITY_ID": directory, "STATUS_ID": code, "NAME": str(fields["NAME"]), "NAME_INIT": "",
             "SORT": sort, "SYSTEM": "N", "COLOR": fields.get("COLOR"),
-            "CATEGORY_ID": int(match[1]) if match else None,
-            "SEMANTICS": fields.get("SEMANTICS") or None,
+            "CATEGORY_ID": funnel,
+            "SEMANTICS": meaning or None,
         },
     )  # fmt: skip
+
+
+def _head(directory: str) -> tuple[str, int | None]:
+    """What stands before the codes of a funnel's stages, and the funnel."""
+    match = re.fullmatch(r"(DEAL|DYNAMIC_(\d+)|SMART_INVOICE)_STAGE_(\d+)", directory)
+    if match is None:
+        return "", None
+    head = "C" if match[1] == "DEAL" else f"DT{match[2] or 31}_"
+    return f"{head}{match[3]}:", int(match[3])
 
 
 @method("crm.status.update", scope="crm")

@@ -148,6 +148,8 @@ def register(call: Call) -> Row:
     started = call.get("CALL_START_DATE")
     try:
         when = moment(started, call.state.zone) if started else call.state.timestamp()
+        if started and not str(started)[:4].isdecimal():
+            raise ValueError("not ISO 8601")
     except ValueError:
         raise core("CALL_START_DATE should be in the ISO-8601 format") from None
     client_type, client, created = _client(call, number)

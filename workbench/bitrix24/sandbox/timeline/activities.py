@@ -126,9 +126,11 @@ def _communication(call: Call, given: Row) -> Row:
 def _complete(call: Call) -> None:
     """Refuse an activity that lacks a subject, a type, an owner or somebody to talk to.
 
-    [?] The documentation also asks for ``RESPONSIBLE_ID``; without it the caller is responsible.
+    [?] The documentation also asks for ``RESPONSIBLE_ID``; without it whoever is responsible for
+    the owner is.
     """
-    fields = {str(k).upper(): v for k, v in call.array("fields").items()}
+    given = call.array("fields")
+    fields = {str(k).upper(): v for k, v in given.items()}
     if not str(fields.get("SUBJECT") or "").strip():
         raise Refusal("", "The field SUBJECT is not defined or empty.")
     kind = positive(fields.get("TYPE_ID"))
@@ -142,15 +144,19 @@ def _complete(call: Call) -> None:
         raise Refusal("", text)
     if not all(positive(fields.get(name)) for name in ("OWNER_TYPE_ID", "OWNER_ID")):
         raise Refusal("", UNBOUND)
-    _owned(call, fields)
+    owner = _owned(call, fields)
+    if fields.get("RESPONSIBLE_ID") is None:
+        given["RESPONSIBLE_ID"] = owner.get("ASSIGNED_BY_ID") or call.caller.user_id
+    elif not positive(fields["RESPONSIBLE_ID"]):
+        raise Refusal("", "The field RESPONSIBLE_ID is not defined or invalid.")
 
 
-def _owned(call: Call, fields: Row) -> None:
+def _owned(call: Call, fields: Row) -> Row:
     """Refuse the owner that a write names if it is not there or not the caller's."""
     kind, number = (positive(fields.get(name)) for name in ("OWNER_TYPE_ID", "OWNER_ID"))
     entity = call.state.by_type.get(kind)
     missing, barred = Refusal("", UNBOUND), Refusal("", "Access denied.")
-    rights.seen(call.state, call.caller.user_id, entity, number, missing, barred)
+    return rights.seen(call.state, call.caller.user_id, entity, number, missing, barred)
 
 
 @method("crm.activity.add", scope="crm")
