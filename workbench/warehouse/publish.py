@@ -20,8 +20,10 @@ from workbench.sources.calendar import read_calendar
 from workbench.warehouse.files import put_calendar
 from workbench.warehouse.generated import field_tables, raw_views
 from workbench.warehouse.models import models, staging, unparsed_query
+from workbench.warehouse.ranges import in_parts
 from workbench.warehouse.retention import drop_others
 from workbench.warehouse.store import MEMORY_LIMIT, Store, quoted
+from workbench.warehouse.ways import Ways, start_notes, ways
 
 BUILDING = ".building"
 # Tried one after the other, from what sufficed last time on: most of what is built goes to disk
@@ -153,11 +155,17 @@ def publish(
         except duckdb.OutOfMemoryException:
             if limit == MEMORY[-1]:
                 raise
+        except BaseException:
+            for leftover in folder.glob(f"{building.name}*"):  # on a full disk it takes the room
+                leftover.unlink()
+            raise
         finally:
             store.connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
     sync_to_disk(building)
     building.rename(folder / f"{snapshot_id}.duckdb")
     sync_to_disk(folder)
+    with store.transaction():
+        start_notes(store.connection, snapshot_id, version, store.info("timezone", "UTC"))
     drop_others(snapshot_files(folder), datetime.now(UTC), referred)
     return snapshot_id
 
@@ -166,11 +174,19 @@ def build(store: Store, as_of: datetime, building: Path, version: str) -> None:
     """Write a snapshot into a file that is not there yet; nothing of it stays if that fails."""
     connection = store.connection
     prepare_staging(store, as_of)
+    timezone = store.info("timezone", "UTC")
+    with ways(connection, building.parent, version, timezone) as carried:
+        _build(store, as_of, building, version, carried)
+
+
+def _build(store: Store, as_of: datetime, building: Path, version: str, carried: Ways) -> None:
+    connection = store.connection
     connection.execute(f"ATTACH '{str(building).replace(chr(39), chr(39) * 2)}' AS snapshot")
     try:
         connection.execute("BEGIN")
         for model in models():
-            connection.execute(f"CREATE TABLE snapshot.{model.name} AS {model.sql}")
+            for statement in in_parts(connection, model.name, carried.create(model)):
+                connection.execute(statement)
         unparsed = unparsed_query()
         for table in field_tables(store):
             connection.execute(f"CREATE TABLE snapshot.{table.name} AS {table.sql}")

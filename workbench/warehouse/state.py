@@ -28,6 +28,8 @@ CREATE TABLE IF NOT EXISTS state.observed_rates (
     currency VARCHAR, observed_on DATE, rate DECIMAL(24, 10) NOT NULL,
     PRIMARY KEY (currency, observed_on)
 );
+-- Deals whose rows, or rows of stage history, changed since the snapshot that `ways` starts from.
+CREATE TABLE IF NOT EXISTS state.changed_deals (deal_id BIGINT);
 -- Amounts of deals as they came in with the full load under way, by pipeline and semantics.
 CREATE TABLE IF NOT EXISTS state.control_sums (
     pipeline VARCHAR, semantics VARCHAR, rows BIGINT, amount DECIMAL(38, 2)

@@ -24,6 +24,7 @@ from workbench.errors import SyncRunning, WarehouseError
 from workbench.i18n import _
 from workbench.settings import private_folder
 from workbench.warehouse.state import STATE, Progress, quoted
+from workbench.warehouse.ways import forget_ways, note_deals
 
 MEMORY_LIMIT = "100MB"
 OWNERS_AT_ONCE = 50_000
@@ -228,9 +229,9 @@ class Store:
                 f"CREATE OR REPLACE TEMP TABLE fresh AS {query} EXCEPT SELECT _id, {listed}"  # noqa: S608
                 f" FROM {table} WHERE {near} AND _id IN (SELECT _id FROM staged_rows)"
             )
-            self.connection.execute(
-                f"DELETE FROM {table} WHERE {near} AND _id IN (SELECT _id FROM fresh)"  # noqa: S608
-            )
+            differs = f"{table} WHERE {near} AND _id IN (SELECT _id FROM fresh)"  # noqa: S608
+            note_deals(self.connection, entity, f"(FROM fresh UNION ALL BY NAME FROM {differs})")
+            self.connection.execute(f"DELETE FROM {differs}")  # noqa: S608
             result = self.connection.execute(
                 f"INSERT INTO {table} (_id, {listed}) SELECT * FROM fresh"  # noqa: S608
             ).fetchone()
@@ -246,6 +247,7 @@ class Store:
         """Insert rows of which none is stored yet; returns how many."""
         with self._staged(entity, rows) as (names, query):
             listed = ", ".join(quoted(name) for name in names)
+            note_deals(self.connection, entity, f"({query})")
             self.connection.execute(f"INSERT INTO raw.{quoted(entity)} (_id, {listed}) {query}")
         return int(rows.num_rows)
 
@@ -260,10 +262,13 @@ class Store:
         """Delete what is stored in ``(low, high]`` and not among ``ids``; returns the gone ids."""
         self.connection.register("kept_ids", pa.table({"_id": ids}))
         try:
+            gone = (
+                f"raw.{quoted(entity)} WHERE _id > {int(low)} AND _id <= {int(high)}"  # noqa: S608
+                " AND _id NOT IN (SELECT _id FROM kept_ids)"
+            )
+            note_deals(self.connection, entity, f"(FROM {gone})")
             rows = self.connection.execute(
-                f"DELETE FROM raw.{quoted(entity)} WHERE _id > ? AND _id <= ?"  # noqa: S608
-                " AND _id NOT IN (SELECT _id FROM kept_ids) RETURNING _id",
-                [low, high],
+                f"DELETE FROM {gone} RETURNING _id"  # noqa: S608
             ).fetchall()
         finally:
             self.connection.unregister("kept_ids")
@@ -277,6 +282,8 @@ class Store:
         spared = kept.select(["_id"]) if kept else pa.table({"_id": pa.array([], pa.int64())})
         self.connection.register("kept_ids", spared)
         try:
+            theirs = f"(SELECT id AS {quoted(owner)} FROM owner_ids)"  # noqa: S608
+            note_deals(self.connection, entity, theirs)
             result = self.connection.execute(
                 f"DELETE FROM raw.{quoted(entity)}"  # noqa: S608
                 f" WHERE TRY_CAST({quoted(owner)} AS BIGINT) IN (SELECT id FROM owner_ids)"
@@ -358,6 +365,7 @@ class Store:
             self.take_smart_processes()  # there is none now
             self.connection.execute("DELETE FROM state.progress WHERE source = 'bitrix24'")
             self.connection.execute("DELETE FROM state.pending_owners")
+            forget_ways(self.connection)
 
     def count(self, entity: str) -> int:
         """Return the number of raw rows."""

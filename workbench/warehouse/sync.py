@@ -23,7 +23,7 @@ from workbench.settings import settings
 from workbench.sources.calendar import HOLIDAYS, read_calendar
 from workbench.sources.declared import FileSource, PortalSource, pick, read_sources
 from workbench.sources.rates import RATES_FILE
-from workbench.warehouse import generated
+from workbench.warehouse import generated, ways
 from workbench.warehouse.bookkeeping import Loaded, Report
 from workbench.warehouse.files import forget_files, load_file
 from workbench.warehouse.loading import Loading
@@ -61,8 +61,8 @@ class SyncResult:
 
 def models_version() -> str:
     """Return a fingerprint of the SQL and the calendar that build a snapshot."""
-    shaped = Path(generated.__file__).read_text("utf-8")
-    parts = [*staging().values(), *(model.sql for model in models()), sources_query(), shaped]
+    shaped = [Path(module.__file__).read_text("utf-8") for module in (generated, ways)]
+    parts = [*staging().values(), *(model.sql for model in models()), sources_query(), *shaped]
     parts += [read_calendar().model_dump_json(), HOLIDAYS.read_text("utf-8")]
     text = "".join(parts)
     return sha256(text.encode()).hexdigest()[:12]
@@ -145,6 +145,8 @@ def sync(
     result = SyncResult()
     with Store.open(current.home_dir / "warehouse") as store, told_as_ours():
         as_of = datetime.now(UTC)
+        if full:
+            ways.forget_ways(store.connection)
         if any(isinstance(source, PortalSource) for source in chosen.values()):
             with opened(portal, waiting) as reached:
                 loaded = _load_portal(store, reached, full, report, result)
