@@ -183,7 +183,7 @@ TABLES = {
     " utm_medium VARCHAR, utm_campaign VARCHAR, probability DOUBLE",
     "leads": "lead_id BIGINT, title VARCHAR, status_id VARCHAR, status VARCHAR,"
     " semantics VARCHAR, is_converted BOOLEAN, is_junk BOOLEAN, is_open BOOLEAN,"
-    " created_on DATE, closed_on DATE, manager_id BIGINT, manager VARCHAR,"
+    " created_at TIMESTAMPTZ, created_on DATE, closed_on DATE, manager_id BIGINT, manager VARCHAR,"
     " department_id BIGINT, department VARCHAR, company_id BIGINT, customer VARCHAR,"
     " contact_id BIGINT, source_id VARCHAR, source VARCHAR, utm_source VARCHAR,"
     " utm_medium VARCHAR, utm_campaign VARCHAR, amount DECIMAL(18,2), currency VARCHAR,"
@@ -236,7 +236,8 @@ def hand_snapshot(
     ]
     lead_rows = [
         (number, f"Lead {number}", f"S{semantics}", f"Status {semantics}", semantics)
-        + (semantics == "S", semantics == "F", semantics == "P", day(created), None)
+        + (semantics == "S", semantics == "F", semantics == "P")
+        + (midnight(created), day(created), None)
         + (1, "Ana", 1, "North", None, None, None, source, SOURCES[source])
         + (None, None, None, None, "EUR", None, "base")
         for number, semantics, created, source in LEADS

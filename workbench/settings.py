@@ -80,6 +80,25 @@ class Settings(BaseSettings):
         30.0, gt=0, description="Seconds that one query of the query service may take."
     )
     run: Path | None = Field(None, description="Folder of the run that this process belongs to.")
+    smtp_host: str | None = Field(None, description="Mail server that takes reports for delivery.")
+    smtp_port: int | None = Field(
+        None, ge=1, le=65_535, description="Its port; by default 587, 465 with `tls`."
+    )
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection is encrypted; `none` on this machine only."
+    )
+    smtp_user: str | None = Field(None, description="Login at the mail server, if it wants one.")
+    smtp_password: SecretStr | None = Field(None, description="Its password.")
+    smtp_from: str | None = Field(
+        None, description="Sender of reports, for example Reports <reports@example.com>."
+    )
+    hooks: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description='Webhooks that reports are sent to: {"name": "https://…"}.',
+    )
+    dashboards_address: str | None = Field(
+        None, description="Address at which people reach `workbench serve`; messages link there."
+    )
     app_client_id: str | None = Field(None, description="The local application's client_id.")
     app_client_secret: SecretStr | None = Field(
         None, description="Its client_secret; goes to the authorization server only."

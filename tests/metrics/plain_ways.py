@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import plain_contacts
 
 EASTER_MONDAY = {2023: "04-10", 2024: "04-01", 2025: "04-21", 2026: "04-06", 2027: "03-29"}
 FIXED = ("01-01", "05-01", "05-08", "07-14", "08-15", "11-01", "11-11", "12-25")
@@ -212,6 +213,7 @@ def figures(truth, start: date, end: date, source: str | None, base: dict) -> di
         | customers(truth, start, end, source, until, last_day, base)
         | answers(truth, of, within)
         | receivables(truth, of, within, start, until, last_day, base)
+        | plain_contacts.figures(truth, start, end, source, base["marketing_spend"])
         | (company_wide(truth, within, start, end, today, base, found) if source is None else {})
     )
 
@@ -322,6 +324,7 @@ def company_wide(truth, within, start, end, today, base, found) -> dict[str, flo
         "revenue_retention": ratio(revenue, opening),
         "customer_value": ratio(revenue, customers_),
         "booked_revenue": NAN,
+        **plain_contacts.years(truth, end, today),
         "activities": len(done),
         "activities_done": int((done["COMPLETED"] == "Y").sum()),
         "calls": len(calls) * known,

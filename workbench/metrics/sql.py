@@ -75,7 +75,7 @@ def extent_statement(leaf: Definition, timezone: str) -> Statement:
     model = models()[str(leaf.model)]
     day = model.open["from"] if leaf.date == "as-of" else model.dates[leaf.date or "created"]
     sql = f'SELECT min("{day}") AS first, max("{day}") AS last FROM {source(model)} AS m'
-    return Statement(sql, {"timezone": timezone} if "$timezone" in sql else {})
+    return Statement(sql, _facts(sql, timezone))
 
 
 def entities(leaf: Definition, cut: Cut) -> list[str]:
@@ -150,9 +150,13 @@ def statement(
     sql = "SELECT\n  " + ",\n  ".join(selected) + f"\nFROM {relation}"
     if grouped:
         sql += "\nGROUP BY " + ", ".join(grouped)
-    if "$timezone" in sql:
-        parameters["timezone"] = timezone
-    return Statement(sql, parameters)
+    return Statement(sql, parameters | _facts(sql, timezone))
+
+
+def _facts(sql: str, timezone: str) -> dict[str, Any]:
+    """Return what a model's query may name beside its tables, as far as a statement does."""
+    facts = {"timezone": timezone, "attribution_days": settings().attribution_days}
+    return {name: value for name, value in facts.items() if f"${name}" in sql}
 
 
 def _first_day(grain: Grain, day: str) -> str:
@@ -171,9 +175,7 @@ def rows_statement(name: str, cut: Cut, *, as_of: datetime, timezone: str) -> St
     model = cut.models[name]
     parameters: dict[str, Any] = {}
     relation = _relation(model, (), cut, parameters, as_of.astimezone(ZoneInfo(timezone)).date())
-    if "$timezone" in relation:
-        parameters["timezone"] = timezone
-    return Statement(f"SELECT * FROM {relation}", parameters)
+    return Statement(f"SELECT * FROM {relation}", parameters | _facts(relation, timezone))
 
 
 def _relation(
