@@ -1,0 +1,51 @@
+"""Tables with a row or more per deal, built some deals at a time.
+
+Joins, groups and sorts of all deals at once would take memory that grows with their number; and
+what does not fit goes to disk and back, which takes longer than reading the rows once for each
+part. Rows come out as the whole query would give them: ordered by deal first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import duckdb
+
+TABLES = ("deals", "deal_stage_stays", "deal_reach", "deal_stages")
+AT_ONCE = 200_000
+READ = re.compile(
+    r"\b(staging\.(?:deals|deal_history)|snapshot\.(?:deals|deal_stage_stays|deal_reach)"
+    r"|known_history)\b"
+)
+
+
+def bounds(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return conditions on ``deal_id``, one per part; together they hold for every deal."""
+    rows = connection.execute(
+        "SELECT _id FROM (SELECT _id, row_number() OVER (ORDER BY _id) AS place FROM raw.deals)"
+        " WHERE place % ? = 0 ORDER BY _id",
+        [AT_ONCE],
+    ).fetchall()
+    lows = [f"deal_id > {number}" for (number,) in rows]
+    highs = [f"deal_id <= {number}" for (number,) in rows]
+    return [
+        " AND ".join(filter(None, pair))
+        for pair in zip(["", *lows], [*highs, ""], strict=True)
+        if any(pair)
+    ]
+
+
+def in_parts(connection: duckdb.DuckDBPyConnection, table: str, creation: str) -> Iterator[str]:
+    """Yield the statements that do what ``creation`` (CREATE TABLE … AS a query) does.
+
+    Rows that are copied from another snapshot (``previous``) need no parts.
+    """
+    conditions = bounds(connection) if table in TABLES else []
+    if not conditions or "previous." in creation:
+        yield creation
+        return
+    create, query = creation.split(" AS ", 1)
+    for number, condition in enumerate(conditions):
+        part = READ.sub(rf"(FROM \1 WHERE {condition})", query)
+        yield f"{create} AS {part}" if number == 0 else f"INSERT INTO snapshot.{table} {part}"
