@@ -19,6 +19,7 @@
     │   ├── AccessRefused          the query service does not serve this viewer
     │   └── ServiceUnavailable     the query service does not answer                (may pass)
     ├── RunFailed                  a report's run ended badly; carries its record
+    ├── DeliveryError              results that did not reach their recipient       (may pass)
     └── DecisionError              a proposal that cannot be approved, applied or undone
 
 A message says what happened, to which record or file; ``hint`` says what to do next.
@@ -143,6 +144,20 @@ class RunFailed(WorkbenchError):
     def __init__(self, message: str, *, hint: str = "", record: object = None) -> None:
         super().__init__(message, hint=hint)
         self.record = record
+
+
+class DeliveryError(WorkbenchError):
+    """A run's results did not reach their recipient.
+
+    ``may_pass``: trying again later can succeed. ``uncertain``: they may have arrived all the same.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", may_pass: bool = False, uncertain: bool = False
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.may_pass = may_pass
+        self.uncertain = uncertain
 
 
 class DecisionError(WorkbenchError):

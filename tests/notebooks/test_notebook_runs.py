@@ -15,7 +15,7 @@ from workbench import metrics
 from workbench.metrics.segments import load_segments
 
 ROOT = Path(__file__).parent.parent.parent
-NAMES = ("sales", "marketing", "forecast", "deal", "segments")
+NAMES = ("sales", "marketing", "forecast", "deal", "segments", "scorecard")
 CATALOGUES = ("views", "notebooks", "analysis")
 # French names of the company itself.
 SPOKEN_BY_THE_COMPANY = ("Ventes directes", "Devis envoyé", "Site web", "Google Ads")
@@ -33,6 +33,7 @@ CHARTS = {
     "forecast": {"forecast", "backtest", "scenario", "stalled"},
     "deal": {"amounts"},
     "segments": {"differences", "shares", "sizes"},
+    "scorecard": {"pipelines", "sources", "funnel"},
 }
 
 

@@ -30,7 +30,12 @@ APPLICATION = "workbench"
 JOB = "job"  # the workflow that `enqueue` starts
 SLOT = "slot"  # the workflow that a schedule starts
 # Kind of job: its queue.
-QUEUES = {"report": "reports", "action": "actions", "answer": "answers"}
+QUEUES = {
+    "report": "reports",
+    "action": "actions",
+    "answer": "answers",
+    "delivery": "deliveries",
+}
 MAX_PAYLOAD = 256 * 1024  # bytes
 State = Literal["queued", "running", "done", "failed"]
 STATES: dict[str, State] = {
@@ -66,8 +71,9 @@ def enqueue(kind: str, payload: Mapping[str, Any], *, id: str, delay: float = 0)
     """Hand in a job; False if this id was handed in before (whatever became of it).
 
     ``kind``: ``"report"`` with ``{report, parameters?, trigger?}``, ``"action"`` with what the
-    portal sent, ``"answer"`` with what `delivery` sends. ``payload`` must be JSON. The job is not
-    begun before ``delay`` seconds have passed. On disk when this returns. Raises `UsageError`.
+    portal sent, ``"answer"`` with what `delivery` sends, ``"delivery"`` with ``{run, number, try}``
+    (see `report_delivery`). ``payload`` must be JSON. The job is not begun before ``delay``
+    seconds have passed. On disk when this returns. Raises `UsageError`.
     """
     if kind not in QUEUES:
         raise UsageError(

@@ -18,11 +18,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from logging.handlers import RotatingFileHandler
 from typing import Any
 
 from dbos import DBOS, DBOSConfig
 
+from workbench.automation import report_delivery
 from workbench.automation.action import answer
 from workbench.automation.delivery import deliver
 from workbench.automation.queue import (
@@ -30,6 +32,7 @@ from workbench.automation.queue import (
     JOB,
     QUEUES,
     SLOT,
+    enqueue,
     give_up_unreadable,
     prepared,
     queue_file,
@@ -39,15 +42,22 @@ from workbench.errors import UsageError, WorkbenchError
 from workbench.i18n import _
 from workbench.kernels.keeper import keep_zygote
 from workbench.metrics.service.keeper import keep_queries, wait_for_queries
+from workbench.reports import fan_out
+from workbench.reports.inspection import shown
+from workbench.reports.record import RunRecord
 from workbench.reports.report import NAME, load_report, report_names, reports_dir
+from workbench.reports.retention import clear
 from workbench.reports.run import run_report
 from workbench.settings import private_folder, settings
 
 VERSION = "1"  # of what jobs look like in the queue: a job outlives an upgrade of the package
 POLLING = 0.1  # seconds between two looks at a queue
 # Jobs of a queue at once: a run takes a core, a try of sending waits for the portal.
-CONCURRENCY = {"reports": 2, "actions": 2, "answers": 8}
+CONCURRENCY = {"reports": 2, "actions": 2, "answers": 8, "deliveries": 4}
 ATTEMPTS, FIRST_WAIT, GROWTH = 6, 1.0, 3.0  # waits of 1, 3, 9, 27, 81 s for what may pass
+FIRST_RETRY = 60.0  # seconds before a run that was killed is run again; then three times as long
+# A cell that fails on these data fails again; memory and time may be there later.
+MAY_END_BETTER = ("killed", "timed_out")
 RECOVERIES = 20  # starts of a job before it is given up: it may be what kills the worker
 
 log = logging.getLogger("workbench.worker")
@@ -59,6 +69,13 @@ def report_job(payload: Mapping[str, Any], job_id: str, queued_at: datetime) -> 
     parameters = payload.get("parameters") or {}
     if not NAME.fullmatch(name) or not isinstance(parameters, Mapping):
         raise UsageError(_("There is no report “{name}”.").format(name=name[:80]))
+    trigger = str(payload.get("trigger") or "queue")
+    if trigger == "schedule" and (moved := put_off(name, queued_at)):
+        return moved
+    if "due" in payload:
+        queued_at = datetime.fromisoformat(str(payload["due"]))
+    if runs := fanned_out(name, parameters, job_id, trigger, queued_at):
+        return {"outcome": "fanned out", "runs": runs}
     keep_zygote()  # with the first run; most of a worker's life is waiting
     keep_queries()
     wait_for_queries()
@@ -66,12 +83,72 @@ def report_job(payload: Mapping[str, Any], job_id: str, queued_at: datetime) -> 
         name,
         parameters,
         run_id=job_id,
-        trigger=str(payload.get("trigger") or "queue"),
+        trigger=trigger,
         queued_at=queued_at,
     )
     if record.error:
         log.warning("%s %s: %s", record.id, record.outcome, record.error)
+    report_delivery.hand_in(record)
+    finish(record, payload, job_id)
     return {"run": record.id, "outcome": record.outcome}
+
+
+def finish(record: RunRecord, payload: Mapping[str, Any], job_id: str) -> None:
+    """Run again what may end better, if the report's file says so; delete what it does not keep."""
+    report = load_report(record.report)
+    retry = int(payload.get("retry", 0))
+    if record.outcome in MAY_END_BETTER and retry < report.retries:
+        first = job_id.removesuffix(f".retry-{retry}")
+        enqueue(
+            "report",
+            {**payload, "retry": retry + 1, "trigger": "retry"},
+            id=f"{first[:180]}.retry-{retry + 1}",
+            delay=FIRST_RETRY * GROWTH**retry,
+        )
+        log.warning("%s: is run again", record.id)
+    if gone := clear(report):
+        log.info("report %s: %d old runs deleted", report.name, gone)
+
+
+def fanned_out(
+    name: str, parameters: Mapping[str, Any], job_id: str, trigger: str, queued_at: datetime
+) -> int:
+    """Hand in a job for each part of a report that has some; return how many, 0 for one run."""
+    report = load_report(name)
+    wanted = report.for_each
+    if wanted is None or fan_out.chosen(wanted, {**report.parameters, **parameters}):
+        return 0
+    values = fan_out.parts(wanted, report.notebook_parameters, shown(report.file))
+    for value in values:
+        part = sha256(value.encode()).hexdigest()[:12]
+        payload = {
+            "report": name,
+            "parameters": {**parameters, wanted.by: value},
+            "trigger": "queue" if trigger == "queue" else "fan-out",
+            "due": queued_at.isoformat(),
+        }
+        enqueue("report", payload, id=f"{job_id[:180]}.{part}")
+    return len(values)
+
+
+def put_off(name: str, slot: datetime) -> dict[str, Any]:
+    """Skip or postpone a slot that falls on a free day or a blackout date; empty if it runs now."""
+    schedule = load_report(name).schedule
+    moment = schedule.moment_for(slot) if schedule else slot
+    if moment is None:
+        log.info("report %s: the slot of %s is passed over", name, slot.isoformat())
+        return {"outcome": "skipped"}
+    if moment <= slot:
+        return {}
+    due = moment.isoformat()
+    enqueue(
+        "report",
+        {"report": name, "trigger": "postponed", "due": due},
+        id=f"postponed-{name}-{due}",
+        delay=max(0.0, (moment - datetime.now(UTC)).total_seconds()),
+    )
+    log.info("report %s: the slot of %s is postponed to %s", name, slot.isoformat(), due)
+    return {"outcome": "postponed", "due": due}
 
 
 def action_job(payload: Mapping[str, Any], job_id: str, queued_at: datetime) -> dict[str, Any]:
@@ -84,11 +161,17 @@ def answer_job(payload: Mapping[str, Any], job_id: str, queued_at: datetime) -> 
     return dict(deliver(payload))
 
 
+def delivery_job(payload: Mapping[str, Any], job_id: str, queued_at: datetime) -> dict[str, Any]:
+    """Try once to bring a run's results to where its report file says."""
+    return report_delivery.deliver(payload)
+
+
 # What each kind of job does; every function may be called again for the same job.
 KINDS: dict[str, Callable[[Mapping[str, Any], str, datetime], dict[str, Any]]] = {
     "report": report_job,
     "action": action_job,
     "answer": answer_job,
+    "delivery": delivery_job,
 }
 
 
@@ -219,6 +302,7 @@ def _launch() -> None:
     log.setLevel(logging.INFO)
     log.addHandler(to_file)
     logging.getLogger("dbos").addHandler(to_file)
+    logging.getLogger("workbench.delivery").addHandler(to_file)
     logging.getLogger("workbench.kernels").addHandler(to_file)
     logging.getLogger("workbench.kernels").setLevel(logging.INFO)
     for name in [n for n in os.environ if re.match(r"DBOS_", n)]:

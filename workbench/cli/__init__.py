@@ -20,6 +20,7 @@ from workbench.cli import (
     connect,
     data,
     decisions,
+    deliveries,
     demo,
     doctor,
     metrics,
@@ -47,7 +48,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     connect.connect,
     *(data.sync, data.sources, data.sql, data.check),
     *(metrics.metric, analyses.forecast, analyses.scenario, ways.process, ways.ranking),
-    *(reports.run, reports.runs, worker.worker),
+    *(reports.run, reports.runs, deliveries.deliver, worker.worker),
     *(serve.serve, serve.lab, doctor.doctor),
 )
 for command in COMMANDS:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workbench.cli.deliveries import deliver_now, delivery_rows, undelivered, with_deliveries
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -26,6 +28,10 @@ def run(
     despite_checks: Annotated[
         bool,
         typer.Option("--despite-checks", help="Run although a check fails; it says so."),
+    ] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Make a PDF as well.")] = False,
+    deliver: Annotated[
+        bool, typer.Option("--deliver", help="Send the results where the report's file says.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the run record.")] = False,
 ) -> None:
@@ -51,18 +57,39 @@ def run(
         )
     given = dict(split_pair(pair) for pair in parameter or [])
     status = Console(stderr=True).status(_("Running {report}…").format(report=report))
+    records = []
     with status:
-        record = run_report(report, given, despite_checks=despite_checks)
+        for each in _each(report, given):
+            records.append(run_report(report, each, despite_checks=despite_checks, pdf=pdf))
+            if deliver:
+                deliver_now(records[-1])
     if as_json:
-        print(_json(record))
+        written = [_json(record) for record in records]
+        print(written[0] if len(written) == 1 else "[" + ",\n".join(written) + "]")
     else:
-        _show(record)
-    if record.outcome != "succeeded":
-        raise RunFailed(
-            record.error or _outcome(record),
-            hint=record.failure.explanation if record.failure else "",
-            record=record,
-        )
+        for record in records:
+            _show(record)
+    for record in records:
+        if record.outcome != "succeeded":
+            raise RunFailed(
+                record.error or _outcome(record),
+                hint=record.failure.explanation if record.failure else "",
+                record=record,
+            )
+
+
+def _each(name: str, given: dict[str, str]) -> list[dict[str, str]]:
+    """Return the parameters of each run: one, or one for each part of a report that has some."""
+    from workbench.reports.fan_out import chosen, parts
+    from workbench.reports.inspection import shown
+    from workbench.reports.report import load_report
+
+    report = load_report(name)
+    wanted = report.for_each
+    if wanted is None or chosen(wanted, {**report.parameters, **given}):
+        return [given]
+    values = parts(wanted, report.notebook_parameters, shown(report.file))
+    return [{**given, wanted.by: value} for value in values]
 
 
 def runs(
@@ -114,13 +141,13 @@ def runs(
             _outcome(record),
             format_number(record.seconds, 1, fixed=True) if record.seconds is not None else "–",
             format_number(record.rows) if record.rows is not None else "–",
-            _plain(shorten(record.error or "", room, placeholder="…")),
+            _plain(shorten(record.error or undelivered(record), room, placeholder="…")),
         )
     console.print(table)
 
 
 def _json(record: RunRecord) -> str:
-    return record.model_dump_json(indent=2, exclude={"pid", "pid_started"})
+    return with_deliveries(record.model_dump_json(indent=2, exclude={"pid", "pid_started"}), record)
 
 
 def _outcome(record: RunRecord) -> str:
@@ -169,11 +196,11 @@ def _show(record: RunRecord, *, reason: bool = False) -> None:
         facts.add_row(_("Reason"), _plain(record.error))
     if record.notice:
         facts.add_row(_("Despite checks"), _plain(record.notice))
+    for told in record.skipped:
+        facts.add_row(_("Left out"), _plain(told))
     facts.add_row(_("Started"), format_datetime(record.started_at, record.timezone))
     for name, value in record.parameters.items():
         period = record.periods.get(name)
-    for told in record.skipped:
-        facts.add_row(_("Left out"), _plain(told))
         shown = f"{value} ({period['label']})" if period else str(value)
         facts.add_row(_plain(name), _plain(shown))
     if record.snapshot:
@@ -186,6 +213,7 @@ def _show(record: RunRecord, *, reason: bool = False) -> None:
     for title, name in (
         (_("Report page"), "report.html"),
         (_("Workbook"), "report.xlsx"),
+        ("PDF", "report.pdf"),
         (_("Notebook"), "notebook.ipynb"),
     ):
         if name in names:
@@ -195,4 +223,6 @@ def _show(record: RunRecord, *, reason: bool = False) -> None:
         if count:
             files = ngettext("{n} file", "{n} files", count).format(n=count)
             facts.add_row(title, _plain(f"{_near(record.folder / start)}/ ({files})"))
+    for title, told in delivery_rows(record):
+        facts.add_row(title, _plain(told))
     Console().print(facts)

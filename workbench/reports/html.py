@@ -16,8 +16,8 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from workbench.i18n import _, use_language
-from workbench.reports.origin import origin, period_label, shown_parameters, stamp
-from workbench.reports.record import RunRecord, write_atomically
+from workbench.reports.origin import defined, origin, period_label, shown_parameters, stamp
+from workbench.reports.record import RunRecord, read_contents, write_atomically
 
 TEMPLATES = Path(__file__).parent / "template"
 STYLES = (
@@ -40,7 +40,10 @@ def html(notebook: NotebookNode, record: RunRecord) -> str:
             extra_template_basedirs=[str(TEMPLATES)],
             config=Config({"TemplateExporter": {"exclude_input": True}}),
         )
-        frame = _frame(record) | {"own_head": _shows(notebook, "wb-header", "wb-stamp")}
+        frame = _frame(record) | {
+            "own_head": _shows(notebook, "wb-header", "wb-stamp"),
+            "definitions": definitions(record.folder),
+        }
         body, _resources = exporter.from_notebook_node(notebook, {"report": frame})
     return str(body)
 
@@ -69,4 +72,24 @@ def _frame(record: RunRecord) -> dict[str, Any]:
         "parameters": shown_parameters(record),
         "origin_title": _("Where the numbers come from"),
         "origin": origin(record),
+        "definitions_title": _("What the figures mean"),
+        "page_title": _css_text(" – ".join(filter(None, (record.title, period_label(record))))),
+        "page_origin": _css_text(
+            ", ".join(filter(None, (stamp(record), record.portal, record.snapshot)))
+        ),
     }
+
+
+def definitions(folder: Path) -> list[tuple[str, str]]:
+    """Return title and definition of every figure and column that has one, each once."""
+    found: dict[str, str] = {}
+    for panel in read_contents(folder).get("panels", []):
+        for entry in [*panel.get("figures", []), *panel.get("columns", [])]:
+            if entry.get("definition"):
+                found.setdefault(entry["title"], defined(entry))
+    return list(found.items())
+
+
+def _css_text(text: str) -> str:
+    """Write a text as a string of a stylesheet: nothing in it can end the string or the style."""
+    return '"' + "".join(c if c.isalnum() or c == " " else f"\\{ord(c):x} " for c in text) + '"'

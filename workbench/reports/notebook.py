@@ -73,7 +73,7 @@ def _run_cells(record: RunRecord, kernel: AsyncKernelManager, executed: Path) ->
 
 
 def _render(record: RunRecord, folder: Path) -> dict[str, Any]:
-    """Write the page and the workbook; return what changes in the answer."""
+    """Write the page, the workbook and the PDF; return what changes in the answer."""
     seconds: dict[str, float] = {}
     skipped: list[str] = []
     with _timed(seconds, "html"):
@@ -96,6 +96,13 @@ def _render(record: RunRecord, folder: Path) -> dict[str, Any]:
         except Exception as problem:  # the page is there, and says the same
             logging.exception("the workbook was not written")
             skipped.append(_("XLSX skipped: {reason}").format(reason=_reason(problem)))
+    if record.pdf:
+        with _timed(seconds, "pdf"):
+            try:
+                import_module("workbench.reports.pdf").write_pdf(folder)
+            except Exception as problem:
+                logging.exception("the PDF was not written")
+                skipped.append(_("PDF skipped: {reason}").format(reason=_reason(problem)))
     return {"timings": seconds, "skipped": skipped}
 
 

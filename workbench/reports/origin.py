@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from workbench.i18n import _, format_datetime, format_number
@@ -71,3 +72,12 @@ def _value(name: str, value: Any, record: RunRecord) -> str:
     if isinstance(value, list):
         return ", ".join(str(item) for item in value) or "–"
     return str(value) or "–"
+
+
+def defined(entry: Mapping[str, Any]) -> str:
+    """Return the definition of a figure or column, and by which date it counts."""
+    text = str(entry.get("definition") or "")
+    if entry.get("date_basis"):
+        counted = _("Counted by: {basis}.").format(basis=entry["date_basis"])
+        text = f"{text} {counted}".strip()
+    return text

@@ -78,7 +78,8 @@ class RunRecord(BaseModel):
     """One run. Moments are aware, in UTC; ``rows`` counts the rows that the page read.
 
     ``notice`` says which failed checks it ran despite; the page shows it. ``skipped`` says what
-    was not made of it, and why.
+    was not made of it, and why. ``pdf``: a PDF was asked for.
+    ``part``: of a report for each manager (or so), whose it is.
     ``error`` is one line in the run's language, ``failure`` the same in detail; both None after
     success.
     """
@@ -106,6 +107,8 @@ class RunRecord(BaseModel):
     commit: str | None = None
     lock: str | None = None
     timeout: int
+    pdf: bool = False
+    part: str | None = None
     attempts: int = 1
     queued_at: datetime | None = None
     started_at: datetime

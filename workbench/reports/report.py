@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from croniter import croniter
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from workbench.errors import ConfigurationError, UsageError
-from workbench.i18n import _, language
+from workbench.i18n import _
+from workbench.reports.delivery.destinations import DESTINATIONS, Destination, OnlyIf, Titles
+from workbench.reports.fan_out import ForEach
 from workbench.reports.inspection import Parameter, notebook_parameters, shown
+from workbench.reports.schedule import Schedule
 from workbench.settings import settings
+from workbench.sources.calendar import Closure
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 SCHEMA = Path(__file__).parent / "report.schema.json"
@@ -28,64 +29,13 @@ SCHEMA = Path(__file__).parent / "report.schema.json"
 Text = Annotated[str, Field(min_length=1)]
 
 
-class Titles(BaseModel):
-    """A text in both languages."""
+class Fresh(BaseModel):
+    """A source that must have been loaded lately."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    fr: Text
-    en: Text
-
-    def __str__(self) -> str:
-        return self[language()]
-
-    def __getitem__(self, code: str) -> str:
-        return self.fr if code == "fr" else self.en
-
-
-class Schedule(BaseModel):
-    """When a report runs by itself."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    cron: Text = Field(
-        description="Five fields (minute hour day month weekday), or six with seconds first."
-    )
-    timezone: Text = Field(description="IANA name of the zone that the cron is read in.")
-
-    @field_validator("cron")
-    @classmethod
-    def _is_cron(cls, value: str) -> str:
-        if len(value.split()) not in (5, 6):
-            raise ValueError(
-                _("five fields (minute hour day month weekday), or six with seconds first")
-            )
-        if not croniter.is_valid(value, second_at_beginning=True):
-            raise ValueError(_("not a cron expression; for example 0 7 * * 1"))
-        return value
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(_("not an IANA time zone; for example Europe/Paris"))
-        return value
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The time zone."""
-        return ZoneInfo(self.timezone)
-
-    def last_slot(self, now: datetime) -> datetime:
-        """Return the newest moment before ``now`` (aware) at which it was due."""
-        return self._slots(now).get_prev(datetime)
-
-    def next_slot(self, now: datetime) -> datetime:
-        """Return the first moment after ``now`` (aware) at which it will be due."""
-        return self._slots(now).get_next(datetime)
-
-    def _slots(self, now: datetime) -> croniter:
-        return croniter(self.cron, now.astimezone(self.zone), second_at_beginning=True)
+    source: Text = Field(description="A name of `workbench sources`, such as bitrix24.")
+    within_hours: float = Field(gt=0, le=24 * 366, description="Since its last sync, at most.")
 
 
 class Report(BaseModel):
@@ -108,10 +58,28 @@ class Report(BaseModel):
         default_factory=list,
         description="Tables that it reads: a failed error check of one of them stops it.",
     )
+    requires: list[Fresh] = Field(
+        default_factory=list, description="Sources that must be fresh, or the report is not run."
+    )
     despite_checks: bool = Field(False, description="Run although such a check fails, and say so.")
     dashboard: bool = Field(False, description="Whether the notebook is also a live page.")
     schedule: Schedule | None = None
+    for_each: ForEach | None = Field(
+        None, description="One run for each manager, department, pipeline, source or segment."
+    )
+    deliver: list[Destination] = Field(
+        default_factory=list,
+        max_length=20,
+        description="Where the results of runs by schedule or queue are sent.",
+    )
+    pdf: bool = Field(False, description="Make a PDF of each run; as well if one is attached.")
     timeout: int = Field(300, ge=1, le=86_400, description="Wall-clock limit of a run, in seconds.")
+    retries: int = Field(
+        0, ge=0, le=5, description="How often a run that was killed or timed out is run again."
+    )
+    retain: int | None = Field(
+        None, ge=1, le=3650, description="Days for which runs are kept; by default for good."
+    )
     name: str = Field("", exclude=True, json_schema_extra={"readOnly": True})
 
     @field_validator("notebook")
@@ -120,6 +88,14 @@ class Report(BaseModel):
         if Path(value).name != value or not value.endswith(".ipynb") or "\\" in value:
             raise ValueError(_("a file name of notebooks/ ending in .ipynb, without folders"))
         return value
+
+    @property
+    def makes_pdf(self) -> bool:
+        """Whether its runs make a PDF: it says so, or has one sent."""
+        parts = [
+            [*getattr(each, "attach", []), *getattr(each, "files", [])] for each in self.deliver
+        ]
+        return self.pdf or any("pdf" in each for each in parts)
 
     @property
     def notebook_file(self) -> Path:
@@ -221,13 +197,27 @@ def _complaint(problem: ValidationError | TypeError) -> str:
         return _("key “{key}” is unknown; allowed: {allowed}").format(key=key, allowed=allowed)
     if first["type"] == "missing":
         return _("key “{key}” is missing.").format(key=key)
+    if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return _("{key}.by: allowed: {allowed}").format(key=key, allowed=", ".join(DESTINATIONS))
     if first["type"] == "value_error":
         return f"{key}: {first['ctx']['error']}"
     return f"{key}: {first['msg']}"
 
 
 def _fields(path: tuple[int | str, ...]) -> str:
-    model: type[BaseModel] = Report
-    if path:
-        model = {"schedule": Schedule}.get(str(path[0]), Titles)
-    return ", ".join(field for field in model.model_fields if field != "name")
+    """Return the keys that are allowed at a place of the file."""
+    names = [str(part) for part in path]
+    model: type[BaseModel] = Titles if names else Report
+    if "only_if" in names:
+        model = OnlyIf
+    elif names[:1] == ["deliver"] and len(names) > 2 and names[-1] != "subject":
+        model = DESTINATIONS[names[2]]
+    elif names[:1] == ["requires"]:
+        model = Fresh
+    elif names[:1] == ["for_each"]:
+        model = ForEach
+    elif names[:1] == ["schedule"]:
+        model = Closure if "blackout" in names else Schedule
+    return ", ".join(
+        field.alias or name for name, field in model.model_fields.items() if name != "name"
+    )

@@ -22,6 +22,7 @@ import psutil
 from workbench.errors import NoSnapshot, UsageError, WorkbenchError
 from workbench.i18n import _, language
 from workbench.reports import gate
+from workbench.reports.fan_out import chosen
 from workbench.reports.parameters import check_parameters, resolved_periods
 from workbench.reports.process import end_processes, supervise
 from workbench.reports.record import (
@@ -52,15 +53,17 @@ def run_report(
     trigger: str = "manual",
     queued_at: datetime | None = None,
     despite_checks: bool = False,
+    pdf: bool = False,
 ) -> RunRecord:
     """Run a report in a process of its own and return its record, however it ended.
 
     ``parameters`` are texts (read by the declared type) or typed values. ``run_id`` makes the call
     repeatable: the id of a run, or the id of the job that asks for it, which then belongs to one
     run for good. If that run is finished, its record is returned unchanged; if it was cut off, it
-    starts again; if another process is at it, this waits. Raises `UsageError`,
-    `ConfigurationError` or `ParameterError` before anything is written, and `WarehouseError` if the
-    data of the report's tables break a check of severity error (unless ``despite_checks``).
+    starts again; if another process is at it, this waits. ``pdf``: make one, whatever the file
+    says. Raises `UsageError`, `ConfigurationError` or `ParameterError` before anything is written,
+    and `WarehouseError` if a source is not fresh enough or the data of the report's tables break a
+    check of severity error (unless ``despite_checks``).
     """
     asked = time.perf_counter()
     report = load_report(name)
@@ -83,6 +86,7 @@ def run_report(
             _clear(folder)
             record = _record(report, folder, parameters or {}, values, snapshot, started_at)
             record.trigger, record.notice = trigger, notice
+            record.pdf = pdf or report.makes_pdf
             record.job = run_id if run_id != folder.name else None
             record.attempts = earlier.attempts + 1 if earlier else 1
             if queued_at:
@@ -105,7 +109,10 @@ def run_report(
 def _admitted(report: Report, snapshot: Snapshot | None, folder: Path, despite: bool) -> str | None:
     """Return what the run has to say of its data; a run that may not begin leaves no folder."""
     try:
-        return gate.notice(report, snapshot.id, despite=despite) if snapshot else None
+        if snapshot is None:
+            return None
+        gate.require_fresh(report, snapshot.id)
+        return gate.notice(report, snapshot.id, despite=despite)
     except WorkbenchError:
         if not any(folder.iterdir()):
             folder.rmdir()
@@ -124,10 +131,12 @@ def _record(
     zone = snapshot.timezone if snapshot else "UTC"
     # As on the page: relative periods count from the day up to which the data goes.
     today = (snapshot.as_of if snapshot else started_at).astimezone(ZoneInfo(zone)).date()
+    part = chosen(report.for_each, values)
     return RunRecord(
         id=folder.name,
         report=report.name,
-        title=str(report.title),
+        title=f"{report.title} – {part}" if part else str(report.title),
+        part=part,
         notebook=report.notebook,
         given=dict(given),
         parameters=values,

@@ -28,7 +28,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from workbench.i18n import _, format_number, locale, use_language
 from workbench.metrics.formats import format_value
-from workbench.reports.origin import origin, shown_parameters, stamp
+from workbench.reports.origin import defined, origin, shown_parameters, stamp
 from workbench.reports.record import RunRecord, read_contents
 
 FILE = "report.xlsx"
@@ -224,7 +224,7 @@ def _write_about(
                 valign="top",
             )
             _put(sheet, (row, 2), figure["change"], formats, **WRAPPED)
-            _put(sheet, (row, 3), _defined(figure), formats, **WRAPPED)
+            _put(sheet, (row, 3), defined(figure), formats, **WRAPPED)
             _put(sheet, (row, 4), figure["n"], formats, "count", valign="top")
             row += 1
     if sheets:
@@ -246,7 +246,7 @@ def _write_about(
         for column in panel["columns"]:
             _put(sheet, (row, 1), column["title"], formats, **WRAPPED)
             _put(sheet, (row, 2), _unit_name(column["unit"], formats.currency), formats, **WRAPPED)
-            _put(sheet, (row, 3), _defined(column), formats, **WRAPPED)
+            _put(sheet, (row, 3), defined(column), formats, **WRAPPED)
             row += 1
 
 
@@ -255,15 +255,6 @@ def _heads(sheet: Worksheet, formats: Formats, row: int, titles: list[str]) -> i
     for column, title in enumerate(titles):
         _put(sheet, (row, column), title, formats, bold=True, bg_color=PALE, bottom=1)
     return row + 1
-
-
-def _defined(entry: Mapping[str, Any]) -> str:
-    """Return the definition of a figure or column, and by which date it counts."""
-    text = str(entry.get("definition") or "")
-    if entry.get("date_basis"):
-        counted = _("Counted by: {basis}.").format(basis=entry["date_basis"])
-        text = f"{text} {counted}".strip()
-    return text
 
 
 def _unit_name(unit: str, currency: str) -> str:

@@ -105,6 +105,12 @@ class WorkCalendar(BaseModel):
                 day += timedelta(days=1)
         return found
 
+    def is_working(self, day: date) -> bool:
+        """Tell whether people work on a day."""
+        free = holidays(self.country, day.year) if self.country else frozenset()
+        closed = any(closure.first <= day <= closure.last for closure in self.closed)
+        return day.isoweekday() in self.weekdays and day not in free and not closed
+
 
 def _seconds(clock: str) -> int:
     hours, minutes = clock.split(":")
