@@ -187,3 +187,27 @@ def test_many_parameters_without_a_number_are_read_at_once_and_in_order():
     assert forms.parse("a[7]=x&a[]=y&a[c]=z") == {"a": {"7": "x", "8": "y", "c": "z"}}
     assert forms.parse("a[]=1&a=2&a[]=3") == {"a": ["3"]}
     assert time.monotonic() - started < 5  # a count over all at each took minutes
+
+
+def test_rest_3_checks_its_parameters_and_who_may_see_a_task(empty, colleague):
+    fields = {"TITLE": "Hidden", "RESPONSIBLE_ID": 1}
+    task = int(empty.result("tasks.task.add", {"fields": fields})["task"]["id"])
+
+    def asked(client, given):
+        url = client.url.replace("/rest/", "/rest/api/") + "tasks.task.get"
+        answer = client.http.post(url, json=given)
+        body = answer.json()
+        found = body.get("error", {})
+        code = found.get("code", "").removeprefix("BITRIX_REST_V3_EXCEPTION_")
+        return answer.status_code, code, [v["field"] for v in found.get("validation", ())]
+
+    invalid = "VALIDATION_REQUESTVALIDATIONEXCEPTION"
+    assert asked(empty, {"id": task}) == (200, "", [])
+    assert asked(colleague, {"id": task}) == (403, "ACCESSDENIEDEXCEPTION", [])
+    assert asked(empty, {}) == (400, invalid, ["id"])
+    assert asked(empty, {"id": str(task)}) == (400, invalid, ["id"])
+    assert asked(empty, {"id": True}) == (400, invalid, ["id"])
+    assert asked(empty, {"id": 10**12}) == (400, "ENTITYNOTFOUNDEXCEPTION", [])
+    for path in ("/rest/api/", "/rest/"):
+        answer = empty.http.get(f"{empty.base}{path}{'9' * 5000}/x/profile")
+        assert answer.status_code == 401

@@ -196,6 +196,10 @@ TIMELINE_FURTHER: list[Wrong] = [
              "OWNER_NOT_FOUND", ""),
         )
     ],
+    ("crm.activity.todo.add", {"ownerTypeId": 9999, "ownerId": 1, "deadline": "2026-01-01"}, 400,
+     "NOT_FOUND", "Not found."),
+    ("crm.activity.todo.add", {"ownerTypeId": 2, "ownerId": "{deal}", "deadline": "2026-01-01",
+     "responsibleId": "x"}, 400, "INVALID_ARG_VALUE", ""),
     ("crm.activity.todo.updateDeadline", {**TODO, "value": "soon"}, 400, "WRONG_DATETIME_FORMAT",
      ""),
     ("crm.activity.todo.update", {**TODO, "deadline": "soon"}, 400, "WRONG_DATETIME_FORMAT", ""),

@@ -12,20 +12,32 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.portal import Portal, allowed
 from workbench.bitrix24.sandbox.rest.methods import Caller, Refusal
+from workbench.bitrix24.sandbox.tasks.tasks import TASKS
 
 PREFIX = "BITRIX_REST_V3_EXCEPTION_"
+INVALID = "VALIDATION_REQUESTVALIDATIONEXCEPTION"
 
 
 class Problem(Exception):
     """An error of REST 3.0."""
 
-    def __init__(self, name: str, message: str, status: int = 400) -> None:
+    def __init__(self, name: str, message: str, status: int = 400, field: str = "") -> None:
         super().__init__(message)
         self.name = name
         self.message = message
         self.status = status
+        self.field = field
+
+    def body(self) -> dict[str, Any]:
+        """The error as it is sent; one of a request's field names the field."""
+        if not self.field:
+            return {"code": PREFIX + self.name, "message": self.message}
+        validation = [{"field": self.field, "message": self.message}]
+        message = "Error validating request object"
+        return {"code": PREFIX + self.name, "message": message, "validation": validation}
 
 
 class Door:
@@ -40,7 +52,7 @@ class Door:
             body: Any = {"result": await self._result(request)}
             status = 200
         except Problem as problem:
-            body = {"error": {"code": PREFIX + problem.name, "message": problem.message}}
+            body = {"error": problem.body()}
             status = problem.status
         except Refusal as refusal:
             body = {"error": {"code": str(refusal.code), "message": refusal.text}}
@@ -56,7 +68,7 @@ class Door:
             raise Problem("INVALIDJSONEXCEPTION", "The body is not valid JSON") from None
         if not isinstance(params, dict):
             raise Problem("INVALIDREQUESTEXCEPTION", "A JSON object is expected")
-        if len(parts) >= 3 and parts[0].isdecimal():
+        if len(parts) >= 3 and parts[0].isdecimal() and len(parts[0]) < 12:
             caller = self.portal.webhook_caller(int(parts[0]), parts[1])
             name = parts[2]
         else:
@@ -72,11 +84,14 @@ class Door:
         if not allowed("task", caller.scopes):
             raise Problem("INSUFFICIENTSCOPEEXCEPTION", "Insufficient scope", 403)
         given = params.get("id")
-        row = self.portal.state.get("tasks", given) if isinstance(given, int) else None
-        if row is None:
-            raise Problem(
-                "ENTITYNOTFOUNDEXCEPTION", f"Entity with id `{str(given)[:20]}` is not found"
-            )
+        if given is None:
+            raise Problem(INVALID, "Required field `id` is missing", field="id")
+        if isinstance(given, bool) or not isinstance(given, int):
+            text = "Field `id` requires data type `int` for this request"
+            raise Problem(INVALID, text, field="id")
+        missing = Problem("ENTITYNOTFOUNDEXCEPTION", f"Record with ID = `{given}` not found")
+        barred = Problem("ACCESSDENIEDEXCEPTION", "Access denied", 403)
+        row = rights.seen(self.portal.state, caller.user_id, TASKS, given, missing, barred)
         return {
             "item": {"id": row["ID"], "title": row["TITLE"], "responsibleId": row["RESPONSIBLE_ID"]}
         }

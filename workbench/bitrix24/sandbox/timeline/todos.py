@@ -21,8 +21,14 @@ def _required(call: Call, *names: str) -> None:
 
 
 def _owner(call: Call) -> tuple[int, int]:
-    """The record of a to-do: entityTypeId and id. Refuses one that is not the caller's."""
+    """The record of a to-do: entityTypeId and id. Refuses one that is not the caller's.
+
+    [?] Both codes are documented without saying which is whose: a kind of record that there is not
+    is "CRM object not found", a record that there is not "owner not found".
+    """
     entity = call.state.by_type.get(call.number("ownerTypeId") or 0)
+    if entity is None:
+        raise Refusal("NOT_FOUND", "Not found.")
     missing = Refusal("OWNER_NOT_FOUND", "Owner was not found")
     barred = Refusal("ACCESS_DENIED", "Access denied", 403)
     user, owner = call.caller.user_id, call.number("ownerId") or 0
