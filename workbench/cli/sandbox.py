@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from workbench.cli import sandbox_load, sandbox_process
+from workbench.cli import sandbox_load, sandbox_process, sandbox_stats
+
+if TYPE_CHECKING:
+    from socket import socket
+
+    from rich.console import Console
+
+    from workbench.bitrix24.sandbox.memory.state import State
 
 app = typer.Typer(help="The embedded portal.", no_args_is_help=True)
 app.command()(sandbox_load.load)
 app.command("run-process")(sandbox_process.run_process)
+app.command()(sandbox_stats.stats)
 
 SCOPES = (
     "crm", "user", "department", "task", "im", "bizproc", "placement", "telephony", "disk",
@@ -23,7 +33,7 @@ Today = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="The portal's date; the present one by default."),
 ]
-Seed = Annotated[int, typer.Option(help="The same seed and date give the same company.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed and date give the same company.")]
 
 
 @app.command()
@@ -103,95 +113,194 @@ def start(
     from rich.console import Console
 
     from workbench.bitrix24.sandbox import server
-    from workbench.bitrix24.sandbox.memory.state import State
-    from workbench.bitrix24.sandbox.new_portal import furnish
+    from workbench.bitrix24.sandbox.memory.opening import opened
     from workbench.bitrix24.sandbox.portal import Portal
     from workbench.bitrix24.sandbox.rest.faults import rule
     from workbench.errors import UsageError
     from workbench.i18n import _
 
+    # Whatever can be wrong is told before the work of filling a portal.
     if plan not in PLANS:
         raise UsageError(_("There is no plan {plan}.").format(plan=plan), hint=", ".join(PLANS))
     if company is not None:
         _known(company)
-    names = [_host_name(name) for name in host_name or ()]
     if ca_file is not None and not tls:
         raise UsageError(_("--ca-file needs --tls."))
     if load is not None and mapping is None:
         raise UsageError(_("--load needs --mapping."))
+    if mapping is not None and load is None:
+        raise UsageError(_("--mapping needs --load."))
+    if load is not None and company is not None:
+        raise UsageError(_("A portal is filled by --company or by --load, not by both."))
     if deals is not None and company is None:
         raise UsageError(_("--deals needs --company."))
+    if url_file is not None and (url_file.is_dir() or not url_file.parent.is_dir()):
+        raise UsageError(
+            _("{file} cannot be written: {reason}").format(
+                file=url_file, reason=_("there is no such folder, or it is one itself")
+            )
+        )
+    day = None if today is None else _of_our_time(today.date())
+    limit = _operating(operating)
+    names = [_host_name(name) for name in host_name or ()]
+    host = _host_name(host)
+    _rules(fault, rule)
+    console = Console()
+    with _bound(host, port) as listener, opened(state) as records:
+        if day is not None:
+            records.set_today(day)
+        _fill(console, records, company, seed=seed, day=day, deals=deals, load=load, meant=mapping)
+        if not server.is_loopback(host):
+            console.print(
+                _("This portal answers anybody who reaches {host}.").format(host=host),
+                style="yellow",
+            )
+            if control:
+                console.print(
+                    _("They may make control calls too: --control."), style="yellow", markup=False
+                )
+        portal = Portal(
+            records,
+            plan=plan,
+            operating_limit=limit,
+            control=control,
+            real_time=real_time,
+            request_limit=request_limit,
+        )
+        portal.faults.rules += _rules(fault, portal.fault)
+        context, trusted = _secured(records, ca_file, [*names, host]) if tls else (None, None)
+
+        def announce(running: Portal) -> None:
+            console.print(_("Portal: {address}").format(address=running.base_url))
+            if url_file is None or console.is_terminal:
+                console.print(_("Webhook: {address}").format(address=server.webhook_url(running)))
+            else:  # the output goes to a log, which must not hold the code
+                console.print(_("Webhook: in {file}").format(file=url_file), soft_wrap=True)
+            if trusted is not None:
+                console.print(
+                    _("Clients trust it with {variable}.").format(
+                        variable=f"SSL_CERT_FILE={trusted}"
+                    ),
+                    soft_wrap=True,
+                )
+            console.print(_("Ctrl-C ends it."))
+
+        try:
+            server.serve(
+                portal,
+                listener,
+                name=names[0] if names else host,
+                tls=context,
+                url_file=url_file,
+                announce=announce,
+            )
+        except OSError as error:
+            if error.filename is not None:
+                raise _unwritable(error.filename, error) from None
+            raise _unusable(host, port, error) from None
+
+
+def _operating(text: str) -> float | None:
+    """Seconds of operating time per method in ten minutes; None: no limit."""
+    from workbench.errors import UsageError
+    from workbench.i18n import _
+
     try:
-        limit = None if operating == "off" else float(operating)
+        limit = None if text == "off" else float(text)
     except ValueError:
         limit = 0.0
     if limit is not None and not 0 < limit < float("inf"):
         raise UsageError(_("--operating is a number of seconds, or off."))
-    _rules(fault, rule)  # before the work of filling a portal
-    console = Console()
-    records = State(state)
-    if today is not None:
-        records.set_today(today.date())
-    if company is not None and not records.count("users"):
-        from workbench.bitrix24.sandbox.seed import seed_company
+    return limit
 
-        size: Literal["demo", "small"] = "demo" if company == "demo" else "small"
-        console.print(_("The company is being made…"))
-        seed_company(records, size, seed=seed, today=today.date() if today else None, deals=deals)
-    elif load is not None and mapping is not None and not records.count("users"):
-        from workbench.bitrix24.sandbox.load.load import load_directory
 
-        sandbox_load.show(load_directory(records, load, mapping))
+def _of_our_time(day: date) -> date:
+    """The portal's date. Raises UsageError for one that its clock and moments cannot show."""
+    from workbench.errors import UsageError
+    from workbench.i18n import _
+
+    if not 2010 <= day.year <= 2090:
+        raise UsageError(
+            _("The portal cannot live on {day}.").format(day=day),
+            hint=_("Choose a year from 2010 to 2090."),
+        )
+    return day
+
+
+@contextmanager
+def _bound(host: str, port: int) -> Iterator[socket]:
+    """A socket on this address, closed at the end. Raises UsageError if there can be none."""
+    from workbench.bitrix24.sandbox import server
+
+    try:
+        listener = server.bind(host, port)
+    except OSError as error:
+        raise _unusable(host, port, error) from None
+    with listener:
+        yield listener
+
+
+def _unusable(host: str, port: int, error: OSError) -> Exception:
+    import errno
+    from socket import gaierror
+
+    from workbench.errors import UsageError
+    from workbench.i18n import _
+
+    if isinstance(error, gaierror) or error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL):
+        return UsageError(
+            _("{host} is no address of this machine: {reason}").format(
+                host=host, reason=error.strerror
+            ),
+            hint=_("Choose another one: --host"),
+        )
+    return UsageError(
+        _("Port {port} of {host} cannot be used: {reason}").format(
+            port=port, host=host, reason=error.strerror
+        ),
+        hint=_("Choose another one: --port"),
+    )
+
+
+def _unwritable(file: Path | str, error: OSError) -> Exception:
+    from workbench.errors import UsageError
+    from workbench.i18n import _
+
+    return UsageError(
+        _("{file} cannot be written: {reason}").format(file=file, reason=error.strerror)
+    )
+
+
+def _fill(
+    console: Console,
+    records: State,
+    company: str | None,
+    *,
+    seed: int,
+    day: date | None,
+    deals: int | None,
+    load: Path | None,
+    meant: Path | None,
+) -> None:
+    """Give a new portal its records, and every portal a webhook."""
+    from workbench.bitrix24.sandbox.new_portal import furnish
+    from workbench.i18n import _
+
+    if not records.count("users"):
+        if company is not None:
+            from workbench.bitrix24.sandbox.seed import seed_company
+
+            size: Literal["demo", "small"] = "demo" if company == "demo" else "small"
+            console.print(_("The company is being made…"))
+            seed_company(records, size, seed=seed, today=day, deals=deals)
+        elif load is not None and meant is not None:
+            from workbench.bitrix24.sandbox.load.load import load_directory
+
+            sandbox_load.show(load_directory(records, load, meant))
     if not records.count("users"):
         furnish(records)
     if not records.webhooks():
         records.add_webhook(1, scopes=SCOPES, title="workbench")
-    if not server.is_loopback(host):
-        console.print(
-            _("This portal answers anybody who reaches {host}.").format(host=host), style="yellow"
-        )
-    portal = Portal(
-        records,
-        plan=plan,
-        operating_limit=limit,
-        control=control,
-        real_time=real_time,
-        request_limit=request_limit,
-    )
-    portal.faults.rules += _rules(fault, portal.fault)
-
-    context, trusted = _secured(records, ca_file, [*names, host]) if tls else (None, None)
-
-    def announce(running: Portal) -> None:
-        console.print(_("Portal: {address}").format(address=running.base_url))
-        if url_file is None or console.is_terminal:
-            console.print(_("Webhook: {address}").format(address=server.webhook_url(running)))
-        else:  # the output goes to a log, which must not hold the code
-            console.print(_("Webhook: in {file}").format(file=url_file), soft_wrap=True)
-        if trusted is not None:
-            console.print(
-                _("Clients trust it with {variable}.").format(variable=f"SSL_CERT_FILE={trusted}"),
-                soft_wrap=True,
-            )
-        console.print(_("Ctrl-C ends it."))
-
-    try:
-        server.serve(
-            portal,
-            host=host,
-            port=port,
-            name=names[0] if names else "",
-            tls=context,
-            url_file=url_file,
-            announce=announce,
-        )
-    except OSError as error:
-        raise UsageError(
-            _("Port {port} of {host} cannot be used: {reason}").format(
-                port=port, host=host, reason=error.strerror
-            ),
-            hint=_("Choose another one: --port"),
-        ) from None
 
 
 def _host_name(text: str) -> str:
@@ -208,8 +317,6 @@ def _host_name(text: str) -> str:
 def _secured(records, ca_file: Path | None, names: list[str]):
     """What to answer HTTPS with, and the file that holds the authority's certificate."""
     from workbench.bitrix24.sandbox import certificates
-    from workbench.errors import UsageError
-    from workbench.i18n import _
     from workbench.settings import private_folder, settings
 
     file = ca_file or settings().home_dir / "sandbox-ca.pem"
@@ -218,9 +325,7 @@ def _secured(records, ca_file: Path | None, names: list[str]):
             private_folder(file.parent)
         file.write_text(certificates.authority(records.settings))
     except OSError as error:
-        raise UsageError(
-            _("{file} cannot be written: {reason}").format(file=file, reason=error.strerror)
-        ) from None
+        raise _unwritable(file, error) from None
     return certificates.server_context(records.settings, names), file.absolute()
 
 
@@ -242,94 +347,6 @@ def _rules(specs, read):
 
 
 PLANS = ("standard", "enterprise", "unlimited")
-
-
-@app.command()
-def stats(
-    url: Annotated[str, typer.Argument(help="The running portal: its address or its webhook.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Show per method and caller: requests, batch commands, rows, operating seconds, refusals."""
-    import json
-    from urllib.parse import urlsplit
-
-    import httpx
-    from rich.console import Console
-    from rich.table import Table
-
-    from workbench.errors import PortalUnreachable, UsageError
-    from workbench.i18n import _, format_number
-
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise UsageError(
-            _("“{url}” is no address of a portal.").format(url=url[:60]),
-            hint=_("It is printed by `workbench sandbox start`, such as {example}.").format(
-                example="http://127.0.0.1:8765"
-            ),
-        )
-    try:
-        answer = httpx.get(f"{parts.scheme}://{parts.netloc}/control/stats", timeout=10)
-        figures = answer.raise_for_status().json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        reason = type(error).__name__
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            raise PortalUnreachable(
-                _("The certificate of {host} is of an authority that is not trusted here.").format(
-                    host=parts.netloc
-                ),
-                hint=_(
-                    "`workbench sandbox start --tls` says which file to name: {variable}"
-                ).format(variable="SSL_CERT_FILE=…"),
-            ) from None
-        raise PortalUnreachable(
-            _("{host} is not a running sandbox portal ({reason}).").format(
-                host=parts.netloc, reason=reason
-            )
-        ) from None
-    if as_json:
-        print(json.dumps(figures, indent=2))
-        return
-    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
-    table.add_column(_("Method"), overflow="fold")
-    for title in (
-        _("Requests"),
-        _("In batches"),
-        _("Rows"),
-        _("Seconds"),
-        _("Refused"),
-        _("Timed out"),
-    ):
-        table.add_column(title, justify="right", no_wrap=True)
-    told = None
-    for line in figures["methods"]:
-        if line["caller"] != told:
-            told = line["caller"]
-            table.add_section()
-            table.add_row(_caller(told))
-        table.add_row(
-            f"  {line['method'] or '–'}",
-            format_number(line["requests"]),
-            format_number(line["inner"]),
-            format_number(line["rows"]),
-            format_number(line["operating"], 2),
-            format_number(line["refused"]),
-            format_number(line["timed_out"]),
-        )
-    Console().print(table)
-
-
-def _caller(label: str) -> str:
-    """A caller of the figures in the language of the table."""
-    from workbench.cli.screen import escape
-    from workbench.i18n import _
-
-    kind, _space, rest = label.partition(" ")
-    if kind == "webhook":
-        return _("webhook of user {id}").format(id=rest.rpartition(" ")[2])
-    if kind == "app":
-        return _("application {id}").format(id=escape(rest))
-    return _("without valid credentials")
 
 
 @app.command()

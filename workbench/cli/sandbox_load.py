@@ -53,7 +53,7 @@ def load(
 
     from workbench.bitrix24.sandbox.load.load import load_directory
     from workbench.bitrix24.sandbox.load.load_mapping import read_mapping
-    from workbench.bitrix24.sandbox.memory.state import State
+    from workbench.bitrix24.sandbox.memory.opening import opened
     from workbench.i18n import _
     from workbench.settings import settings
 
@@ -64,11 +64,8 @@ def load(
     if state is None:
         state = settings().project_dir / ".workbench" / "sandbox.sqlite"
         state.parent.mkdir(exist_ok=True)
-    records = State(state)
-    try:
+    with opened(state) as records:
         report = load_directory(records, directory, meaning)
-    finally:
-        records.close()
     if as_json:
         print(json.dumps(report.as_dict(), ensure_ascii=False, indent=2))
         return

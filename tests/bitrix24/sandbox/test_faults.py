@@ -187,25 +187,29 @@ def test_an_expired_token_ends_with_the_refresh(empty):
 
 
 BAD = {
-    "nonsense": "the fault is one of",
-    "503:rate=2": "rate is from 0 to 1",
-    "503:rate=nan": "rate is from 0 to 1",
-    "503:rate": "is not key=value",
-    "503:at=1,rate=0.5": "only one of at, every and rate",
-    "cut:at=0": "at is 1 or more",
-    "cut:at=three": "at is a whole number",
-    "500:colour=red": "unknown: colour",
-    "timeout:seconds=-1": "seconds is from 0",
-    "delete:entity=zebras": "no entity zebras",
-    "delete:ids=a+b": "each of ids is a whole number",
-    "change:field=ID,value=7": "no field ID to change",
+    "nonsense": "la panne est l’une de celles-ci",
+    "503:rate=2": "rate va de 0 à 1",
+    "503:rate=nan": "rate va de 0 à 1",
+    "503:rate": "n’est pas de la forme clé=valeur",
+    "503:at=1,rate=0.5": "une seule des clés at, every et rate",
+    "503:at=1,at=2": "at est donné deux fois",
+    "503:after=maybe": "after est l’une de ces valeurs",
+    "503:method=crm.deals.list": "pas de méthode crm.deals.list",
+    "503:method=": "pas de méthode",
+    "cut:at=0": "at vaut 1 ou plus",
+    "cut:at=three": "at est un nombre entier",
+    "500:colour=red": "inconnu : colour",
+    "timeout:seconds=-1": "seconds va de 0",
+    "delete:entity=zebras": "pas d’entité zebras",
+    "delete:ids=a+b": "chacun des ids est un nombre entier",
+    "change:field=ID,value=7": "pas de champ ID à modifier",
     "change:field=OPPORTUNITY,value=much": "OPPORTUNITY",
 }
 
 
 @pytest.mark.parametrize("spec", BAD)
 def test_a_control_call_says_what_is_wrong_with_a_fault(empty, spec):
-    answer = empty.http.post(f"{empty.base}/control/faults", json=["503:method=none.such", spec])
+    answer = empty.http.post(f"{empty.base}/control/faults", json=["503:method=profile", spec])
     assert answer.status_code == 400
     assert BAD[spec] in answer.json()["error"]
     assert empty.control("faults", None, "GET") == {"faults": []}, "all or nothing"
@@ -224,6 +228,17 @@ def test_a_bad_fault_on_the_command_line_is_one_clear_line_and_exit_2(spec):
     message, hint = done.stderr.strip().splitlines()
     assert message.startswith(f"--fault {spec}")
     assert "503:rate=0.1" in hint
+
+
+def test_a_method_of_a_fault_is_a_text_that_some_method_matches(empty):
+    for method in (["crm.deal.list"], 5, None):
+        answer = empty.http.post(
+            f"{empty.base}/control/faults", json={"fault": "503", "method": method}
+        )
+        assert answer.status_code == 400
+    empty.control("faults", {"fault": "503", "method": "CRM.*.get", "times": 1})
+    assert statuses(empty, "profile", 1) == [200]
+    assert statuses(empty, "crm.deal.get", 1) == [503]
 
 
 def test_a_page_of_another_site_controls_nothing(empty):

@@ -20,10 +20,12 @@ from sandbox_portal import SMALL_COMPANY, running_portal
 from workbench.bitrix24.client import Portal
 from workbench.bitrix24.sandbox.memory import database
 from workbench.bitrix24.sandbox.memory.columns import Columns
+from workbench.bitrix24.sandbox.memory.opening import opened
 from workbench.bitrix24.sandbox.memory.state import State
+from workbench.bitrix24.sandbox.new_portal import furnish
 from workbench.bitrix24.sandbox.seed import seed_company
 from workbench.bitrix24.sandbox.seed.generation import company
-from workbench.errors import UsageError
+from workbench.errors import UsageError, WorkbenchError
 
 TODAY = date(2026, 11, 2)
 
@@ -204,6 +206,118 @@ def test_a_file_of_an_earlier_version_gets_the_indexes_of_this_one(tmp_path):
     assert "deals_stage_id" in declared
 
 
+def test_a_file_of_an_earlier_version_keeps_each_value_in_its_column(tmp_path):
+    first = State(tmp_path / "portal.sqlite")
+    for column in ("TITLE", "COMMENTS"):  # as if they came with this version
+        first.connection.execute(f'ALTER TABLE companies DROP COLUMN "{column}"')
+    first.connection.execute("PRAGMA user_version=0")
+    first.close()
+    row = {"TITLE": "t", "COMMENTS": "c", "INDUSTRY": "IT", "UF_CRM_NOTE": "n"}
+    second = State(tmp_path / "portal.sqlite")
+    number = second.add("companies", row)
+    assert second.get("companies", number).items() >= row.items()
+    columns = {name: [value, value] for name, value in row.items()}
+    second.insert_many("companies", Columns(columns, 2))
+    assert all(found.items() >= row.items() for found in second.find("companies"))
+    assert second.count("companies", {"TITLE": "t", "COMMENTS": "c"}) == 3
+
+
+def test_a_file_of_a_later_version_is_refused_and_kept(tmp_path):
+    file = tmp_path / "portal.sqlite"
+    first = State(file)
+    first.connection.execute("PRAGMA user_version=99")
+    before = dump(first)
+    first.close()
+    with pytest.raises(UsageError, match="plus récente"):
+        State(file)
+    with closing(sqlite3.connect(file)) as kept:
+        assert kept.execute("PRAGMA user_version").fetchone() == (99,)
+        assert {
+            name: kept.execute(f'SELECT * FROM "{name}"').fetchall() for name in before
+        } == before
+
+
+def test_the_database_of_another_program_is_refused_and_kept(tmp_path):
+    file = tmp_path / "accounts.sqlite"
+    with closing(sqlite3.connect(file)) as other:
+        other.executescript("CREATE TABLE deals (x); INSERT INTO deals VALUES (1)")
+    before = file.read_bytes()
+    with pytest.raises(UsageError, match=r"accounts\.sqlite"):
+        State(file)
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_one_file_has_one_portal_and_a_killed_one_gives_it_back(tmp_path):
+    file = tmp_path / "portal.sqlite"
+    command = [sys.executable, "-m", "workbench", "sandbox", "start", "--port", "0"]
+    command += ["--state", str(file)]
+    with running_portal(tmp_path, "--state", str(file)) as portal:
+        second = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert (second.returncode, second.stdout) == (2, "")
+        assert f"Un autre portail utilise déjà {file}." in second.stderr
+        with pytest.raises(UsageError), opened(file):
+            pass
+        assert httpx.get(f"{portal.url}profile").status_code == 200
+        portal.process.kill()
+    with opened(file) as state:
+        assert state.count("users") == 1
+    assert not file.with_name("portal.sqlite.lock").exists()
+
+
+def fill_up(state, pages):
+    """Let the disk be full after so many more pages."""
+    state.connection.execute(f"PRAGMA max_page_count={pragma(state, 'page_count') + pages}")
+
+
+def test_a_full_disk_is_told_by_the_file_and_leaves_the_portal_as_it_was(tmp_path):
+    file = tmp_path / "portal.sqlite"
+    with pytest.raises(WorkbenchError) as told, opened(file) as state:
+        before, with_indexes = dump(state), indexes(state)
+        fill_up(state, 20)
+        seed_company(state, "small", today=TODAY)
+    assert str(file) in told.value.message
+    assert "full" in told.value.message
+    with opened(file) as state:
+        assert dump(state) == before
+        assert indexes(state) == with_indexes
+        title = "x" * 100_000
+        fill_up(state, 2)
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            state.add("deals", {"TITLE": title})
+        fill_up(state, 10_000)
+        assert state.get("deals", state.add("deals", {"TITLE": title}))["TITLE"] == title
+        assert state.count("deals") == 1
+        assert pragma(state, "integrity_check") == "ok"
+
+
+def test_a_portal_that_is_cut_off_while_it_is_furnished_is_furnished_later(tmp_path):
+    def no_money(action, table, *_more):
+        wanted = (action, table) == (sqlite3.SQLITE_INSERT, "currencies")
+        return sqlite3.SQLITE_DENY if wanted else sqlite3.SQLITE_OK
+
+    state = State(tmp_path / "portal.sqlite")
+    state.connection.set_authorizer(no_money)
+    with pytest.raises(sqlite3.DatabaseError):
+        furnish(state)
+    state.connection.set_authorizer(None)
+    assert {name for name in state.entities if state.count(name)} == set()
+    furnish(state)
+    assert state.count("users") == state.count("departments") == state.count("currencies") == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("member_id", "{"), ("timezone", '"Mars/Base"'), ("timezone", "12")]
+)
+def test_settings_that_are_none_are_told_by_the_file(tmp_path, key, value):
+    file = tmp_path / "portal.sqlite"
+    first = State(file)
+    first.connection.execute("INSERT OR REPLACE INTO portal_settings VALUES (?, ?)", (key, value))
+    first.close()
+    with pytest.raises(UsageError, match=r"portal\.sqlite"), opened(file):
+        pass
+
+
 def plan(state, name, filter):
     """How SQLite goes about a page in order of id."""
     seen = []
@@ -257,6 +371,12 @@ def test_a_company_has_as_many_deals_as_asked(start_portal):
         (["--company", "small", "--deals", "0"], "--deals"),
         (["--company", "small", "--deals", "many"], "--deals"),
         (["--company", "small", "--request-limit", "0"], "--request-limit"),
+        (["--company", "small", "--seed", "-1"], "--seed"),
+        (["--mapping", "maven_crm"], "--load"),
+        (["--company", "small", "--load", ".", "--mapping", "maven_crm"], "--load"),
+        (["--today", "0001-01-01"], "0001-01-01"),
+        (["--today", "9999-12-31"], "9999-12-31"),
+        (["--url-file", "/no/such/folder/url"], "/no/such/folder/url"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options, said):

@@ -52,12 +52,13 @@ INVOICE_STAGES = _codes("N S", "P", "D")
 
 def furnish(state: State) -> None:
     """Give a portal without users its administrator, department, general funnel and currency."""
-    state.insert_many("departments", [{"ID": 1, "NAME": "Portal", "SORT": 500}])
-    state.insert_many("users", [{**ADMINISTRATOR, "DATE_REGISTER": state.timestamp()}])
-    state.insert_many("categories", [FUNNEL])
-    euro = {"CURRENCY": "EUR", "AMOUNT": 1.0, "AMOUNT_CNT": 1, "BASE": "Y"}
-    state.insert_many("currencies", [euro])
-    complete(state)
+    with state.bulk():  # all or nothing, should the process be killed meanwhile
+        state.insert_many("departments", [{"ID": 1, "NAME": "Portal", "SORT": 500}])
+        state.insert_many("users", [{**ADMINISTRATOR, "DATE_REGISTER": state.timestamp()}])
+        state.insert_many("categories", [FUNNEL])
+        euro = {"CURRENCY": "EUR", "AMOUNT": 1.0, "AMOUNT_CNT": 1, "BASE": "Y"}
+        state.insert_many("currencies", [euro])
+        complete(state)
 
 
 def complete(state: State) -> None:

@@ -15,6 +15,7 @@ import inspect
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -44,6 +45,7 @@ from workbench.bitrix24.sandbox.rest.methods import (
     Refusal,
     lowered,
 )
+from workbench.i18n import _
 
 log = logging.getLogger("workbench.sandbox")
 
@@ -261,14 +263,24 @@ class Portal:
     def fault(self, given: Mapping[str, Any] | str) -> Rule:
         """A fault for this portal (see `faults`); raises ValueError for what is wrong in it."""
         rule = faults.rule(given, self.state.entities)
+        if not any(fnmatchcase(name, rule.method) for name in METHODS):
+            raise ValueError(_("there is no method {name}").format(name=rule.method[:40]))
         if rule.field:
             entity = self.state.entities[rule.entity]
             if not entity.has(rule.field) or entity.by_name[rule.field].readonly:
-                raise ValueError(f"{rule.entity} has no field {rule.field[:40]} to change")
+                raise ValueError(
+                    _("{entity} has no field {field} to change").format(
+                        entity=rule.entity, field=rule.field[:40]
+                    )
+                )
             try:
                 self.state.keepers(rule.entity)[rule.field](rule.value)
             except (ValueError, TypeError):
-                raise ValueError(f"{rule.field} cannot be {rule.value[:40]!r}") from None
+                raise ValueError(
+                    _("{field} cannot be {value}").format(
+                        field=rule.field, value=repr(rule.value[:40])
+                    )
+                ) from None
         return rule
 
     def disturb(self, rule: Rule) -> None:

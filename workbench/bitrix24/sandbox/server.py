@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import os
+import resource
 import socket
 import ssl
 import sys
@@ -14,14 +15,20 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from workbench.bitrix24.sandbox.portal import Portal
 from workbench.bitrix24.sandbox.rest import v3
+from workbench.bitrix24.sandbox.rest.answers import failure
 from workbench.bitrix24.sandbox.rest.control import control_routes
+from workbench.bitrix24.sandbox.rest.guard import Guard
+from workbench.bitrix24.sandbox.rest.methods import Refusal
 from workbench.bitrix24.sandbox.rest.requests import Door
+
+CONNECTIONS = 65_536
 
 
 def is_loopback(host: str) -> bool:
@@ -55,6 +62,10 @@ def build_app(portal: Portal) -> Starlette:
     async def unknown(_request: Request, _error: Exception) -> Response:
         return JSONResponse({"error": "NOT_FOUND", "error_description": "Not found"}, 404)
 
+    async def refused(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refusal)  # noqa: S101 - what this is registered for
+        return JSONResponse(failure(error), error.status)
+
     routes = [
         *portal.routes,
         Route("/rest/api/{rest:path}", v3.Door(portal).answer, methods=["GET", "POST"]),
@@ -62,7 +73,12 @@ def build_app(portal: Portal) -> Starlette:
         *control_routes(portal),
         Route("/", front),
     ]
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: unknown})
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard)],
+        lifespan=lifespan,
+        exception_handlers={404: unknown, Refusal: refused},
+    )
 
 
 class _Server(uvicorn.Server):
@@ -80,7 +96,7 @@ class _Server(uvicorn.Server):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; ``port`` 0 takes a free one. Raises OSError if it is taken."""
+    """A socket to listen on; ``port`` 0 takes a free one. Raises OSError if it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns Nagle's delay (40 ms an answer) off only where the protocol is named.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -110,22 +126,21 @@ def webhook_url(portal: Portal) -> str:
 
 def serve(
     portal: Portal,
+    listener: socket.socket,
     *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    name: str = "",
+    name: str,
     tls: ssl.SSLContext | None = None,
     url_file: Path | None = None,
     announce: Callable[[Portal], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; ``announce`` is called once the address is known.
 
-    ``name`` is the host that the portal's own addresses show (default: the one listened on);
-    with ``tls`` it answers HTTPS only. ``url_file`` gets the webhook's address (mode 600). Raises
-    OSError if the port is taken.
+    ``name`` is the host that the portal's own addresses show; with ``tls`` it answers HTTPS only.
+    ``url_file`` gets the webhook's address (mode 600). Raises OSError if the port has been taken
+    since `bind`, or the file cannot be written: then the error has its name.
     """
-    listener = bind(host, port)
-    portal.base_url = address(name or host, listener.getsockname()[1], secure=tls is not None)
+    _let_many_connect()
+    portal.base_url = address(name, listener.getsockname()[1], secure=tls is not None)
     factory = None if tls is None else (lambda _config, _default: tls)
     config = uvicorn.Config(
         build_app(portal),
@@ -154,4 +169,12 @@ def serve(
             asyncio.run(_Server(config, ready).serve(sockets=[listener]))
     finally:
         listener.close()
-        portal.state.close()
+
+
+def _let_many_connect() -> None:
+    """Take as many open files as the system gives, up to `CONNECTIONS`: each client is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, CONNECTIONS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -21,8 +21,8 @@ from workbench.bitrix24.sandbox.disk.disk_methods import save_file
 from workbench.bitrix24.sandbox.memory.fields import Row
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest import answers
+from workbench.bitrix24.sandbox.rest.guard import BODY_LIMIT
 from workbench.bitrix24.sandbox.rest.methods import Refusal
-from workbench.bitrix24.sandbox.rest.requests import BODY_LIMIT
 
 if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.portal import Portal
@@ -100,6 +100,8 @@ async def _file(request: Request) -> tuple[str, bytes]:
         raise Refusal("INVALID_REQUEST", "Request entity is too large", 413)
     try:
         form = await request.form(max_part_size=BODY_LIMIT)
+    except Refusal:
+        raise
     except Exception as error:  # a malformed body is the client's mistake, whatever it raises
         raise Refusal("INVALID_REQUEST", "Malformed multipart body", 400) from error
     parts = [part for _name, part in form.multi_items() if isinstance(part, UploadFile)]

@@ -15,6 +15,9 @@ from workbench.errors import UsageError
 from workbench.i18n import _
 from workbench.settings import private_file
 
+#: Of the file, as its ``user_version``; raised when earlier versions could not serve what this one
+#: writes. Files of 0 have none. New tables, columns and indexes need no new number.
+VERSION = 1
 SERVING = (
     "journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-65536",
 )  # fmt: skip
@@ -34,26 +37,52 @@ def connected(path: Path | None) -> sqlite3.Connection:
         connection = sqlite3.connect(
             path or ":memory:", isolation_level=None, check_same_thread=False, cached_statements=512
         )
+        if path is not None:
+            _recognise(connection, path)
         # A new portal's: each page in memory has a tenth of 4,096 bytes on top, and a file is the
         # quicker to write the smaller they are.
         connection.execute(f"PRAGMA page_size={8_192 if path else 16_384}")
         for pragma in SERVING:
             connection.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA user_version={VERSION}")
         if path is not None:
             private_file(path)  # one of an earlier version
-    except (sqlite3.DatabaseError, OSError) as error:
+    except (sqlite3.DatabaseError, OSError, UsageError) as error:
         if connection is not None:
             connection.close()
-        raise UsageError(
-            _("The portal's file {file} cannot be opened: {reason}").format(
-                file=path, reason=getattr(error, "strerror", None) or error
-            ),
-            hint=_("Choose a file that this command made, or a new one in a folder that exists."),
-        ) from None
+        if isinstance(error, UsageError):
+            raise
+        raise cannot_be_opened(path, error) from None
     connection.create_function(
         "fold", 1, lambda v: None if v is None else str(v).casefold(), deterministic=True
     )
     return connection
+
+
+def cannot_be_opened(path: Path | None, error: Exception) -> UsageError:
+    """The error that says why the portal's file is of no use."""
+    return UsageError(
+        _("The portal's file {file} cannot be opened: {reason}").format(
+            file=path, reason=getattr(error, "strerror", None) or error
+        ),
+        hint=_("Choose a file that this command made, or a new one in a folder that exists."),
+    )
+
+
+def _recognise(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that is another program's, or of a version that this one does not know."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if tables and "portal_settings" not in tables:
+        raise UsageError(
+            _("{file} is a database, but no portal's.").format(file=path),
+            hint=_("Choose a file that this command made, or a new one in a folder that exists."),
+        )
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise UsageError(
+            _("{file} was made by a later version of this program.").format(file=path),
+            hint=_("Update this installation, or choose another file."),
+        )
 
 
 def create_table(connection: sqlite3.Connection, entity: Entity) -> None:
@@ -96,6 +125,12 @@ def create_indexes(connection: sqlite3.Connection, entity: Entity) -> None:
         connection.execute(f'CREATE INDEX IF NOT EXISTS "{name}" ON "{entity.name}" ({columns})')
 
 
+def undo(connection: sqlite3.Connection) -> None:
+    """End a transaction that failed, unless SQLite has done so itself, as on a full disk."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
 @contextmanager
 def filling(connection: sqlite3.Connection, entities: Iterable[Entity]) -> Iterator[None]:
     """One transaction in which much is written: no indexes meanwhile, no waiting for the disk.
@@ -122,7 +157,7 @@ def filling(connection: sqlite3.Connection, entities: Iterable[Entity]) -> Itera
             create_indexes(connection, entity)
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        undo(connection)
         raise
     finally:
         connection.execute(f"PRAGMA journal_mode={journal}")

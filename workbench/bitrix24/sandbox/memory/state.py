@@ -44,6 +44,7 @@ from workbench.bitrix24.sandbox.memory.database import (
     create_indexes,
     create_table,
     filling,
+    undo,
 )
 from workbench.bitrix24.sandbox.memory.fields import (
     Clock,
@@ -165,7 +166,7 @@ class State:
             )
         except BaseException:
             if own:
-                self.connection.execute("ROLLBACK")
+                undo(self.connection)
             raise
         if own:
             self.connection.execute("COMMIT")

@@ -90,7 +90,8 @@ class Bucket:
 
     def admit(self, now: float) -> bool:
         """Take one request if it fits."""
-        self.level = max(0.0, self.level - (now - self.at) * self.leak)
+        # A control call may have set the clock back.
+        self.level = max(0.0, self.level - max(0.0, now - self.at) * self.leak)
         self.at = now
         if self.level + 1 > self.limit:
             return False

@@ -12,6 +12,7 @@ POST   /control/webhooks         {"user_id", "scopes"}: a further incoming webho
 from __future__ import annotations
 
 from ipaddress import ip_address
+from math import isfinite
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,9 +21,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from workbench.bitrix24.sandbox.portal import Portal
+from workbench.bitrix24.sandbox.portal import Portal, known_name
 
+FOREIGN = JSONResponse(
+    {"error": "not from another site's page, nor under a name that is not the portal's"}, 403
+)
 OFF = JSONResponse({"error": "control calls are off; start with --control"}, 403)
+
+
+FURTHEST = 100 * 366 * 86_400  # seconds by which the portal's clock may be off
 
 
 def _is_near(request: Request) -> bool:
@@ -32,10 +39,33 @@ def _is_near(request: Request) -> bool:
         return False
 
 
-def _is_foreign(request: Request) -> bool:
-    """Whether a browser asks on behalf of a page of another site, which no tool does."""
-    origin = request.headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+def _is_foreign(request: Request, portal: Portal) -> bool:
+    """Whether a browser asks on behalf of a page of another site, which no tool does.
+
+    Such a page tells its own site as origin; or its site's name has been made to lead here, and
+    then the request is for that name, which is none of the portal's.
+    """
+    try:
+        origin = request.headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+            return True
+        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return True
+    if host in ("localhost", urlsplit(portal.base_url).hostname):
+        return False
+    try:
+        ip_address(host)
+    except ValueError:
+        return True
+    return False
+
+
+def _seconds(value: Any, *, least: float) -> float:
+    seconds = float(value)
+    if isinstance(value, bool) or not isfinite(seconds) or seconds < least:
+        raise ValueError(f"a number of seconds from {least:g} is expected")
+    return seconds
 
 
 def control_routes(portal: Portal) -> list[Route]:
@@ -44,6 +74,8 @@ def control_routes(portal: Portal) -> list[Route]:
     async def stats(request: Request) -> Response:
         if not portal.control and not _is_near(request):
             return OFF
+        if _is_foreign(request, portal):
+            return FOREIGN
         return JSONResponse(portal.accounts.figures())
 
     async def body(request: Request) -> Any:
@@ -64,38 +96,47 @@ def control_routes(portal: Portal) -> list[Route]:
         return JSONResponse({"faults": [item.describe() for item in portal.faults.rules]})
 
     async def clock(request: Request) -> Response:
-        seconds = int((await body(request)).get("advance", 0))
-        portal.state.settings["clock_shift"] = portal.state.settings["clock_shift"] + seconds
+        seconds = int(_seconds((await body(request)).get("advance", 0), least=-FURTHEST))
+        shift = portal.state.settings["clock_shift"] + seconds
+        if abs(shift) > FURTHEST:
+            raise ValueError("the portal's clock is at most 100 years off")
+        portal.state.settings["clock_shift"] = shift
         portal.accounts.shift += seconds
         return JSONResponse({"now": portal.state.clock.iso(portal.state.timestamp())})
 
     async def operating(request: Request) -> Response:
         given = await body(request)
+        limit = given.get("limit")
+        limit = None if limit is None else _seconds(limit, least=0)
+        method = str(given.get("method", "")).lower()
+        seconds = _seconds(given.get("seconds", 0), least=0)
+        if method and not known_name(method):
+            raise ValueError(f"there is no method {method[:40]}")
         if "limit" in given:
-            limit = given["limit"]
-            portal.accounts.operating_limit = None if limit is None else float(limit)
-        if "method" in given:
-            for hook in portal.state.webhooks():
-                caller = portal.webhook_caller(hook.user_id, hook.code)
-                seconds = float(given.get("seconds", 0))
-                portal.accounts.book(caller.key, str(given["method"]).lower(), seconds)
+            portal.accounts.operating_limit = limit
+        for hook in portal.state.webhooks() if method else ():
+            caller = portal.webhook_caller(hook.user_id, hook.code)
+            portal.accounts.book(caller.key, method, seconds)
         return JSONResponse({"limit": portal.accounts.operating_limit})
 
     async def webhooks(request: Request) -> Response:
         given = await body(request)
-        scopes = given.get("scopes")
-        hook = portal.state.add_webhook(
-            int(given["user_id"]),
-            scopes=portal.state.webhooks()[0].scopes if scopes is None else scopes,
-        )
+        user, scopes = given["user_id"], given.get("scopes")
+        if not isinstance(user, int) or portal.state.get("users", user) is None:
+            raise ValueError(f"there is no user {str(user)[:40]}")
+        if scopes is None:
+            scopes = portal.state.webhooks()[0].scopes
+        elif not isinstance(scopes, list) or not all(isinstance(name, str) for name in scopes):
+            raise ValueError("scopes are a list of texts")
+        hook = portal.state.add_webhook(user, scopes=scopes)
         return JSONResponse({"url": f"{portal.base_url}/rest/{hook.user_id}/{hook.code}/"})
 
     def guarded(handler: Any) -> Any:
         async def answer(request: Request) -> Response:
             if not portal.control:
                 return OFF
-            if _is_foreign(request):
-                return JSONResponse({"error": "not from another site's page"}, 403)
+            if _is_foreign(request, portal):
+                return FOREIGN
             try:
                 return await handler(request)
             except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -31,10 +31,14 @@ from dataclasses import field as dataclass_field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from workbench.i18n import _
+
 FAULTS = ("503", "429", "500", "timeout", "cut", "expired_token", "change", "delete")
 ALIASES = {"expired": "expired_token"}
 WITHIN_BATCH = ("429", "change", "delete")
 PICKS = ("first", "last", "random")
+YES = ("1", "true", "y", "yes")
+NO = ("", "0", "false", "n", "no")
 
 
 @dataclass
@@ -78,30 +82,40 @@ def rule(given: Mapping[str, Any] | str, entities: Container[str] = ()) -> Rule:
         values["at"] = values.pop("nth")
     strange = sorted(str(key) for key in set(values) - set(KEYS))
     if strange:
-        raise ValueError(f"unknown: {', '.join(strange)} (known: {', '.join(KEYS[1:])})")
+        raise ValueError(
+            _("unknown: {names} (known: {known})").format(
+                names=", ".join(strange), known=", ".join(KEYS[1:])
+            )
+        )
     fault = str(values.get("fault", "")).strip().lower()
     fault = ALIASES.get(fault, fault)
     if fault not in FAULTS:
-        raise ValueError(f"the fault is one of {', '.join(FAULTS)}")
+        raise ValueError(_("the fault is one of {names}").format(names=", ".join(FAULTS)))
     whole = {
         key: _whole(key, values[key], 1)
         for key in ("at", "every", "times", "n")
         if _has(values, key)
     }
     if sum(_has(values, key) for key in ("at", "every", "rate")) > 1:
-        raise ValueError("only one of at, every and rate")
+        raise ValueError(_("only one of at, every and rate"))
     pick = str(values.get("pick", "first")).lower()
     if pick not in PICKS:
-        raise ValueError(f"pick is one of {', '.join(PICKS)}")
+        raise ValueError(_("{key} is one of {names}").format(key="pick", names=", ".join(PICKS)))
     entity = str(values.get("entity", "deals"))
     if fault in ("change", "delete") and entities and entity not in entities:
-        raise ValueError(f"there is no entity {entity[:40]}")
+        raise ValueError(_("there is no entity {name}").format(name=entity[:40]))
+    after = str(values.get("after", "")).lower()
+    if after not in YES + NO:
+        raise ValueError(_("{key} is one of {names}").format(key="after", names="yes, no"))
+    method = values.get("method", "*")
+    if not isinstance(method, str):
+        raise ValueError(_("{key} is a text").format(key="method"))
     seed = _whole("seed", values.get("seed", 1), 0)
     return Rule(
         fault,
-        method=str(values.get("method", "*")).lower(),
+        method=method.lower(),
         rate=_number("rate", values["rate"], 1) if _has(values, "rate") else None,
-        after=str(values.get("after", "")).lower() in ("1", "true", "y", "yes"),
+        after=after in YES,
         seconds=_number("seconds", values.get("seconds", 60), 3600),
         entity=entity,
         pick=pick,
@@ -118,10 +132,13 @@ def _parsed(text: str) -> dict[str, Any]:
     fault, _colon, rest = text.partition(":")
     values: dict[str, Any] = {"fault": fault}
     for part in filter(None, rest.split(",")):
-        key, equals, value = part.partition("=")
-        if not equals and key.strip() != "after":
-            raise ValueError(f"{part[:40]!r} is not key=value")
-        values[key.strip().lower()] = value.strip() if equals else "yes"
+        name, equals, value = part.partition("=")
+        key = name.strip().lower()
+        if not equals and key != "after":
+            raise ValueError(_("{part} is not key=value").format(part=repr(part[:40])))
+        if key in values:
+            raise ValueError(_("{key} is given twice").format(key=key))
+        values[key] = value.strip() if equals else "yes"
     return values
 
 
@@ -133,9 +150,9 @@ def _whole(key: str, value: Any, least: int) -> int:
     try:
         number = int(str(value))
     except ValueError:
-        raise ValueError(f"{key} is a whole number") from None
+        raise ValueError(_("{key} is a whole number").format(key=key)) from None
     if not least <= number < 2**63:
-        raise ValueError(f"{key} is {least} or more")
+        raise ValueError(_("{key} is {least} or more").format(key=key, least=least))
     return number
 
 
@@ -143,17 +160,17 @@ def _number(key: str, value: Any, most: float) -> float:
     try:
         number = float(str(value))
     except ValueError:
-        raise ValueError(f"{key} is a number") from None
+        raise ValueError(_("{key} is a number").format(key=key)) from None
     if not 0 <= number <= most:
-        raise ValueError(f"{key} is from 0 to {most}")
+        raise ValueError(_("{key} is from 0 to {most}").format(key=key, most=most))
     return number
 
 
 def _ids(value: Any) -> tuple[int, ...]:
     parts = value.split("+") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple):
-        raise ValueError("ids are numbers joined by +")
-    return tuple(_whole("each of ids", part, 0) for part in parts)
+        raise ValueError(_("ids are numbers joined by +"))
+    return tuple(_whole(_("each of ids"), part, 0) for part in parts)
 
 
 class Faults:

@@ -17,9 +17,9 @@ from workbench.bitrix24.sandbox.portal import Portal, known_name
 from workbench.bitrix24.sandbox.rest import answers, forms
 from workbench.bitrix24.sandbox.rest.accounts import NOBODY, OutOfTime, Spent
 from workbench.bitrix24.sandbox.rest.faults import Rule
+from workbench.bitrix24.sandbox.rest.guard import BODY_LIMIT
 from workbench.bitrix24.sandbox.rest.methods import Caller, Refusal
 
-BODY_LIMIT = 64 * 1024 * 1024
 # What stands before the portal gives up and says so itself, in no language of the portal's.
 GATEWAY_TIMEOUT = (
     b"<html>\r\n<head><title>504 Gateway Time-out</title></head>\r\n<body>\r\n"
@@ -63,6 +63,8 @@ async def parameters(request: Request) -> dict[str, Any]:
     if kind == "multipart/form-data":
         try:
             form = await request.form(max_fields=forms.MAX_VARIABLES, max_part_size=BODY_LIMIT)
+        except Refusal:
+            raise
         except Exception as error:  # a malformed body is the client's mistake, whatever it raises
             raise Refusal("INVALID_REQUEST", "Malformed multipart body", 400) from error
         items: list[tuple[str, Any]] = []
