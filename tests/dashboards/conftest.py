@@ -8,7 +8,16 @@ from browser import Watched, chromium, watched
 from playwright.sync_api import Browser
 from serving import SECRET, Server, serving, write_project
 
+from workbench.kernels import keeper
+
 ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_zygote() -> Iterator[None]:
+    """The zygote that servers of these tests fork kernels from ends with them."""
+    yield
+    keeper.end_zygote()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ import httpx
 import nbformat
 import psutil
 import yaml
+
+from workbench.kernels import keeper
 
 SECRET = "v3rys3cretc0de"
 SERVE = [sys.executable, "-m", "workbench", "serve", "--no-browser"]
@@ -132,6 +134,10 @@ class Server:
     def log(self) -> str:
         return (self.home / "logs" / "dashboards.log").read_text()
 
+    def kernels(self) -> list[psutil.Process]:
+        """Its kernels, whosever children they are."""
+        return kernels_of(self.process.pid)
+
     def until(self, true, seconds: float = 20) -> bool:
         """Wait for something to become true."""
         deadline = time.monotonic() + seconds
@@ -142,11 +148,29 @@ class Server:
         return False
 
 
+def kernels_of(server: int) -> list[psutil.Process]:
+    """The kernels that name this process as their starter."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # gone since it was listed
+            if process.environ().get("JPY_PARENT_PID") == str(server):
+                found.append(process)
+    return found
+
+
 @contextmanager
-def serving(project: Path, home: Path, *options: str, **environ: str) -> Iterator[Server]:
-    """Run a server on a port of its own until the block ends; nothing of it may be left."""
+def serving(
+    project: Path, home: Path, *options: str, own_zygote: bool = False, **environ: str
+) -> Iterator[Server]:
+    """Run a server on a port of its own until the block ends; nothing of it may be left.
+
+    Its kernels are forked from the zygote of these tests, or from one that it starts for itself.
+    """
     given = {k: v for k, v in os.environ.items() if not k.startswith("WORKBENCH_")}
     given |= {"WORKBENCH_PROJECT": str(project), "WORKBENCH_HOME": str(home)} | environ
+    if not own_zygote:
+        keeper.keep_zygote()
+        given |= keeper.handed_on()
     process = subprocess.Popen(
         [*SERVE, "--port", "0", *options],
         env=given,
@@ -172,7 +196,7 @@ def end(process: subprocess.Popen, how: int = signal.SIGTERM) -> float:
     started = time.monotonic()
     family = []
     if process.poll() is None:
-        family = psutil.Process(process.pid).children(recursive=True)
+        family = psutil.Process(process.pid).children(recursive=True) + kernels_of(process.pid)
         process.send_signal(how)
     process.wait(20)
     process.stdout.close()

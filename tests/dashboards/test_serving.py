@@ -2,22 +2,24 @@
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import psutil
 import pytest
-from serving import READY, SERVE, Server, end, serving, write_project
-from test_pages import close, kernel_of
+from serving import READY, SERVE, end, kernels_of, serving, write_project
+from test_pages import close
 
 from workbench.dashboards.kernels import Visit, VisitorKernels, kernel_environment
+from workbench.kernels import keeper
+from workbench.kernels.specs import KernelSpecs
 from workbench.settings import settings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -41,7 +43,7 @@ def refused(project: Path, *options: str, **environ: str) -> subprocess.Complete
 def test_a_signal_ends_the_kernels_of_open_and_of_loading_pages(
     project: Path, tmp_path: Path, how: signal.Signals
 ):
-    with serving(project, tmp_path / "home") as running:
+    with serving(project, tmp_path / "home", own_zygote=True) as running:
         running.get("dashboards/environ")
         with httpx.stream("GET", f"{running.address}dashboards/slow", timeout=READY) as answer:
             pieces = answer.iter_text()
@@ -49,16 +51,18 @@ def test_a_signal_ends_the_kernels_of_open_and_of_loading_pages(
                 pass
             assert running.health()["kernels"] == 2
             family = psutil.Process(running.process.pid).children(recursive=True)
-            assert len(family) >= 2
+            assert len(family) >= 3  # the zygote and its children
+            assert {kernel.pid for kernel in running.kernels()} < {each.pid for each in family}
             seconds = end(running.process, how)  # fails if one of the family is left
         assert running.process.returncode == 0
         assert seconds < 15
 
 
 def test_kernels_end_by_themselves_if_the_server_is_killed(project: Path, tmp_path: Path):
-    with serving(project, tmp_path / "home") as running:
+    with serving(project, tmp_path / "home", own_zygote=True) as running:
         running.get("dashboards/environ")
         family = psutil.Process(running.process.pid).children(recursive=True)
+        assert {kernel.pid for kernel in running.kernels()} < {each.pid for each in family}
         running.process.kill()
         _gone, left = psutil.wait_procs(family, timeout=15)
         assert not left
@@ -92,21 +96,22 @@ def test_only_so_many_kernels_start_when_many_come_at_once(project: Path, tmp_pa
 
 
 def test_visitors_who_leave_at_once_leave_no_kernel_behind(project: Path, tmp_path: Path):
-    with serving(project, tmp_path / "home", "--visitors", "9", "--spares", "0") as running:
+    with serving(project, tmp_path / "home", "--visitors", "9") as running:
         address = urlsplit(running.address)
         for milliseconds in (5, 10, 20, 30, 40, 60, 80, 100, 120, 150, 200, 300):
             with socket.create_connection((address.hostname, address.port), 10) as visitor:
                 asked = f"GET /dashboards/slow HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n"
                 visitor.sendall(asked.encode())
                 time.sleep(milliseconds / 1000)
-        server = psutil.Process(running.process.pid)
-        assert running.until(lambda: not server.children(recursive=True))
+        assert running.until(lambda: not running.kernels())
         assert running.health() | {"kernels": 0, "room": True} == running.health()
 
 
 def test_kernels_without_a_page_and_unused_ones_are_ended(home: Path, tmp_path: Path):
     async def wait() -> list[int]:
-        kernels = VisitorKernels(connection_dir=str(tmp_path), root_dir=str(tmp_path))
+        kernels = VisitorKernels(
+            connection_dir=str(tmp_path), root_dir=str(tmp_path), kernel_spec_manager=KernelSpecs()
+        )
         kernels.seconds_between_checks = 3600
         environment = kernel_environment(settings(), {})
         watched = await kernels.start_visit(Visit("a", "fr"), environment, tmp_path)
@@ -124,9 +129,9 @@ def test_kernels_without_a_page_and_unused_ones_are_ended(home: Path, tmp_path: 
         await kernels.shutdown_all(now=True)
         return counted
 
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    keeper.keep_zygote()
     assert asyncio.run(wait()) == [2, 1, 0]
-    assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
+    assert not kernels_of(os.getpid())
 
 
 def test_a_taken_port_is_one_clear_line(project: Path):
@@ -159,64 +164,60 @@ def test_another_host_is_served_with_a_warning_and_checks_names_too(project: Pat
         assert "no sign-in" in running.said
 
 
-def spare_kernels(running: Server) -> list[psutil.Process]:
-    """The server's kernels that have done their imports."""
-    found = []
-    for child in psutil.Process(running.process.pid).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # gone since it was listed
-            if any("duckdb" in mapped.path for mapped in child.memory_maps()):
-                found.append(child)
-    return found
-
-
-def test_a_spare_kernel_has_read_nothing_and_its_page_shows_what_has_come_since(
+def test_a_page_shows_what_was_synced_after_its_kernels_zygote_had_begun(
     company_home: Path, tmp_path: Path
 ):
     home = tmp_path / "home"
     home.mkdir()
-    with serving(ROOT, home, "--spares", "1", WORKBENCH_LANGUAGE="fr") as running:
-        assert running.until(lambda: spare_kernels(running), READY)
-        (spare,) = spare_kernels(running)
-        assert not [file for file in spare.open_files() if file.path.endswith(".duckdb")]
+    with serving(ROOT, home, WORKBENCH_LANGUAGE="fr") as running:
         assert running.health() | {"kernels": 0, "snapshot": None} == running.health()
         shutil.copytree(company_home / "warehouse", home / "warehouse")
         page = running.get("dashboards/sales?lang=en").text
-        kernel = kernel_of(page)
-        assert kernel in " ".join(spare.cmdline())
         assert "Nothing has been synced" not in page
         assert "Sales" in page
         newest = max((home / "warehouse" / "snapshots").iterdir())
         assert running.health()["snapshot"] == newest.stem
-        opened = [Path(file.path).name for file in spare.open_files()]
-        assert newest.name in opened
 
 
-def test_a_visitor_who_comes_while_the_spare_imports_is_served_by_it(project: Path, tmp_path: Path):
-    with serving(project, tmp_path / "home", "--spares", "1") as running:
-        page = running.get("dashboards/environ").text
-        (kernel,) = (
-            child
-            for child in psutil.Process(running.process.pid).children(recursive=True)
-            if kernel_of(page) in " ".join(child.cmdline())
-        )
-        assert any("duckdb" in mapped.path for mapped in kernel.memory_maps())
+def environment_of(page: str) -> dict[str, str]:
+    """The environment that the page "environ" shows, as its kernel read it."""
+    return dict(re.findall(r"\('(\w+)', '([^']*)'\)", page.replace("&#39;", "'")))
 
 
-def test_the_next_visitor_gets_a_spare_too_and_a_dead_one_is_not_handed_out(
+def test_kernels_have_the_same_environment_forked_and_stock(project: Path, tmp_path: Path):
+    found = {}
+    for kind in ("forked", "stock"):
+        with serving(project, tmp_path / kind, WORKBENCH_KERNELS=kind) as running:
+            page = running.get("dashboards/environ?lang=en&period=today").text
+            found[kind] = environment_of(page)
+            (kernel,) = running.kernels()
+            assert (kernel.ppid() == running.process.pid) == (kind == "stock")
+            assert found[kind].pop("JPY_PARENT_PID") == str(running.process.pid)
+    stock = {name: value.replace("/stock", "/forked") for name, value in found["stock"].items()}
+    assert {"PATH", "WORKBENCH_HOME", "QUERY_STRING"} < stock.keys()
+    for name in {"WORKBENCH_VIEWER"} & stock.keys():  # a token of its own
+        stock[name] = found["forked"][name]
+    assert found["forked"] == stock
+
+
+def test_kernels_of_a_server_come_from_its_zygote_and_from_the_next_one_after_a_kill(
     project: Path, tmp_path: Path
 ):
-    with serving(project, tmp_path / "home", "--spares", "1") as running:
+    with serving(project, tmp_path / "home", own_zygote=True) as running:
+        parents = []
         for _visit in range(2):
-            assert running.until(lambda: spare_kernels(running), READY)
-            (spare,) = spare_kernels(running)
-            page = running.get("dashboards/environ?lang=en")
-            assert kernel_of(page.text) in " ".join(spare.cmdline())
-            assert "('WORKBENCH_LANGUAGE', 'en')" in page.text.replace("&#39;", "'")
-            close(running, page.text)
-            assert running.until(lambda: not spare.is_running())  # noqa: B023
-        assert running.until(lambda: spare_kernels(running), READY)
-        (spare,) = spare_kernels(running)
-        spare.kill()
-        page = running.get("dashboards/environ")
-        assert page.status_code == 200
-        assert "wb-failure" not in page.text
+            assert running.get("dashboards/environ").status_code == 200
+            kernel = max(running.kernels(), key=lambda each: each.create_time())
+            zygote = kernel.parent()
+            assert "workbench.kernels.zygote" in zygote.cmdline()
+            parents.append(zygote.pid)
+            zygote.kill()
+        assert running.health()["kernels"] == 2  # the open pages live on
+        assert len(set(parents)) == 2
+
+
+def test_where_kernels_are_stock_one_line_of_the_log_says_so(project: Path, tmp_path: Path):
+    with serving(project, tmp_path / "home", WORKBENCH_KERNELS="stock") as running:
+        for _visit in range(2):
+            close(running, running.get("dashboards/environ").text)
+        assert running.log().count("WORKBENCH_KERNELS is stock") == 1

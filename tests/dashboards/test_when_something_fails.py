@@ -6,7 +6,6 @@ import re
 import signal
 from pathlib import Path
 
-import psutil
 import pytest
 from browser import CHROMIUM, Watched, body
 from playwright.sync_api import Browser
@@ -62,11 +61,7 @@ def test_a_lost_kernel_shows_a_banner_and_a_reload_comes_back(server: Server, se
         json.loads(seen.page.inner_text("#jupyter-config-data") or "{}").get("kernelId")
         or json.loads(seen.page.text_content("#jupyter-config-data"))["kernelId"]
     )
-    processes = [
-        child
-        for child in psutil.Process(server.process.pid).children(recursive=True)
-        if kernel in " ".join(child.cmdline())
-    ]
+    processes = [child for child in server.kernels() if kernel in " ".join(child.cmdline())]
     assert processes
     for each in processes:
         os.kill(each.pid, signal.SIGKILL)

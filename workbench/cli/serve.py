@@ -16,10 +16,6 @@ def serve(
     visitors: Annotated[
         int | None, typer.Option(min=1, help="Pages that may be open at one time.")
     ] = None,
-    spares: Annotated[
-        int | None,
-        typer.Option(min=0, help="Kernels kept ready, without data; about 200 MB each."),
-    ] = None,
 ) -> None:
     """Publish the dashboards until Ctrl-C."""
     from rich.console import Console
@@ -27,6 +23,9 @@ def serve(
     from workbench.cli.processes import check_port
 
     check_port(host, port)  # before seconds of imports
+    from workbench.kernels.keeper import keep_zygote
+
+    keep_zygote()  # and on the other core, those of the pages' kernels
     from workbench.dashboards.app import is_loopback
     from workbench.dashboards.app import serve as run
     from workbench.i18n import _
@@ -45,7 +44,7 @@ def serve(
         console.print(_("Dashboards: {address}").format(address=address), soft_wrap=True)
         console.print(_("Ctrl-C ends them."))
 
-    run(host, port, open_browser=browser, ready=ready, most_kernels=visitors, most_spares=spares)
+    run(host, port, open_browser=browser, ready=ready, most_kernels=visitors)
 
 
 def lab(

@@ -47,11 +47,13 @@ from voila.utils import get_page_config, get_voila_labextensions_path
 
 from workbench.dashboards import pages
 from workbench.dashboards.channels import ALLOWED_IN, WidgetChannels
-from workbench.dashboards.kernels import VisitorKernels, kernel_environment
+from workbench.dashboards.kernels import VisitorKernels
 from workbench.dashboards.metric_help import MetricHelp
 from workbench.dashboards.published import Dashboard, published_dashboards
 from workbench.errors import ConfigurationError
 from workbench.i18n import _
+from workbench.kernels import keeper
+from workbench.kernels.specs import KernelSpecs
 from workbench.settings import Settings, private_folder, settings
 
 KERNEL_ID = r"(?P<kernel_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
@@ -63,7 +65,6 @@ EXTENSIONS = [
     "anywidget",
 ]
 UNUSED_PLUGINS = ["@jupyterlab/mathjax-extension", "@jupyterlab/mathjax2-extension"]
-SECONDS_TO_DRAW = 3
 LARGEST_MESSAGE = 4 * 1024 * 1024  # bytes, from a page
 
 
@@ -170,6 +171,7 @@ class Dashboards(Voila):
             try:
                 asyncio.run(self.serve())
             finally:
+                keeper.end_zygote()  # first: one that is killed would be replaced
                 end_children()
 
     async def serve(self) -> None:
@@ -188,21 +190,11 @@ class Dashboards(Voila):
         server.add_sockets(self.sockets)
         if self.ready:
             self.ready(self.address)
-        self.fill_spares()
         await ended.wait()
         server.stop()
         await WidgetChannels.close_all()
         await self.kernel_manager.end_all()
         self.kernel_manager.output.close()
-
-    def fill_spares(self) -> None:
-        """Begin to start the spare kernels that are missing."""
-        environment = kernel_environment(settings(), {})
-        self.kernel_manager.fill_spares(environment, Path(self.root_dir))
-
-    def fill_spares_soon(self) -> None:
-        """Do so once the page just sent has had time to draw itself."""
-        self.ioloop.call_later(SECONDS_TO_DRAW, self.fill_spares)
 
     @property
     def address(self) -> str:
@@ -222,6 +214,7 @@ def closed_configuration() -> Config:
             },
             "VoilaConfiguration": {
                 "multi_kernel_manager_class": VisitorKernels,
+                "kernel_spec_manager_class": KernelSpecs,
                 "extension_allowlist": EXTENSIONS,
                 "extension_denylist": [],
                 "extension_config": {},
@@ -280,7 +273,8 @@ def log_to_file(file: Path) -> None:
     private_folder(file.parent)
     handler = logging.handlers.RotatingFileHandler(file, maxBytes=2_000_000, backupCount=2)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    for name in ("workbench.dashboards", "tornado", "asyncio", "traitlets", "Voila"):
+    ours = ("workbench.dashboards", "workbench.kernels")
+    for name in (*ours, "tornado", "asyncio", "traitlets", "Voila"):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(logging.INFO)
@@ -295,11 +289,10 @@ def serve(
     ready: Callable[[str], None] | None = None,
     published: dict[str, Dashboard] | None = None,
     most_kernels: int | None = None,
-    most_spares: int | None = None,
 ) -> None:
     """Serve the dashboards until SIGINT or SIGTERM (main thread only).
 
-    ``most_kernels`` and ``most_spares`` limit the open pages and the kernels kept ready.
+    ``most_kernels`` limits the open pages.
     ``ready`` is called with the address once it answers; ``port`` 0 takes a free one. Without
     ``published`` the report files decide. Raises ConfigurationError before anything is started
     if there is nothing to serve, a report file is wrong or the port cannot be used.
@@ -312,11 +305,11 @@ def serve(
             hint=_("Write “dashboard: true” into a file of parameters/reports."),
         )
     log_to_file(config.home_dir / "logs" / "dashboards.log")
+    keeper.keep_zygote()
     app = Dashboards(published, log=logging.getLogger("workbench.dashboards"))
     app.configure(config)
-    limits = {"most_kernels": most_kernels, "most_spares": most_spares}
-    given = {name: value for name, value in limits.items() if value is not None}
-    app.update_config(Config({"VisitorKernels": given}))
+    if most_kernels is not None:
+        app.update_config(Config({"VisitorKernels": {"most_kernels": most_kernels}}))
     app.bind(host, port)
 
     def announce(address: str) -> None:

@@ -77,13 +77,10 @@ class QuietExecutor(VoilaExecutor):
             return failure.output()
 
 
-async def run_cells(
-    dashboard: Dashboard, kernel: Any, *, language: str, preamble: str = ""
-) -> AsyncIterator[Cell]:
+async def run_cells(dashboard: Dashboard, kernel: Any, *, language: str) -> AsyncIterator[Cell]:
     """Execute ``dashboard`` in ``kernel`` (a kernel manager) and yield each cell when it is done.
 
-    ``preamble`` is code of ours that runs before the cells. Ends after the first cell that
-    fails, which is yielded with its failure in place of the error.
+    Ends after the first cell that fails, which is yielded with its failure in place of the error.
     """
     notebook = read_notebook(dashboard.notebook)
     executor = QuietExecutor(
@@ -92,8 +89,6 @@ async def run_cells(
     executor.kc = await executor.async_start_new_kernel_client()
     shell = executor.kc.shell_channel
     shell.get_msg = looking_again(shell.get_msg)
-    if preamble:
-        executor.kc.execute(preamble, silent=True, store_history=False)
     total = len(notebook.cells)
     try:
         for index, cell in enumerate(notebook.cells):

@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty
 from typing import IO, Any
 
-from jupyter_core.utils import ensure_async
 from jupyter_server._tz import utcnow
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.ioloop import PeriodicCallback
@@ -32,11 +29,6 @@ PASSED_ON = frozenset(
 )
 
 
-# What every page needs, and what takes seconds; nothing that opens a snapshot.
-IMPORTS = "import workbench.views.page, workbench.views.panels"
-SECONDS_TO_IMPORT = 120
-
-
 @dataclass
 class Visit:
     """One open page and its kernel."""
@@ -44,7 +36,6 @@ class Visit:
     page: str
     language: str
     seen: Any = field(default_factory=utcnow)  # when it was last known to be open
-    preamble: str = ""  # what its kernel executes before the first cell
 
 
 def kernel_environment(config: Settings, request: Mapping[str, str]) -> dict[str, str]:
@@ -74,17 +65,6 @@ def kernel_environment(config: Settings, request: Mapping[str, str]) -> dict[str
     return environment
 
 
-def exchange_environment(environment: Mapping[str, str], folder: Path) -> str:
-    """Return the code that gives a spare kernel the environment and folder of a page."""
-    return (
-        "import os\n"
-        "os.environ.clear()\n"
-        f"os.environ.update({dict(environment)!r})\n"
-        f"os.chdir({str(folder)!r})\n"
-        "del os"
-    )
-
-
 class VisitorKernels(AsyncMappingKernelManager):
     """Kernels of visitors: capped, watched, ended when nobody looks any more."""
 
@@ -96,12 +76,10 @@ class VisitorKernels(AsyncMappingKernelManager):
     )
     seconds_idle = Integer(3600, config=True, help="A kernel that nobody has used ends after this.")
     seconds_between_checks = Integer(20, config=True)
-    most_spares = Integer(1, config=True, help="Kernels kept ready, imports done, without data.")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.visits: dict[str, Visit] = {}
-        self.spares: list[asyncio.Task[str]] = []
         self.starting = 0
         self.endings: set[asyncio.Task[None]] = set()
         self.output: IO[bytes] | None = None
@@ -113,11 +91,10 @@ class VisitorKernels(AsyncMappingKernelManager):
         return len(self.visits) + self.starting < self.most_kernels
 
     async def start_visit(self, visit: Visit, environment: dict[str, str], folder: Path) -> str:
-        """Give a page a kernel, a spare one if there is one; return its id.
+        """Start a page's kernel, whose own prints go to the log; return its id.
 
-        The environment of a spare is exchanged before the first cell, see `Visit.preamble`. If
-        the visitor leaves meanwhile, the kernel ends as soon as it has started: a start that is
-        cut off would leave a process that nobody knows of.
+        If the visitor leaves meanwhile, the kernel ends as soon as it has started: a start that
+        is cut off would leave a process that nobody knows of.
         """
         self.starting += 1  # at once: the next visitor's page asks whether there is room
         start = asyncio.create_task(self.start_whole(visit, environment, folder))
@@ -139,11 +116,13 @@ class VisitorKernels(AsyncMappingKernelManager):
     async def start_whole(self, visit: Visit, environment: dict[str, str], folder: Path) -> str:
         """Do what `start_visit` says, from beginning to end."""
         try:
-            kernel_id = await self.take_spare()
-            if kernel_id:
-                visit.preamble = exchange_environment(environment, folder)
-            else:
-                kernel_id = await self.start_one(environment, folder)
+            kernel_id = await self.start_kernel(
+                kernel_name="python3",
+                cwd=str(folder),
+                env=environment,
+                stdout=self.output,
+                stderr=self.output,
+            )
             self.visits[kernel_id] = visit
         finally:
             self.starting -= 1
@@ -154,77 +133,8 @@ class VisitorKernels(AsyncMappingKernelManager):
             self._checks.start()
         return kernel_id
 
-    async def start_one(self, environment: dict[str, str], folder: Path) -> str:
-        """Start a kernel whose own prints go to the log."""
-        return await self.start_kernel(
-            kernel_name="python3",
-            cwd=str(folder),
-            env=environment,
-            stdout=self.output,
-            stderr=self.output,
-        )
-
-    async def take_spare(self) -> str:
-        """Return the id of a spare kernel that is alive, or nothing.
-
-        One that is still importing is waited for: another would have to import as well.
-        """
-        while self.spares:
-            spare = self.spares.pop(0)
-            try:
-                kernel_id = await asyncio.shield(spare)
-            except asyncio.CancelledError:
-                self.spares.append(spare)
-                raise
-            if kernel_id in self and await ensure_async(self.get_kernel(kernel_id).is_alive()):
-                return kernel_id
-        return ""
-
-    def fill_spares(self, environment: dict[str, str], folder: Path) -> None:
-        """Begin to start the spares that are missing; they fit into the limit on kernels."""
-        wanted = min(self.most_spares, self.most_kernels - len(self.visits) - self.starting)
-        while len(self.spares) < wanted:
-            self.spares.append(asyncio.create_task(self.start_spare(environment, folder)))
-
-    async def start_spare(self, environment: dict[str, str], folder: Path) -> str:
-        """Start a kernel that has done its imports, knows no visitor and has read no data.
-
-        Returns its id, or nothing if it could not be started.
-        """
-        kernel_id = await self.start_one(environment, folder)
-        client = self.get_kernel(kernel_id).client()
-        client.start_channels()
-        try:
-            await ensure_async(client.wait_for_ready(timeout=SECONDS_TO_IMPORT))
-            client.execute(IMPORTS, silent=True, store_history=False)
-            await self.answered(client, kernel_id)
-        except (RuntimeError, Empty):
-            self.log.warning("Spare kernel %s did not get ready", kernel_id)
-            await self.end_visit(kernel_id)
-            return ""
-        finally:
-            # Its successor has the same identity, and two at a time would not both be answered.
-            client.stop_channels()
-        return kernel_id
-
-    async def answered(self, client: Any, kernel_id: str) -> None:
-        """Wait for a kernel's answer; RuntimeError if it dies first, Empty if it takes too long."""
-        kernel: Any = self.get_kernel(kernel_id)
-        process = kernel.provisioner.pid
-        for _second in range(SECONDS_TO_IMPORT):
-            with suppress(Empty):
-                await ensure_async(client.get_shell_msg(timeout=1))
-                return
-            # A dead one is soon started anew, and knows nothing of what it was asked.
-            if not await ensure_async(kernel.is_alive()) or kernel.provisioner.pid != process:
-                raise RuntimeError("Kernel died")
-        raise Empty
-
     async def end_all(self) -> None:
-        """End every kernel, spare ones included."""
-        for spare in self.spares:
-            spare.cancel()
-        await asyncio.gather(*self.spares, return_exceptions=True)
+        """End every kernel."""
         await self.shutdown_all(now=True)
 
     async def end_visit(self, kernel_id: str) -> None:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from workbench.dashboards.kernels import kernel_environment
+from workbench.kernels.keeper import keep_zygote
 from workbench.settings import settings
 from workbench.warehouse import newest_snapshot
 
@@ -25,6 +26,7 @@ def run(port: int = 8888, *, open_browser: bool = True) -> None:
     os.environ.update(environment)
     os.environ["JUPYTER_CONFIG_PATH"] = str(CONFIGURATION)  # no question about news
 
+    keep_zygote()
     from jupyterlab.labapp import LabApp
 
     LabApp.launch_instance(
@@ -38,6 +40,7 @@ def run(port: int = 8888, *, open_browser: bool = True) -> None:
             "--ServerApp.terminals_enabled=False",
             "--ServerApp.allow_remote_access=False",
             f"--ServerApp.allow_root={_is_root()}",
+            "--ServerApp.kernel_spec_manager_class=workbench.kernels.specs.KernelSpecs",
             # No request to another host: neither news, nor updates, nor a list of extensions.
             "--Application.log_level=WARN",  # what is left is the address
             "--LabApp.news_url=None",

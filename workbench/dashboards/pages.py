@@ -313,7 +313,6 @@ class DashboardPage(Page):
             await pieces.aclose()
             if not complete and self.kernel_id:
                 await self.kernels.end_visit(self.kernel_id)
-            self.server.fill_spares_soon()
 
     def tell_to_wait(self) -> None:
         """Answer that all places are taken; the page tries again by itself."""
@@ -347,8 +346,7 @@ class DashboardPage(Page):
     async def run_cells(self, dashboard: Dashboard) -> AsyncIterator[Any]:
         """Yield the cells of ``dashboard`` as they finish."""
         kernel = self.kernels.get_kernel(self.kernel_id)
-        language, preamble = self.visit.language, self.visit.preamble
-        async for cell in run_cells(dashboard, kernel, language=language, preamble=preamble):
+        async for cell in run_cells(dashboard, kernel, language=self.visit.language):
             yield cell
 
     def on_connection_close(self) -> None:

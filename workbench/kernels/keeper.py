@@ -195,6 +195,8 @@ class Zygote:
         """End it and its children now."""
         self.wanted = False
         self.let_go()
+        if not self.settled.is_set():
+            self.process.kill()  # it has no children yet, and does not listen while it imports
         try:
             self.process.wait(GRACE)
         except subprocess.TimeoutExpired:
