@@ -57,12 +57,31 @@ def test_it_has_no_thread_but_those_that_are_known(zygote: psutil.Process):
     assert keeper._keeper.zygote.threads == sorted(name.strip() for name in names[1:])
 
 
-def test_one_with_an_unknown_thread_does_not_serve_and_kernels_are_stock(tmp_path: Path):
+def test_it_has_no_context_of_zmq_and_no_file_that_children_could_share(zygote: psutil.Process):
+    places = [str(place.readlink()) for place in Path(f"/proc/{zygote.pid}/fd").iterdir()]
+    assert places.count("anon_inode:[eventpoll]") == 1  # of its selector, closed in each child
+    assert "anon_inode:[eventfd]" not in places  # every context of ZMQ has one
+    assert sum(place.startswith("socket:") for place in places) == 1  # the one it listens on
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (
+            "    import threading, time\n"
+            "    options = {'name': 'of a stranger', 'daemon': True}\n"
+            "    threading.Thread(target=time.sleep, args=(600,), **options).start()\n",
+            "of a stranger",
+        ),
+        ("    import zmq\n    sys.kept = zmq.Context()\n", "anon_inode:[eventfd]"),
+        ("    import socket\n    sys.kept = socket.socket()\n", "socket:["),
+    ],
+)
+def test_one_with_what_no_fork_can_share_does_not_serve_and_kernels_are_stock(
+    lines: str, told: str, tmp_path: Path
+):
     (tmp_path / "sitecustomize.py").write_text(
-        "import sys, threading, time\n"
-        "if 'workbench.kernels.zygote' in sys.orig_argv:\n"
-        "    options = {'name': 'of a stranger', 'daemon': True}\n"
-        "    threading.Thread(target=time.sleep, args=(600,), **options).start()\n"
+        f"import sys\nif 'workbench.kernels.zygote' in sys.orig_argv:\n{lines}"
     )
     code = (
         "import os, sys\nfrom workbench.kernels import keeper, runner\n"
@@ -77,7 +96,7 @@ def test_one_with_an_unknown_thread_does_not_serve_and_kernels_are_stock(tmp_pat
         text=True,
     )
     assert answer.stdout == "42\nPopen\n"
-    assert "of a stranger" in answer.stderr
+    assert told in answer.stderr
 
 
 def test_only_its_user_reaches_its_socket():

@@ -53,6 +53,21 @@ def unknown_threads() -> list[str]:
     return of_python + [name for name in threads() if name not in KNOWN_THREADS]
 
 
+def shared_files(known: set[int]) -> list[str]:
+    """Return the open sockets, pipes and events that all children would share, but for those known.
+
+    A context of ZMQ holds one, even without a thread or a socket; in a child, it would be without
+    the threads that do its work, so none may exist before the fork.
+    """
+    found = []
+    for fd in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the one that lists them
+            place = str(fd.readlink())
+            if int(fd.name) not in known and place.startswith(("socket:", "pipe:", "anon_inode:")):
+                found.append(place)
+    return sorted(found)
+
+
 def use_all_cores(environment: Mapping[str, str]) -> None:
     """In a child: take the threads that a new process with this environment would take."""
     if "duckdb" in sys.modules:

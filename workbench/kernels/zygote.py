@@ -213,6 +213,9 @@ def be_zygote(address: Path) -> Callable[[], None] | None:
     if unknown := preloading.unknown_threads():
         _say(said, {"problem": f"unknown threads: {', '.join(unknown)}"})
         return None
+    if shared := preloading.shared_files({0, 1, 2, said}):
+        _say(said, {"problem": f"open files that children would share: {', '.join(shared)}"})
+        return None
     listener = listen(address)
     gc.collect()
     gc.freeze()  # the collector would write into pages that children share
