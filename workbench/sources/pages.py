@@ -7,7 +7,7 @@ Nothing is cast here: types are the business of ``warehouse/staging``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from types import NoneType
 from typing import Any
@@ -33,29 +33,41 @@ def as_text(value: Any) -> str | None:
 
 
 def column(values: Sequence[Any]) -> pa.Array:
-    """Return one field's values as a string array."""
+    """Return the values of a field that is not text everywhere as a string array."""
+    if set(map(type, values)) <= {int, NoneType}:
+        with suppress(OverflowError, pa.ArrowInvalid):  # beyond 64 bits
+            return pa.array(values, pa.int64()).cast(pa.string())
+    return pa.array([as_text(value) for value in values], pa.string())
+
+
+def columns(rows: Sequence[Row], names: Sequence[str]) -> dict[str, pa.Array]:
+    """Return fields as string arrays; those that are text everywhere are turned in one pass."""
     try:
-        array = pa.array(values, pa.string())  # the usual case: strings and null
+        return _texts(rows, names)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        if set(map(type, values)) <= {int, NoneType}:
-            with suppress(OverflowError, pa.ArrowInvalid):  # beyond 64 bits
-                return pa.array(values, pa.int64()).cast(pa.string())
-        return pa.array([as_text(value) for value in values], pa.string())
+        others = {
+            name
+            for row in rows
+            for name, value in row.items()
+            if value is not None and value.__class__ is not str
+        }
+    arrays = _texts(rows, [name for name in names if name not in others])
+    for name in names:
+        if name in others:
+            arrays[name] = column([row.get(name) for row in rows])
+    return {name: arrays[name] for name in names}
+
+
+def _texts(rows: Sequence[Row], names: Sequence[str]) -> dict[str, pa.Array]:
+    """Return fields that hold strings and null only; else pyarrow's error."""
+    shape = pa.struct([(name, pa.string()) for name in names])
+    return dict(zip(names, map(without_empty, pa.array(rows, shape).flatten()), strict=True))
+
+
+def without_empty(array: pa.Array) -> pa.Array:
+    """Return strings with null for empty ones."""
     empty = pc.equal(array, "")
     return pc.if_else(empty, None, array) if pc.any(empty).as_py() else array
-
-
-def columns(rows: Sequence[Row]) -> Iterator[tuple[str, Sequence[Any]]]:
-    """Yield each field with its values; rows of one shape (a list's pages) are turned at once."""
-    shape = tuple(rows[0]) if rows else ()
-    if len({name.lower() for name in shape}) == len(shape) and all(
-        tuple(row) == shape for row in rows
-    ):
-        pairs = zip(shape, zip(*(row.values() for row in rows), strict=True), strict=True)
-        yield from ((name, values) for name, values in pairs if not name.startswith("_"))
-        return
-    for name in fields_of(rows):
-        yield name, [row.get(name) for row in rows]
 
 
 def record_id(row: Row, key: str) -> int | None:
@@ -94,5 +106,4 @@ def to_arrow(rows: Sequence[Row], key: str) -> pa.Table:
         by_id[-position - 1 if number is None else number] = row
     unique = list(by_id.values())
     arrays = {"_id": pa.array(list(by_id), pa.int64())}
-    arrays |= {name: column(values) for name, values in columns(unique)}
-    return pa.table(arrays)
+    return pa.table(arrays | columns(unique, fields_of(unique)))

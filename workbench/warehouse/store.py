@@ -46,6 +46,8 @@ class Store:
                     "temp_directory": str(folder / "spill"),
                     # a chunk is too little to share out: a second thread doubles the work
                     "threads": 1,
+                    # each checkpoint compresses the last 122,880 rows anew
+                    "checkpoint_threshold": "64MB",
                 },
             )
         except duckdb.Error as error:
