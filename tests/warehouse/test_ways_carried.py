@@ -118,7 +118,7 @@ def a_pipeline_is_renamed(store, rng):
     row = stored(store, "categories", number)
     with store.transaction():
         rows = [{**row, "name": f"Pipeline {rng.randrange(1000)}"}]
-        store.merge("categories", to_arrow(rows, "id"))
+        store.merge("categories", to_arrow(rows, "_"))
 
 
 def a_manager_is_renamed(store, rng):
