@@ -16,6 +16,7 @@ import requests
 from cryptography import x509
 from sandbox_portal import running_portal
 
+from workbench.bitrix24.sandbox import certificates
 from workbench.bitrix24.sandbox.certificates import host_name
 
 
@@ -128,6 +129,19 @@ def test_the_authority_survives_a_restart_of_a_portal_in_a_file(tmp_path):
             assert answer.status_code == 403
         assert httpx.get(f"{portal.base}/control/stats", verify=trusted).status_code == 200
     assert stat.S_IMODE((tmp_path / "portal.url").stat().st_mode) == 0o600
+
+
+def test_an_authority_that_would_end_before_what_it_signs_is_made_anew(monkeypatch):
+    settings = {}
+    with monkeypatch.context() as years_ago:
+        years_ago.setattr(certificates, "AUTHORITY_DAYS", certificates.SERVER_DAYS)
+        ending = certificates.authority(settings)
+    lasting = certificates.authority(settings)
+    assert lasting != ending
+    assert certificates.authority(settings) == lasting
+    certificates.server_context(settings, ["portal.example"])
+    settings["authority"]["certificate"] = "no certificate"
+    assert certificates.authority(settings).startswith("-----BEGIN CERTIFICATE-----")
 
 
 def test_the_authority_has_a_place_of_its_own_if_none_is_named(tmp_path, home):

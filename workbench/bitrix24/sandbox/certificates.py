@@ -43,8 +43,11 @@ def host_name(text: str) -> str:
 
 
 def authority(settings: MutableMapping[str, Any]) -> str:
-    """The portal's authority as PEM, made at first use; ``settings`` are the state's."""
-    if "authority" not in settings:
+    """The portal's authority as PEM; ``settings`` are the state's.
+
+    It is made at first use, and anew when it would end before what it signs.
+    """
+    if not _lasts(settings.get("authority")):
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             _builder("Sandbox portal authority", key.public_key(), AUTHORITY_DAYS)
@@ -59,6 +62,16 @@ def authority(settings: MutableMapping[str, Any]) -> str:
         settings["authority"] = {"certificate": _pem(certificate), "key": _key_pem(key)}
     text: str = settings["authority"]["certificate"]
     return text
+
+
+def _lasts(kept: Any) -> bool:
+    """Whether this is an authority that outlives a server's certificate."""
+    try:
+        certificate = x509.load_pem_x509_certificate(kept["certificate"].encode())
+        serialization.load_pem_private_key(kept["key"].encode(), None)
+    except (TypeError, KeyError, AttributeError, ValueError):
+        return False
+    return certificate.not_valid_after_utc > datetime.now(UTC) + timedelta(days=SERVER_DAYS)
 
 
 def server_context(settings: MutableMapping[str, Any], names: Iterable[str]) -> ssl.SSLContext:
