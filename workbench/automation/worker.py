@@ -43,6 +43,7 @@ from workbench.i18n import _
 from workbench.kernels.keeper import keep_zygote
 from workbench.metrics.service.keeper import keep_queries, wait_for_queries
 from workbench.reports import fan_out
+from workbench.reports.for_each import chosen
 from workbench.reports.inspection import shown
 from workbench.reports.record import RunRecord
 from workbench.reports.report import NAME, load_report, report_names, reports_dir
@@ -116,7 +117,7 @@ def fanned_out(
     """Hand in a job for each part of a report that has some; return how many, 0 for one run."""
     report = load_report(name)
     wanted = report.for_each
-    if wanted is None or fan_out.chosen(wanted, {**report.parameters, **parameters}):
+    if wanted is None or chosen(wanted, {**report.parameters, **parameters}):
         return 0
     values = fan_out.parts(wanted, report.notebook_parameters, shown(report.file))
     for value in values:

@@ -80,7 +80,8 @@ def run(
 
 def _each(name: str, given: dict[str, str]) -> list[dict[str, str]]:
     """Return the parameters of each run: one, or one for each part of a report that has some."""
-    from workbench.reports.fan_out import chosen, parts
+    from workbench.reports.fan_out import parts
+    from workbench.reports.for_each import chosen
     from workbench.reports.inspection import shown
     from workbench.reports.report import load_report
 

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from workbench.errors import ConfigurationError, DeliveryError, NoSnapshot
 from workbench.i18n import _
 from workbench.metrics.segments import load_segments
-from workbench.reports.delivery.destinations import MailAddress
+from workbench.reports.for_each import ForEach
 from workbench.warehouse.snapshots import newest_snapshot, open_snapshot
 
-By = Literal["manager", "department", "pipeline", "source", "segment"]
-EVERYTHING = ("", "all")
 VALUES = {
     # Who has left gets no report, and no one else gets theirs.
     "manager": "SELECT DISTINCT manager FROM users"
@@ -30,31 +26,12 @@ VALUES = {
 }
 
 
-class ForEach(BaseModel):
-    """Run once for each value of a parameter of the notebook."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    by: By = Field(description="What there is a run for each of; a parameter of the notebook.")
-    only: list[str] = Field(default_factory=list, description="Only these; by default all.")
-    recipients: dict[str, list[MailAddress]] = Field(
-        default_factory=dict,
-        description="Who `own` is, by value; a manager is by default the portal's user.",
-    )
-
-
 @dataclass(frozen=True)
 class Owner:
     """Who a part is for: addresses, and the portal's user if it is one."""
 
     addresses: tuple[str, ...]
     user: int | None = None
-
-
-def chosen(for_each: ForEach | None, values: Mapping[str, Any]) -> str | None:
-    """Return the part that parameters ask for, None if they ask for everything."""
-    value = values.get(for_each.by) if for_each else None
-    return None if value is None or value in EVERYTHING else str(value)
 
 
 def parts(for_each: ForEach, declared: Mapping[str, Any], file: str) -> list[str]:

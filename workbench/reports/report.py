@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from workbench.errors import ConfigurationError, UsageError
 from workbench.i18n import _
 from workbench.reports.delivery.destinations import DESTINATIONS, Destination, OnlyIf, Titles
-from workbench.reports.fan_out import ForEach
+from workbench.reports.for_each import ForEach
 from workbench.reports.inspection import Parameter, notebook_parameters, shown
 from workbench.reports.schedule import Schedule
 from workbench.settings import settings

@@ -22,7 +22,7 @@ import psutil
 from workbench.errors import NoSnapshot, UsageError, WorkbenchError
 from workbench.i18n import _, language
 from workbench.reports import gate
-from workbench.reports.fan_out import chosen
+from workbench.reports.for_each import chosen
 from workbench.reports.parameters import check_parameters, resolved_periods
 from workbench.reports.process import end_processes, supervise
 from workbench.reports.record import (

@@ -1,5 +1,7 @@
 """A run for each manager: which there are, who gets theirs, and that nobody gets another's."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from small_project import HELLO, PARAMETERS, SmallProject
 from workbench.automation import queue
 from workbench.automation.worker import fanned_out
 from workbench.errors import ConfigurationError
-from workbench.reports import load_report
+from workbench.reports import load_report, runs
 from workbench.reports.delivery.attempt import attempt, plan
 from workbench.reports.fan_out import parts
 from workbench.reports.record import RunRecord, write_record
@@ -118,3 +120,16 @@ def test_without_a_part_there_is_no_recipient_of_its_own(project, company):
     record.part = None
     (delivery,) = plan(record)
     assert delivery.state == "failed" and "no recipient of its own" in delivery.error
+
+
+@pytest.mark.timeout(300)
+def test_from_the_queue_to_the_one_mail(project, company, mails: MailServer):
+    known(project, for_each={"by": "manager", "only": ["Bo"]}, deliver=[OWN])
+    queue.enqueue("report", {"report": "scores"}, id="slot")
+    subprocess.run([sys.executable, "-m", "workbench", "worker", "--once"], check=True, timeout=280)
+    assert queue.job("slot").result == {"outcome": "fanned out", "runs": 1}
+    (run,) = runs()
+    assert (run.outcome, run.part, run.parameters["manager"]) == ("succeeded", "Bo", "Bo")
+    assert mails.recipients == [["bo@example.com", "boss@example.com"]]
+    assert mails.mails[0]["Subject"].startswith("Trial – Bo – ")
+    assert run.snapshot in mails.mails[0].get_body(("plain",)).get_content()

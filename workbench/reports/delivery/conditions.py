@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.errors import DeliveryError
-from workbench.i18n import _, format_number, format_percent
+from workbench.i18n import _, format_month, format_number, format_percent
+from workbench.reports.delivery.band import band_of
 from workbench.reports.delivery.destinations import OnlyIf
 from workbench.reports.record import RunRecord, read_contents, runs
 
@@ -17,6 +18,10 @@ def unmet(condition: OnlyIf | None, record: RunRecord) -> str:
     `DeliveryError` for a figure that the page does not have.
     """
     if condition is None:
+        return ""
+    if condition.outside_forecast and (reason := _inside(condition.outside_forecast, record)):
+        return reason
+    if not condition.looks_at_a_figure:
         return ""
     name = condition.figure or _("the answer")
     value = figure_value(record, condition.figure)
@@ -46,6 +51,22 @@ def unmet(condition: OnlyIf | None, record: RunRecord) -> str:
                 figure=name, change=format_percent(change)
             )
     return ""
+
+
+def _inside(metric: str, record: RunRecord) -> str:
+    """Return why a metric has not left its band, empty if it has."""
+    band = band_of(record, metric)
+    if band is None:
+        return _("{metric} has too short a history for a forecast.").format(metric=metric)
+    if band.left:
+        return ""
+    return _("{metric}, {month}: {value}, forecast between {low} and {high}.").format(
+        metric=metric,
+        month=format_month(band.month),
+        value=format_number(band.value, 2),
+        low=format_number(band.low, 2),
+        high=format_number(band.high, 2),
+    )
 
 
 def figure_value(record: RunRecord, figure: str) -> float | None:

@@ -69,6 +69,7 @@ class OnlyIf(_Destination):
     """When a delivery is made; several conditions must all hold.
 
     ``figure`` is the id of a key figure of the page; by default the page's answer is meant.
+    ``outside_forecast`` stands for itself: it looks at a metric's months, not at a figure.
     """
 
     figure: str = Field("", description="Id of a key figure; by default the page's answer.")
@@ -78,6 +79,16 @@ class OnlyIf(_Destination):
     changed_by: float | None = Field(
         None, gt=0, description="Only if it changed by this share since the last run; 0.1 is 10%."
     )
+    outside_forecast: Text | None = Field(
+        None,
+        description="Id of a metric: only if its last whole month left the band that was forecast.",
+    )
+
+    @property
+    def looks_at_a_figure(self) -> bool:
+        """Whether a key figure, or the page's answer, matters."""
+        limits = (self.above, self.below, self.changed_by)
+        return bool(self.figure) or self.changed or any(each is not None for each in limits)
 
 
 class _Conditional(_Destination):
