@@ -59,8 +59,8 @@ class Settings(BaseSettings):
     )
     kernels: Literal["forked", "stock"] = Field(
         "forked",
-        description="What whoever names the kernelspec of `workbench.kernels` gets: a kernel "
-        "forked from a preloaded process, or one started anew. The commands do not name it.",
+        description="Kernels and processes of runs: forked from a preloaded process, or started "
+        "anew.",
     )
     zygote: Path | None = Field(
         None,

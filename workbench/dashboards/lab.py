@@ -23,7 +23,7 @@ def run(port: int = 8888, *, open_browser: bool = True) -> None:
     config = settings()
     environment = kernel_environment(config, {"WORKBENCH_LANGUAGE": config.language})
     os.environ.clear()
-    os.environ.update(environment)
+    os.environ.update(environment, WORKBENCH_KERNELS=config.kernels)
     os.environ["JUPYTER_CONFIG_PATH"] = str(CONFIGURATION)  # no question about news
 
     keep_zygote()
