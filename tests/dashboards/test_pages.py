@@ -258,12 +258,14 @@ def test_warnings_and_errors_inside_widgets_stay_inside(server: Server):
     assert "s3cret inside of /srv/private/file.csv" in server.log()
 
 
-def test_kernels_get_no_secret_but_the_same_state(server: Server):
+def test_kernels_get_no_secret_and_no_path_of_the_data(server: Server):
     page = server.get("dashboards/environ?lang=en&period=today").text
     close(server, page)
     assert SECRET not in page
     shown = page.replace("&#39;", "'")
-    assert f"('WORKBENCH_HOME', '{server.home}')" in shown
+    assert f"('WORKBENCH_HOME', '{server.home}/pages')" in shown
+    assert "('WORKBENCH_QUERIES', '" in shown
+    assert "WORKBENCH_SNAPSHOT" not in shown
     assert "('WORKBENCH_LANGUAGE', 'en')" in shown
     assert "('QUERY_STRING', 'lang=en&amp;period=today')" in shown
     assert "WORKBENCH_WEBHOOK" not in shown

@@ -54,6 +54,7 @@ from workbench.errors import ConfigurationError
 from workbench.i18n import _
 from workbench.kernels import keeper
 from workbench.kernels.specs import KernelSpecs
+from workbench.metrics.service.keeper import end_queries, keep_queries
 from workbench.settings import Settings, private_folder, settings
 
 KERNEL_ID = r"(?P<kernel_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
@@ -172,6 +173,7 @@ class Dashboards(Voila):
                 asyncio.run(self.serve())
             finally:
                 keeper.end_zygote()  # first: one that is killed would be replaced
+                end_queries()  # so would this
                 end_children()
 
     async def serve(self) -> None:
@@ -318,6 +320,7 @@ def serve(
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
+    keep_queries()
     app.ready = announce
     app.log.info("serving %s at %s", ", ".join(published), app.address)
     app.start()

@@ -14,6 +14,7 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from tornado.ioloop import PeriodicCallback
 from traitlets import Integer
 
+from workbench.metrics.service.keeper import can_serve
 from workbench.settings import Settings
 
 # What a kernel needs to start Python and to find its files. Everything else stays out: an
@@ -41,9 +42,9 @@ class Visit:
 def kernel_environment(config: Settings, request: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a visitor's kernel.
 
-    ``request`` holds what the page was asked for (``QUERY_STRING`` and the like). The state folder
-    is given by name, because without the webhook a kernel would look for it elsewhere; the folder
-    of stored credentials is one that does not exist.
+    ``request`` holds what the page was asked for (``QUERY_STRING`` and the like), and what it asks
+    the query service with. The state folder is that of pages, which holds no data; the folder of
+    stored credentials is one that does not exist.
     """
     environment = {
         name: value
@@ -51,9 +52,10 @@ def kernel_environment(config: Settings, request: Mapping[str, str]) -> dict[str
         if name in PASSED_ON or name.startswith("LC_")
     }
     environment["WORKBENCH_PROJECT"] = str(config.project_dir)
-    environment["WORKBENCH_HOME"] = str(config.home_dir)
+    home = config.pages_dir if can_serve() else config.home_dir
+    environment["WORKBENCH_HOME"] = str(home)
     environment["WORKBENCH_OUTPUTS"] = str(config.outputs_dir)
-    environment["WORKBENCH_CONFIG"] = str(config.home_dir / "no-credentials")
+    environment["WORKBENCH_CONFIG"] = str(home / "no-credentials")
     if config.timezone:
         environment["WORKBENCH_TIMEZONE"] = config.timezone
     environment["WORKBENCH_FISCAL_YEAR_START"] = str(config.fiscal_year_start)

@@ -27,6 +27,7 @@ from workbench.dashboards.kernels import Visit, VisitorKernels, kernel_environme
 from workbench.dashboards.published import Dashboard
 from workbench.errors import WorkbenchError
 from workbench.i18n import LANGUAGES, Language, _, format_datetime, use_language
+from workbench.metrics.service.keeper import can_serve, door_environment
 from workbench.settings import settings
 from workbench.views.document import LANGUAGE_NAMES, PRODUCT
 from workbench.warehouse import newest_snapshot
@@ -335,6 +336,8 @@ class DashboardPage(Page):
             "WORKBENCH_LANGUAGE": language,
             "SERVER_SOFTWARE": f"voila/{voila.__version__}",
         }
+        if can_serve():
+            request |= door_environment(dashboard.name)
         self.visit = Visit(dashboard.name, language)
         self.kernel_id = await self.kernels.start_visit(
             self.visit,

@@ -70,7 +70,8 @@ class Service:
         loop.add_signal_handler(signal.SIGTERM, ended.set)
         loop.add_signal_handler(signal.SIGUSR1, retired.set)
         listener.setblocking(False)
-        server = await asyncio.start_unix_server(self.connected, sock=listener, backlog=512)
+        # Not start_unix_server: that would take the supervisor's socket away at its end.
+        server = await asyncio.start_server(self.connected, sock=listener, backlog=512)
         while not ended.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), 0.2)

@@ -20,7 +20,7 @@ from workbench.metrics.periods import Period
 from workbench.warehouse.records import checked_read
 
 LARGEST_REQUEST = 64 * 1024  # bytes
-MOST_METRICS, MOST_DIMENSIONS = 60, 8
+MOST_METRICS, MOST_DIMENSIONS, MOST_COLUMNS = 60, 8, 500
 
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w-]+$")]
 
@@ -76,7 +76,7 @@ class RowsRequest(_Asked):
     kind: Literal["rows"] = "rows"
     model: Name
     where: str | None = Field(None, max_length=2 * MAX_LENGTH)
-    by: tuple[Name, ...] = Field((), max_length=40)
+    by: tuple[Name, ...] = Field((), max_length=MOST_COLUMNS)
     segment: Name | None = None
 
 
