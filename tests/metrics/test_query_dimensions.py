@@ -5,7 +5,9 @@ import pytest
 from hand_company import changed_snapshot, hand_snapshot
 
 from workbench.errors import QueryError
+from workbench.i18n import use_language
 from workbench.metrics import query
+from workbench.views.selection import choose
 
 
 @pytest.fixture(scope="module")
@@ -178,3 +180,34 @@ def test_renaming_stages_and_pipelines_changes_no_figure(snapshot, tmp_path):
             "won_revenue"
         ]
     )
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        ("activities", {"North": 1, "South": 2, "Sales": 3}),
+        ("calls", {"North": 1, "South": 1, "Sales": 2}),
+        ("invoiced_amount", {"North": 1000, "South": 3000, "Sales": 4000}),
+    ],
+)
+def test_what_belongs_to_people_is_known_by_department_with_those_below(snapshot, metric, expected):
+    frame = query(metric, by="department_and_below", snapshot=snapshot)
+    assert groups(frame, "department_and_below", metric) == expected
+
+
+def test_a_page_filtered_by_a_department_has_those_below_it(snapshot):
+    chosen = choose(snapshot, {"department": "Sales", "period": "all"})
+    assert len(chosen.deals()) == chosen.query("deals")["deals"].iloc[0] == 9
+    south = choose(snapshot, {"department": "South", "period": "all"})
+    assert south.query("deals")["deals"].iloc[0] == 6
+    assert chosen.applies("department", ["plan_amount", "calls"])
+
+
+def test_an_older_snapshot_says_so_where_it_lacks_what_is_asked(tmp_path):
+    older = changed_snapshot(tmp_path, "DROP TABLE deal_stages")
+    assert query("deals", snapshot=older)["deals"].iloc[0] == 9
+    with use_language("en"), pytest.raises(QueryError, match="made by another version"):
+        query("stage_reach", snapshot=older)
+    changed = changed_snapshot(tmp_path / "b", "ALTER TABLE marketing_spend DROP COLUMN rate_basis")
+    with use_language("fr"), pytest.raises(QueryError, match="une autre version du programme"):
+        query("marketing_spend", snapshot=changed)

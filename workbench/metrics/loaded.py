@@ -20,6 +20,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from workbench.metrics.answered import answered
 from workbench.metrics.catalogue import Definition, Maturity, definition, models
 from workbench.metrics.periods import EVERYTHING, Period, next_unit
 from workbench.metrics.sql import Cut, entities, statement
@@ -128,7 +129,7 @@ def ripe_after(snapshot: Snapshot, cut: Cut, rule: Maturity) -> float:
     where = cut.where if cut.where and cut.where.names <= known.keys() else None
     whole = replace(cut, by=(), grain=None, period=EVERYTHING, where=where)
     ask = statement([quantile], whole, as_of=snapshot.as_of, timezone=snapshot.timezone)
-    value = snapshot.query(ask.sql, ask.parameters)[f"value:{metric}"].iloc[0]
+    value = answered(snapshot, ask)[f"value:{metric}"].iloc[0]
     return math.inf if _missing(value) else float(value) / units
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from workbench.errors import QueryError
 from workbench.i18n import _
+from workbench.metrics.answered import answered
 from workbench.metrics.catalogue import (
     GRAINS,
     Definition,
@@ -197,7 +198,7 @@ def rows(
     kept = both(as_filter(where), segment_filter(segment))
     cut = Cut(by=tuple(by), where=kept, models=models_of(snapshot))
     ask = rows_statement(model, cut, as_of=snapshot.as_of, timezone=snapshot.timezone)
-    return snapshot.query(ask.sql, ask.parameters)
+    return answered(snapshot, ask)
 
 
 def statements(
@@ -284,7 +285,7 @@ def _bounded(named: Period, asked: list[Definition], snapshot: Snapshot, today: 
     dated = [group for group in parts if group[0].date != "as-of"]
     for group in dated or parts:
         ask = extent_statement(group[0], snapshot.timezone)
-        row = snapshot.query(ask.sql, ask.parameters).iloc[0]
+        row = answered(snapshot, ask).iloc[0]
         if not pd.isna(row["first"]):
             first = min(first, row["first"].date())
             last = max(last, row["last"].date())

@@ -27,6 +27,8 @@ LONGEST_VALUE = 200
 DEAL_FILTERS = frozenset({"pipeline", "department", "manager", "source", "segment"})
 # Filters whose values are names of segments: to be inside of one, to be compared with one.
 SEGMENT, AGAINST = "segment", "against"
+# Filters that keep what is below the chosen one, too: a department has those of its own.
+WITH_THOSE_BELOW = {"department": "department_and_below"}
 FIRST = "first"
 
 
@@ -61,7 +63,7 @@ class Selection:
         terms = [
             f"({segment(self.chosen[name]).where})"
             if name == SEGMENT
-            else f"{name} = {quoted(self.chosen[name])}"
+            else f"{WITH_THOSE_BELOW.get(name, name)} = {quoted(self.chosen[name])}"
             for name in names
         ]
         return " and ".join(terms) or None
@@ -73,7 +75,7 @@ class Selection:
         if dimension == SEGMENT:
             names = segment(self.chosen[SEGMENT]).filter.names
             return all(names <= each for each in allowed)
-        return all(dimension in each for each in allowed)
+        return all(WITH_THOSE_BELOW.get(dimension, dimension) in each for each in allowed)
 
     def query(self, ids: str | Sequence[str], **options: Any) -> pd.DataFrame:
         """Ask for metrics over the selection; ``options`` as in `workbench.metrics.query`.

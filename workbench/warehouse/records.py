@@ -39,7 +39,7 @@ READS: dict[str, Read] = {
     ),
     # What the filters of a page offer.
     "values_of_pipeline": _values_of("pipeline"),
-    "values_of_department": _values_of("department"),
+    "values_of_department": _values_of("department", "departments"),
     "values_of_manager": _values_of("manager"),
     "values_of_source": _values_of("source"),
     "values_of_channel": _values_of("channel", "marketing_spend"),
