@@ -209,12 +209,12 @@ def run_with_kills(portal, home: Path, seed: int, *, least: int, most: int) -> C
     print(f"seed {seed}: killed in {dict(hits)}; reader: {told}")
     assert told["broken"] == []
     assert told["readings"] > 10 and told["snapshots"] > 1
-    assert told["slowest"] < 5, "the reader was kept waiting"
     assert differences(home, portal.url, children=20) == []
     for file in snapshot_files(home / "warehouse" / "snapshots"):
         with Snapshot(file) as snapshot:
             assert [o.check for o in run_checks(snapshot) if not o.passed] == []
     assert hits.keys() >= PHASES, f"never killed in {PHASES - hits.keys()}"
+    assert told["slowest"] < 5, "the reader was kept waiting"
     return hits
 
 
