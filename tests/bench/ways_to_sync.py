@@ -3,6 +3,7 @@
 Prints the rows' fingerprint as JSON, and how much memory the process took at most.
 """
 
+import importlib
 import json
 import sys
 import time
@@ -11,6 +12,11 @@ from zlib import crc32
 
 EVERYTHING = ["*", "UF_*"]
 UNPACED = 1_000_000
+MODULES = {
+    "fast-bitrix24": "fast_bitrix24",
+    "b24pysdk": "b24pysdk",
+    "workbench": "workbench.warehouse.sync",
+}
 
 
 def fingerprint(rows) -> dict[str, int]:
@@ -49,20 +55,32 @@ def b24pysdk(url: str, plan: str):
 
 
 def workbench() -> dict[str, float]:
-    """A sync into ``WORKBENCH_HOME``; how long the deals took, from one chunk to the last."""
+    """A sync into ``WORKBENCH_HOME``, in phases; the deals' is from one chunk to the last.
+
+    ``…_cpu`` are seconds of the processor: of the thread that asks and decodes (``fetch``), of the
+    one that types and stores (``store``), of building and publishing the snapshot.
+    """
     from workbench.warehouse.sync import sync
 
-    seen: list[tuple[float, int]] = []
+    seen: list[tuple[float, int, float, float]] = []
+    last_note = [0.0, 0.0, 0.0]
 
     def note(entity: str, rows: int) -> None:
+        everything, here = time.process_time(), time.thread_time()
         if entity == "deals" and rows and (not seen or rows > seen[-1][1]):
-            seen.append((time.perf_counter(), rows))
+            seen.append((time.perf_counter(), rows, everything, here))
+        last_note[:] = everything, here, status_peak()
 
     result = sync(["bitrix24"], report=note)
-    (first, some), (last, all_of_them) = seen[0], seen[-1]
+    (first, some, cpu_then, here_then), (last, all_of_them, cpu, here) = seen[0], seen[-1]
     return {
         "deal_seconds": last - first,
         "deals_then": all_of_them - some,
+        "fetch_cpu": cpu - cpu_then - (here - here_then),
+        "store_cpu": here - here_then,
+        "children_cpu": last_note[0] - cpu,
+        "publish_cpu": time.process_time() - last_note[0],
+        "load_peak": last_note[2],
         "publish_seconds": result.publish_seconds,
         "requests": result.requests,
         "problems": len(result.problems),
@@ -79,13 +97,16 @@ def status_peak() -> int:
 
 if __name__ == "__main__":
     way, address, limits = sys.argv[1:]
-    started = time.perf_counter()
+    importlib.import_module(MODULES[way])
+    started, cpu = time.perf_counter(), time.process_time()
     if way == "workbench":
         told_by_it = workbench()
         seconds = time.perf_counter() - started
-        print(json.dumps(told_by_it | {"peak": status_peak(), "seconds": seconds}))
+        facts = {"seconds": seconds, "cpu": time.process_time() - cpu, "peak": status_peak()}
+        print(json.dumps(told_by_it | facts))
     else:
         read = {"fast-bitrix24": fast_bitrix24, "b24pysdk": b24pysdk}[way]
         rows = read(address, limits)
-        facts = {"seconds": time.perf_counter() - started, "peak": status_peak()}
+        facts = {"seconds": time.perf_counter() - started, "cpu": time.process_time() - cpu}
+        facts["peak"] = status_peak()
         print(json.dumps(fingerprint(told(rows)) | facts | {"fields": len(rows[0])}))
