@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -61,7 +62,7 @@ class SyncResult:
 
 def models_version() -> str:
     """Return a fingerprint of the SQL and the calendar that build a snapshot."""
-    shaped = [Path(module.__file__).read_text("utf-8") for module in (generated, ways)]
+    shaped = [inspect.getsource(module) for module in (generated, ways)]
     parts = [*staging().values(), *(model.sql for model in models()), sources_query(), *shaped]
     parts += [read_calendar().model_dump_json(), HOLIDAYS.read_text("utf-8")]
     text = "".join(parts)
