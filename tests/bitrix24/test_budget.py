@@ -137,6 +137,13 @@ def timing(operating: float, reset_in: float) -> dict[str, float]:
     return {"operating": operating, "operating_reset_at": time.time() + reset_in}
 
 
+def told(budget: Budget, method: str, n: int, operating: float, reset_in: float) -> None:
+    """Let the portal tell twice: nothing spent before, then ``operating`` by ``n`` calls."""
+    reset_at = timing(0, reset_in)
+    budget.settle(method, 1, reset_at)
+    budget.settle(method, n, reset_at | {"operating": operating})
+
+
 def admitted(budget: Budget, method: str, n: int, patience: float) -> float:
     async def run() -> float:
         began = time.monotonic()
@@ -149,7 +156,7 @@ def admitted(budget: Budget, method: str, n: int, patience: float) -> float:
 def test_a_method_waits_before_it_would_cross_its_operating_time_and_no_other_does(tmp_path):
     file = tmp_path / "b.json"
     budget = Budget(PLANS["unlimited"], file)
-    budget.settle("crm.deal.list", 50, timing(400, 600))  # eight seconds a call
+    told(budget, "crm.deal.list", 50, 400, 600)  # eight seconds a call
     assert admitted(budget, "crm.deal.list", 6, 0.4) < 0.1  # 400 + 48 is below 95 % of 480
     assert admitted(budget, "crm.deal.list", 6, 0.4) >= 0.4  # with those under way it is not
     budget.release({"crm.deal.list": 6})
@@ -163,7 +170,7 @@ def test_a_method_waits_before_it_would_cross_its_operating_time_and_no_other_do
 
 def test_after_its_relief_a_method_is_tried_by_one_request_and_then_by_all(tmp_path):
     budget = Budget(PLANS["unlimited"], tmp_path / "b.json")
-    budget.settle("crm.deal.list", 50, timing(470, 0.3))
+    told(budget, "crm.deal.list", 50, 470, 0.3)
     waited = admitted(budget, "crm.deal.list", 50, 3)
     assert 0.25 <= waited < 1.5
     assert admitted(budget, "crm.deal.list", 50, 0.3) >= 0.3, "one is on its way"
@@ -198,7 +205,7 @@ def test_a_portal_without_a_limit_is_not_slowed_until_it_refuses(tmp_path):
 
 def test_the_limit_that_is_set_is_kept_to_unless_the_portal_shows_a_lower_one(tmp_path):
     budget = Budget(PLANS["unlimited"], tmp_path / "b.json", operating=900)
-    budget.settle("crm.deal.list", 10, timing(600, 600))
+    told(budget, "crm.deal.list", 10, 600, 600)
     assert admitted(budget, "crm.deal.list", 1, 0.3) < 0.1  # 60 more, of 900
     budget.settle("crm.deal.list", 1, timing(850, 600))
     assert admitted(budget, "crm.deal.list", 1, 0.3) >= 0.3
@@ -216,9 +223,24 @@ def test_a_portal_with_another_clock_is_waited_for_as_long_as_it_takes(tmp_path,
     assert 250 < budget.refused("crm.lead.list", told, 0) < 301
 
 
+def test_what_others_have_spent_before_is_not_taken_for_the_cost_of_a_call(tmp_path):
+    """After a reboot, or beside another program, the first answer tells of old expenses too."""
+    budget = Budget(PLANS["unlimited"], tmp_path / "b.json")
+    reset_at = timing(41.7, 600)
+    budget.settle("crm.deal.list", 2, reset_at)
+    assert admitted(budget, "crm.deal.list", 50, 3) < 0.1, "2 calls did not cost 20 s each"
+    assert admitted(budget, "crm.deal.list", 50, 0.3) >= 0.3, "one request tells what they cost"
+    budget.release({"crm.deal.list": 100})
+    budget.settle("crm.deal.list", 50, reset_at | {"operating": 46.7})
+    assert budget.left().methods["crm.deal.list"].per_call == pytest.approx(0.1)
+    assert admitted(budget, "crm.deal.list", 4000, 0.3) < 0.1  # 400 of the 409.3 s that are left
+    assert admitted(budget, "crm.deal.list", 100, 0.3) >= 0.3
+
+
 def test_an_answer_that_was_overtaken_changes_nothing(tmp_path):
     budget = Budget(PLANS["unlimited"], tmp_path / "b.json")
     later = timing(20, 600)
+    budget.settle("m", 1, later | {"operating": 0})
     budget.settle("m", 10, later)
     budget.settle("m", 10, later | {"operating": 10})
     spent = budget.left().methods["m"]

@@ -60,8 +60,8 @@ class Spent:
     """What a method has cost: ``seconds`` in the window, ``reset_at`` (Unix time) its next relief.
 
     ``told`` is that moment by the portal's own clock, which may be another than ours.
-    ``per_call`` is the cost of one call lately, ``limit`` what the portal was seen to allow (0:
-    not seen).
+    ``per_call`` is the cost of one call lately (0: not known yet), ``limit`` what the portal was
+    seen to allow (0: not seen).
     """
 
     seconds: float = 0.0
@@ -206,7 +206,8 @@ class Budget:
         After ``patience`` seconds they are admitted all the same, and the portal decides: its limit
         is not published, and ours may be too low. (A sync's patience outlasts the window, so that
         relief comes first.) `release` ends the booking. A method of which the last news are out of
-        date is tried by one request at a time, of all processes. ``slowed`` is told each wait.
+        date, or of which it is not known what a call costs, is tried by one request at a time, of
+        all processes. ``slowed`` is told each wait.
         """
         waited = 0.0
         while (wait := self._book(calls, whatever=waited >= patience)) > 0:
@@ -245,6 +246,8 @@ class Budget:
                     wait = max(wait, spent.refused_until - now)
                 elif spent.reset_at <= now:
                     wait = max(wait, PROBE if flying and spent.per_call else 0.0)
+                elif not spent.per_call and spent.seconds < self._limit(spent) * USABLE:
+                    wait = max(wait, PROBE if flying and spent.seconds else 0.0)
                 elif spent.seconds + (flying + n) * spent.per_call > self._limit(spent) * USABLE:
                     relief = spent.reset_at - now
                     wait = max(wait, min(relief, PROBE) if flying else relief)
@@ -257,7 +260,9 @@ class Budget:
     def settle(self, method: str, n: int, timing: Mapping[str, Any]) -> None:
         """Take note of the answer to ``n`` calls of a method: the ``time`` that the portal gives.
 
-        ``operating`` is cumulative over the window, so of several answers the largest counts.
+        ``operating`` is cumulative over the window, so of several answers the largest counts. The
+        first answer, and the first after a relief, also count what others have spent before: only
+        the next one tells what a call costs.
         """
         seconds, told = _number(timing, "operating"), _number(timing, "operating_reset_at") or 0.0
         if seconds is None:
@@ -265,7 +270,8 @@ class Budget:
         with self._state() as state:
             spent = state.methods.setdefault(self._key(method), Spent())
             if seconds > spent.seconds:
-                spent.per_call = (seconds - spent.seconds) / n
+                if spent.reset_at > time.time():
+                    spent.per_call = (seconds - spent.seconds) / n
             elif told == spent.told:
                 return  # an answer that was overtaken
             spent.seconds, spent.told, spent.reset_at = seconds, told, _relief(timing) or 0.0
