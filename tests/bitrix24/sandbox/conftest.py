@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,12 @@ def start_portal(tmp_path: Path) -> Iterator[Callable[..., Client]]:
             return stack.enter_context(serving(folder, *options))
 
         yield start
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Callable[..., AbstractContextManager[Client]]:
+    """Serve a portal with options within a block: one after the other on the same file."""
+    return partial(serving, tmp_path)
 
 
 @pytest.fixture(scope="session")

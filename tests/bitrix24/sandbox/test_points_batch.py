@@ -150,11 +150,11 @@ def test_control_calls_refuse_nonsense(empty):
     assert empty.control("faults", None, "DELETE") == {"faults": []}
 
 
-def test_a_file_survives_a_restart(start_portal, tmp_path):
+def test_a_file_survives_a_restart(serve, tmp_path):
     file = str(tmp_path / "portal.sqlite")
-    first = start_portal("--state", file)
-    deal = first.result("crm.deal.add", {"fields": {"TITLE": "kept"}})
-    code = first.url.rstrip("/").rsplit("/", 1)[-1]
-    second = start_portal("--state", file)
-    assert second.url.rstrip("/").endswith(code)
-    assert second.result("crm.deal.get", {"id": deal})["TITLE"] == "kept"
+    with serve("--state", file) as first:
+        deal = first.result("crm.deal.add", {"fields": {"TITLE": "kept"}})
+        code = first.url.rstrip("/").rsplit("/", 1)[-1]
+    with serve("--state", file) as second:
+        assert second.url.rstrip("/").endswith(code)
+        assert second.result("crm.deal.get", {"id": deal})["TITLE"] == "kept"

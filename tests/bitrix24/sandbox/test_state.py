@@ -169,7 +169,7 @@ def test_a_seeding_that_is_killed_leaves_an_empty_portal_that_can_be_seeded(tmp_
     assert file.stat().st_size < 30_000_000
 
 
-def test_everything_survives_a_restart(tmp_path):
+def test_everything_survives_a_restart(serve, tmp_path):
     file = tmp_path / "portal.sqlite"
     first = State(file, timezone="Asia/Tokyo")
     seed_company(first, "small", today=TODAY)
@@ -387,15 +387,15 @@ def test_options_that_do_not_fit_are_refused(options, said):
     assert "Traceback" not in answer.stderr
 
 
-def test_a_smart_process_survives_a_restart_with_its_items(start_portal, tmp_path):
+def test_a_smart_process_survives_a_restart_with_its_items(serve, tmp_path):
     file = str(tmp_path / "portal.sqlite")
-    first = start_portal("--state", file)
-    made = first.result("crm.type.add", {"fields": {"title": "Sites"}})["type"]["entityTypeId"]
-    item = {"entityTypeId": made, "fields": {"title": "Site A"}}
-    number = first.result("crm.item.add", item)["item"]["id"]
-    second = start_portal("--state", file)
-    got = second.result("crm.item.get", {"entityTypeId": made, "id": number})["item"]
-    assert got["title"] == "Site A"
+    with serve("--state", file) as first:
+        made = first.result("crm.type.add", {"fields": {"title": "Sites"}})["type"]["entityTypeId"]
+        item = {"entityTypeId": made, "fields": {"title": "Site A"}}
+        number = first.result("crm.item.add", item)["item"]["id"]
+    with serve("--state", file) as second:
+        got = second.result("crm.item.get", {"entityTypeId": made, "id": number})["item"]
+        assert got["title"] == "Site A"
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0" + b"x" * 99])
