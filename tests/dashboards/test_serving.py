@@ -195,7 +195,7 @@ def test_kernels_have_the_same_environment_forked_and_stock(project: Path, tmp_p
             assert found[kind].pop("JPY_PARENT_PID") == str(running.process.pid)
     stock = {name: value.replace("/stock", "/forked") for name, value in found["stock"].items()}
     assert {"PATH", "WORKBENCH_HOME", "QUERY_STRING"} < stock.keys()
-    for name in {"WORKBENCH_VIEWER"} & stock.keys():  # a token of its own
+    for name in {"WORKBENCH_VIEWER", "WORKBENCH_QUERIES"} & stock.keys():  # of its own installation
         stock[name] = found["forked"][name]
     assert found["forked"] == stock
 

@@ -218,6 +218,7 @@ def run_with_kills(portal, home: Path, seed: int, *, least: int, most: int) -> C
     return hits
 
 
+@pytest.mark.timeout(300)
 def test_syncs_killed_in_every_phase_lose_nothing(fresh_portal, home):
     run_with_kills(fresh_portal, home, 20261124, least=6, most=30)
 

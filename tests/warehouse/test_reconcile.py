@@ -137,7 +137,7 @@ def test_a_row_that_has_just_changed_is_no_mistake(fresh_portal, home):
 
 
 def test_sums_of_a_full_load_that_was_interrupted_still_agree(fresh_portal, home):
-    rule = {"fault": "500", "method": "batch", "at": 6}
+    rule = {"fault": "cut", "method": "batch", "at": 6}
     faults = [rule | {"at": number} for number in range(6, 30)]
     httpx.post(f"{fresh_portal.base}/control/faults", json=faults).raise_for_status()
     with pytest.raises(PortalUnreachable):

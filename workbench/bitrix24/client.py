@@ -280,7 +280,9 @@ class Portal:
                 if enough or not is_broken(error, safe=safe, answered=self._answered):
                     raise
                 slow = isinstance(error, TimedOut) or error.status == 504
-                if divisible and breaks >= (2 if slow else 3) and await self._answers():
+                # A page in the place of an answer has nothing to do with what was asked.
+                heavy = slow or error.status == 500
+                if divisible and heavy and breaks >= (2 if slow else 3) and await self._answers():
                     raise TooMuch(error.message, status=error.status) from None
                 await self._pause(wait, error)
             else:

@@ -20,6 +20,8 @@ from workbench.metrics.service.door import NEWEST
 from workbench.metrics.service.place import queries_folder
 from workbench.metrics.service.viewers import EVERYTHING, LIFETIME, Scope, make_token
 from workbench.settings import private_folder, settings
+from workbench.warehouse.publish import snapshot_files
+from workbench.warehouse.snapshots import snapshots_dir
 
 log = logging.getLogger("workbench.queries")
 SECONDS_IDLE = 120  # the process of an older snapshot leaves after so long without a question
@@ -118,11 +120,13 @@ def is_answering() -> bool:
 
 
 def wait_for_queries(seconds: float = 30) -> bool:
-    """Wait until the service answers; tell whether it does."""
+    """Wait until the service answers; tell whether it does. Without a snapshot it never will."""
     until = time.monotonic() + seconds
     while can_serve() and time.monotonic() < until:
         if is_answering():
             return True
+        if not snapshot_files(snapshots_dir()):
+            return False
         time.sleep(0.05)
     return False
 

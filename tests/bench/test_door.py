@@ -1,6 +1,6 @@
 """The query service beside DuckDB in process, and what it takes with twenty pages open.
 
-`make bench ARGS=tests/bench/test_query_service.py`; the full size, 2 M deals and 10 M history rows
+`make bench ARGS=tests/bench/test_door.py`; the full size, 2 M deals and 10 M history rows
 (minutes to build): `WORKBENCH_BENCH_DEALS=2000000`, or a home that holds such a snapshot in
 `WORKBENCH_BENCH_HOME`. Without it 20,000 deals.
 """
