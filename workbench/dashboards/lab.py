@@ -22,6 +22,7 @@ def run(port: int = 8888, *, open_browser: bool = True) -> None:
     newest_snapshot()
     config = settings()
     environment = kernel_environment(config, {"WORKBENCH_LANGUAGE": config.language})
+    environment["WORKBENCH_HOME"] = str(config.home_dir)  # analysts open the snapshot themselves
     os.environ.clear()
     os.environ.update(environment, WORKBENCH_KERNELS=config.kernels)
     os.environ["JUPYTER_CONFIG_PATH"] = str(CONFIGURATION)  # no question about news
