@@ -76,8 +76,3 @@ def ordinary_user(portal) -> int:
     """Return an active user who is no administrator."""
     _status, body = webhook_call(portal.url, "user.get", {"filter": {"ACTIVE": True}})
     return int(next(row["ID"] for row in body["result"] if row["ID"] != "1"))
-
-
-def advance(portal, seconds: int) -> None:
-    """Let the portal's clock jump ahead."""
-    httpx.post(f"{portal.base}/control/clock", json={"advance": seconds}).raise_for_status()

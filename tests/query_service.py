@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 import psutil
+import pytest
 
 from workbench.metrics.service.door import Door
 from workbench.metrics.service.frames import LENGTH, read_envelope
@@ -80,6 +81,15 @@ def running_service(home: Path, *, idle: float = 120, **given: str) -> Iterator[
         supervisor.stdin.close()
         supervisor.wait(60)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def served(home: Path) -> Iterator[RunningService]:
+    """Run the supervisor for a home while it is the one of this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBENCH_HOME", str(home))
+        with running_service(home) as running:
+            yield running
 
 
 def until(true, seconds: float = 60) -> None:

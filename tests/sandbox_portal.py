@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 TODAY = "2026-11-02"  # the seeded small company's last day
 SEED = "7"
 SMALL_COMPANY = ("--company", "small", "--seed", SEED, "--today", TODAY, "--plan", "unlimited")
@@ -15,11 +17,31 @@ SMALL_COMPANY = ("--company", "small", "--seed", SEED, "--today", TODAY, "--plan
 
 @dataclass(frozen=True)
 class SandboxPortal:
-    """A running sandbox: ``url`` is its webhook, ``base`` its address without the secret."""
+    """A running sandbox: ``url`` is its webhook, ``base`` its address without the secret.
+
+    The methods are control calls: they need a portal started with ``--control``.
+    """
 
     url: str
     base: str
     process: subprocess.Popen
+
+    def advance(self, seconds: int) -> None:
+        """Let the portal's clock jump ahead."""
+        httpx.post(f"{self.base}/control/clock", json={"advance": seconds}).raise_for_status()
+
+    def fault(self, **rule: object) -> None:
+        """Add a fault to those that the portal answers with."""
+        httpx.post(f"{self.base}/control/faults", json=rule).raise_for_status()
+
+    def no_faults(self) -> None:
+        httpx.delete(f"{self.base}/control/faults").raise_for_status()
+
+    def scoped(self, scopes: list[str], user: int = 1) -> str:
+        """Return the address of a new webhook of a user with these scopes."""
+        asked = {"user_id": user, "scopes": scopes}
+        answer = httpx.post(f"{self.base}/control/webhooks", json=asked).raise_for_status()
+        return answer.json()["url"]
 
 
 @contextmanager

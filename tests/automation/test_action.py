@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
-import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -273,12 +273,8 @@ def test_an_answer_is_accepted_once(portal, listener, application):
 
 @pytest.fixture
 def faults(portal) -> Iterator:
-    def strike(**rule) -> None:
-        given = {"method": "bizproc.event.send", **rule}
-        httpx.post(f"{portal.base}/control/faults", json=given).raise_for_status()
-
-    yield strike
-    httpx.delete(f"{portal.base}/control/faults").raise_for_status()
+    yield partial(portal.fault, method="bizproc.event.send")
+    portal.no_faults()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from jupyter_client.manager import KernelManager
 from large import make_large
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from query_service import RunningService, running_service
+from query_service import RunningService, served
 
 from workbench import metrics
 from workbench.kernels import keeper
@@ -55,10 +55,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(home: Path) -> Iterator[RunningService]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WORKBENCH_HOME", str(home))
-        with running_service(home) as running:
-            yield running
+    with served(home) as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -90,20 +90,14 @@ def test_the_standard_plan_is_never_refused_by_a_portal_that_keeps_it(tmp_path):
 
 
 def test_a_scope_that_is_missing_is_access_denied(fresh_portal):
-    answer = httpx.post(
-        f"{fresh_portal.base}/control/webhooks", json={"user_id": 1, "scopes": ["user"]}
-    )
-    with Portal(answer.json()["url"], "unlimited") as bitrix:
+    with Portal(fresh_portal.scoped(["user"]), "unlimited") as bitrix:
         with pytest.raises(errors.AccessDenied, match=r"crm\.deal\.list") as caught:
             bitrix.call("crm.deal.list")
         assert caught.value.code == "INSUFFICIENT_SCOPE"
 
 
 def test_a_method_at_its_operating_limit_is_waited_for_and_no_other(fresh_portal):
-    httpx.post(
-        f"{fresh_portal.base}/control/faults",
-        json={"fault": "429", "method": "crm.deal.list", "times": 1},
-    ).raise_for_status()
+    fresh_portal.fault(fault="429", method="crm.deal.list", times=1)
     with Portal(fresh_portal.url, "unlimited", patience=20) as bitrix:
         started = time.monotonic()
         leads = bitrix.submit([("crm.lead.list", {"select": ["ID"]})])

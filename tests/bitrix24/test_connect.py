@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 from answering import answering, fine, refused
 
@@ -81,10 +80,7 @@ def test_a_wrong_code_is_told_and_nothing_is_stored(portal, tmp_path):
 
 
 def test_missing_scopes_are_named_with_what_they_are_for(fresh_portal, tmp_path):
-    answer = httpx.post(
-        f"{fresh_portal.base}/control/webhooks", json={"user_id": 1, "scopes": ["crm", "user"]}
-    )
-    done = connect(tmp_path, typed=answer.json()["url"])
+    done = connect(tmp_path, typed=fresh_portal.scoped(["crm", "user"]))
     assert done.returncode == 1  # works, but not all will be loaded
     assert "“department” is missing" in done.stdout
     assert "“im”" in done.stdout
@@ -92,11 +88,8 @@ def test_missing_scopes_are_named_with_what_they_are_for(fresh_portal, tmp_path)
 
 
 def test_a_user_who_is_no_administrator_is_warned(fresh_portal):
-    answer = httpx.post(
-        f"{fresh_portal.base}/control/webhooks", json={"user_id": 3, "scopes": ["crm"]}
-    )
     with use_language("en"):
-        found, _webhook = try_webhook(answer.json()["url"], "unlimited")
+        found, _webhook = try_webhook(fresh_portal.scoped(["crm"], user=3), "unlimited")
     assert not found.admin
     assert any("no administrator" in sentence for sentence in found.warnings)
 

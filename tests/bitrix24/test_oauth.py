@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from listener import listening
-from portal_application import Application, add_application, advance
+from portal_application import Application, add_application
 from sandbox_portal import SMALL_COMPANY, running_portal
 
 from workbench.bitrix24 import oauth
@@ -84,7 +84,7 @@ def test_a_good_token_is_not_refreshed(installation, portal):
 
 
 def test_an_expired_token_is_refreshed_and_the_new_pair_stored(installation, portal):
-    advance(portal, 3_601)
+    portal.advance(3_601)
     with oauth.portal(installation) as client:
         assert client.call("profile")["ID"] == "1"
     renewed = oauth.load(installation.member_id)
@@ -92,7 +92,7 @@ def test_an_expired_token_is_refreshed_and_the_new_pair_stored(installation, por
     assert renewed.refresh_token != installation.refresh_token
     assert renewed.application_token == installation.application_token
     assert f"http://{renewed.domain}" == portal.base  # not that of the authorization server
-    advance(portal, 3_601)
+    portal.advance(3_601)
     with oauth.portal(installation) as client:  # a process that still holds the first token
         assert client.call("profile")["ID"] == "1"
 
@@ -120,7 +120,7 @@ def test_many_processes_that_meet_an_expired_token_refresh_it_once(installation,
     ]
     for caller in callers:
         assert caller.stdout.readline() == "ready\n"
-    advance(portal, 3_601)
+    portal.advance(3_601)
     for caller in callers:
         caller.stdin.write("\n")
         caller.stdin.flush()

@@ -16,13 +16,14 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from made_run import made_run
 from small_project import SmallProject
 
 from workbench.errors import UsageError
 from workbench.i18n import format_month, use_language
-from workbench.reports import RunRecord, read_record, run_report, runs
+from workbench.reports import read_record, run_report, runs
 from workbench.reports.html import html as html_of
-from workbench.reports.record import code_version, write_record
+from workbench.reports.record import code_version
 from workbench.reports.run import _folder
 
 SECRETS = {
@@ -332,12 +333,7 @@ def test_foreign_and_damaged_folders_do_not_disturb_the_list(project: SmallProje
     for name in ("notes", "20260101-000000-good-zzzz", "20260102-000000-good-abcd"):
         (outputs / name).mkdir(parents=True)
     (outputs / "20260102-000000-good-abcd" / "run.json").write_text('{"half": ')
-    record = RunRecord(
-        id="20260103-000000-good-abcd", report="good", title="t", notebook="n", version="1",
-        timeout=1, started_at=datetime.now(UTC), outcome="succeeded",
-    )  # fmt: skip
-    (outputs / record.id).mkdir()
-    write_record(record)
+    record = made_run("good", datetime(2026, 1, 3, tzinfo=UTC))
     assert runs() == [record]
     assert runs("other") == []
 

@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+from made_run import made_run
 from small_project import HELLO, SmallProject
 
 from workbench.automation import queue
 from workbench.automation.worker import finish
 from workbench.reports import load_report, runs
 from workbench.reports.delivery.book import Delivery, enter
-from workbench.reports.record import RunRecord, write_record
+from workbench.reports.record import RunRecord
 from workbench.reports.retention import clear, outdated
 
 NOW = datetime.now(UTC)
@@ -17,21 +18,7 @@ NOW = datetime.now(UTC)
 def a_run(days: float, *, outcome: str = "succeeded", report: str = "one", part=None) -> RunRecord:
     """Write the record of a run that ended some days ago."""
     moment = NOW - timedelta(days=days)
-    record = RunRecord(
-        id=f"{moment:%Y%m%d-%H%M%S}-{report}-abcd",
-        report=report,
-        title=report,
-        notebook="one.ipynb",
-        outcome=outcome,  # type: ignore[arg-type]
-        part=part,
-        version="1",
-        timeout=60,
-        started_at=moment,
-        finished_at=moment,
-    )
-    record.folder.mkdir(parents=True)
-    write_record(record)
-    return record
+    return made_run(report, moment, outcome=outcome, part=part, finished_at=moment)
 
 
 def ids() -> list[str]:

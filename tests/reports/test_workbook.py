@@ -9,6 +9,7 @@ import openpyxl
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from made_run import made_run
 
 import workbench as wb
 from workbench.i18n import use_language
@@ -22,14 +23,10 @@ EVIL = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "＝1", '=HYPERLINK("http://x.ex
 @pytest.fixture
 def run(company: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunRecord:
     """A page outside of a kernel that writes into a run's folder."""
-    record = RunRecord(
-        id="20261102-070000-sales-abcd",
-        report="sales",
+    record = made_run(
+        "sales",
+        datetime(2026, 11, 2, 6, tzinfo=UTC),
         title="Ventes",
-        notebook="sales.ipynb",
-        version="1",
-        timeout=60,
-        started_at=datetime(2026, 11, 2, 6, tzinfo=UTC),
         timezone="Europe/Paris",
         parameters={"period": "last_quarter"},
         periods={"period": {"start": "2026-07-01", "end": "2026-10-01", "label": "T3 2026"}},

@@ -1,8 +1,17 @@
 """What the tests of the warehouse share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sandbox_portal import SandboxPortal, running_portal
+
+
+@pytest.fixture
+def bare_portal(tmp_path: Path) -> Iterator[SandboxPortal]:
+    """A portal with nothing but its directories, with control calls on."""
+    with running_portal(tmp_path, "--plan", "unlimited", "--control") as running:
+        yield running
 
 
 @pytest.fixture

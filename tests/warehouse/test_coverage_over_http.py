@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from between import Refused, between
 from portal_truth import differences, stored_rows
 from sandbox_portal import SandboxPortal, running_portal
+from syncing import synced
 
 from workbench.bitrix24.client import Portal
 from workbench.bitrix24.connect import NEEDED, USEFUL
@@ -18,7 +18,6 @@ from workbench.i18n import use_language
 from workbench.warehouse import newest_snapshot
 from workbench.warehouse.checks import run_checks
 from workbench.warehouse.store import Store
-from workbench.warehouse.sync import SyncResult, sync
 
 ALL = ["crm", "user", "department", "task", "telephony", "userfieldconfig"]
 
@@ -45,20 +44,6 @@ def busy_portal(tmp_path: Path) -> Iterator[SandboxPortal]:
     with running_portal(tmp_path, *options) as it:
         fill(it.url)
         yield it
-
-
-def synced(url: str, **options) -> SyncResult:
-    with Portal(url, "unlimited", patience=10) as portal:
-        return sync(portal=portal, **options)
-
-
-def scoped(base: str, scopes: list[str], user: int = 1) -> str:
-    answer = httpx.post(f"{base}/control/webhooks", json={"user_id": user, "scopes": scopes})
-    return answer.json()["url"]
-
-
-def advance(base: str, seconds: int) -> None:
-    httpx.post(f"{base}/control/clock", json={"advance": seconds}).raise_for_status()
 
 
 def fill(url: str) -> None:
@@ -183,7 +168,7 @@ def test_links_and_product_rows_change_and_go_with_their_records(busy_portal, ho
     deal = min(stored_rows(home, "deals"))
     number = smart_number(busy_portal.url)
     site = min(stored_rows(home, f"smart_{number}"))
-    advance(busy_portal.base, 3600)
+    busy_portal.advance(3600)
     with Portal(busy_portal.url, "unlimited") as portal:
         contact = min(stored_rows(home, "contacts"))
         portal.call("crm.deal.update", {"id": deal, "fields": {"CONTACT_IDS": [contact]}})
@@ -225,7 +210,7 @@ def test_a_store_of_a_version_that_asked_for_fewer_fields_is_read_anew_by_itself
     with Store.open(home / "warehouse") as store:  # as that version left it
         store.connection.execute("UPDATE raw.deals SET UF_CRM_ETAGES = NULL")
         store.connection.execute("DELETE FROM state.info WHERE key LIKE 'asked of %'")
-    advance(busy_portal.base, 600)  # so that no change is read again
+    busy_portal.advance(600)  # so that no change is read again
     with use_language("en"):
         again = synced(url)
     assert "left some fields out" in again.remarks[0] and "Deals" in again.remarks[0]
@@ -240,7 +225,7 @@ def test_a_store_of_a_version_that_asked_for_fewer_fields_is_read_anew_by_itself
 
 def test_a_field_that_is_new_at_the_portal_costs_no_full_load(busy_portal, home):
     synced(busy_portal.url)
-    advance(busy_portal.base, 600)
+    busy_portal.advance(600)
     synced(busy_portal.url)
     floors(busy_portal.url, "NIVEAUX")
     result = synced(busy_portal.url)
@@ -249,7 +234,7 @@ def test_a_field_that_is_new_at_the_portal_costs_no_full_load(busy_portal, home)
 
 @pytest.mark.parametrize("scope", ALL[1:])
 def test_each_scope_that_is_missing_is_named_and_the_rest_goes_on(busy_portal, home, scope):
-    result = synced(scoped(busy_portal.base, [name for name in ALL if name != scope]))
+    result = synced(busy_portal.scoped([name for name in ALL if name != scope]))
     lacking = {entity.name for entity in ENTITIES if entity.scope == scope}
     assert lacking
     with newest_snapshot() as snapshot:
@@ -272,7 +257,7 @@ def test_a_restricted_user_is_told_what_kind_of_rows_may_be_missing(busy_portal,
         user = int(
             portal.call("user.add", {"EMAIL": "a@b.example", "NAME": "Ana", "UF_DEPARTMENT": [1]})
         )
-    result = synced(scoped(busy_portal.base, ALL, user))
+    result = synced(busy_portal.scoped(ALL, user))
     assert str(user) in result.remarks[0]
     with newest_snapshot() as snapshot:
         sources = snapshot.sources().set_index("entity")

@@ -4,15 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from between import between
 from portal_truth import differences, stored_rows
-from sandbox_portal import SandboxPortal, running_portal
+from sandbox_portal import running_portal
+from syncing import call, synced
 
 from workbench.bitrix24 import client
 from workbench.bitrix24.client import Portal
@@ -32,27 +30,10 @@ PAGES = [
 ]
 
 
-@pytest.fixture
-def bare_portal(tmp_path: Path) -> Iterator[SandboxPortal]:
-    """A portal with nothing but its directories."""
-    with running_portal(tmp_path, "--plan", "unlimited", "--control") as it:
-        yield it
-
-
-def synced(url: str, **options: Any) -> SyncResult:
-    with Portal(url, "unlimited", patience=20) as portal:
-        return sync(portal=portal, **options)
-
-
 def patiently(url: str, waiting: client.Waiting | None = None, patience: float = 60) -> SyncResult:
     """Sync as `workbench sync` does: in the background, waiting for a portal that is away."""
     with Portal(url, "unlimited", patience=patience, background=True) as portal:
         return sync(portal=portal, waiting=waiting)
-
-
-def call(url: str, method: str, params: dict[str, Any]) -> Any:
-    with Portal(url, "unlimited") as portal:
-        return portal.call(method, params)
 
 
 # The portal goes away
@@ -175,8 +156,7 @@ def test_a_user_who_sees_only_what_is_theirs_has_exactly_that_and_it_is_said(bar
         for owner in (1, user, 1)
     ]
     scopes = ["crm", "user", "department", "task", "telephony", "userfieldconfig"]
-    asked = {"user_id": user, "scopes": scopes}
-    theirs = httpx.post(f"{bare_portal.base}/control/webhooks", json=asked).json()["url"]
+    theirs = bare_portal.scoped(scopes, user)
     call(url, "sandbox.user.rights", {"USER_ID": user, "RIGHTS": "all", "ADMIN": "N"})
     synced(theirs)
     assert sorted(stored_rows(home, "deals")) == deals
@@ -203,7 +183,7 @@ def test_a_small_list_that_shrinks_between_its_pages_loses_no_row(bare_portal, h
     # the first page is asked for with all other small lists, the others after it
     rule = {"fault": "delete", "method": "department.get", "at": 2, "entity": "departments"}
     rule |= {"ids": [3, 4, 5]}
-    httpx.post(f"{bare_portal.base}/control/faults", json=rule).raise_for_status()
+    bare_portal.fault(**rule)
     synced(bare_portal.url)
     faults = httpx.get(f"{bare_portal.base}/control/faults").json()["faults"]
     assert faults[0]["struck"] == 1

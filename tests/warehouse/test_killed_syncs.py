@@ -233,8 +233,7 @@ def test_fifty_killed_syncs_lose_nothing(fresh_portal, home):
 
 def test_a_first_load_killed_half_way_goes_on_from_there(fresh_portal, home):
     # every second batch is refused, so that the sync takes its time and can be met half-way
-    slow = {"fault": "503", "method": "batch", "every": 2}
-    httpx.post(f"{fresh_portal.base}/control/faults", json=slow).raise_for_status()
+    fresh_portal.fault(fault="503", method="batch", every=2)
     process = start_sync(home, fresh_portal.url)
     deadline = time.monotonic() + 60
     while requests_made(fresh_portal) < 20:
@@ -242,7 +241,7 @@ def test_a_first_load_killed_half_way_goes_on_from_there(fresh_portal, home):
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    httpx.delete(f"{fresh_portal.base}/control/faults").raise_for_status()
+    fresh_portal.no_faults()
     assert snapshot_files(home / "warehouse" / "snapshots") == []
     # opening replays the log of the killed process
     with duckdb.connect(str(home / "warehouse" / "sync.duckdb")) as connection:

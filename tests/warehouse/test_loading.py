@@ -3,10 +3,10 @@
 import json
 
 import duckdb
-import httpx
 import pytest
 from handmade import made_rows, make_snapshot
 from portal_truth import differences, stored_rows
+from syncing import synced
 
 from workbench.bitrix24.client import Portal
 from workbench.errors import PortalError, SyncRunning
@@ -14,37 +14,15 @@ from workbench.warehouse import newest_snapshot
 from workbench.warehouse.checks import run_checks
 from workbench.warehouse.reconcile import read_findings
 from workbench.warehouse.store import Store
-from workbench.warehouse.sync import SyncResult, sync
+from workbench.warehouse.sync import sync
 
 pytestmark = pytest.mark.usefixtures("no_external_sources")
-
-
-def synced(url: str, **options) -> SyncResult:
-    with Portal(url, "unlimited", patience=10) as portal:
-        return sync(portal=portal, **options)
 
 
 def change(url: str, calls: list[tuple[str, dict]]) -> None:
     with Portal(url, "unlimited") as portal:
         failed = [answer.error for answer in portal.batch(calls) if answer.error]
         assert not failed
-
-
-def fault(base: str, **rule) -> None:
-    httpx.post(f"{base}/control/faults", json=rule).raise_for_status()
-
-
-def no_faults(base: str) -> None:
-    httpx.delete(f"{base}/control/faults").raise_for_status()
-
-
-def advance(base: str, seconds: int) -> None:
-    httpx.post(f"{base}/control/clock", json={"advance": seconds}).raise_for_status()
-
-
-def scoped(base: str, scopes: list[str], user: int = 1) -> str:
-    answer = httpx.post(f"{base}/control/webhooks", json={"user_id": user, "scopes": scopes})
-    return answer.json()["url"]
 
 
 def test_a_first_sync_brings_every_row_and_its_snapshot_passes_all_checks(fresh_portal, home):
@@ -76,7 +54,7 @@ def test_an_unchanged_portal_costs_a_handful_of_requests_and_no_snapshot(fresh_p
 def test_changed_new_and_deleted_records_arrive_with_the_next_sync(fresh_portal, home):
     synced(fresh_portal.url)
     ids = sorted(stored_rows(home, "deals"))
-    advance(fresh_portal.base, 3600)
+    fresh_portal.advance(3600)
     with Portal(fresh_portal.url, "unlimited") as portal:
         new = portal.call(
             "crm.deal.add", {"fields": {"TITLE": "Nouveau bureau", "OPPORTUNITY": 10}}
@@ -119,7 +97,7 @@ def test_changed_new_and_deleted_records_arrive_with_the_next_sync(fresh_portal,
 
 def test_thousands_of_changes_are_read_on_behind_the_first_page(fresh_portal, home):
     synced(fresh_portal.url)
-    advance(fresh_portal.base, 7200)
+    fresh_portal.advance(7200)
     ids = sorted(stored_rows(home, "deals"))[:420]
     change(
         fresh_portal.url,
@@ -133,37 +111,37 @@ def test_thousands_of_changes_are_read_on_behind_the_first_page(fresh_portal, ho
 def test_records_that_change_or_vanish_between_two_pages_are_neither_lost_nor_doubled(
     fresh_portal, home
 ):
-    fault(fresh_portal.base, fault="change", method="crm.deal.list", every=3, entity="deals", n=2)
-    fault(fresh_portal.base, fault="delete", method="crm.lead.list", nth=4, entity="leads", n=3)
-    fault(fresh_portal.base, fault="delete", method="crm.deal.list", nth=6, entity="deals", n=3)
+    fresh_portal.fault(fault="change", method="crm.deal.list", every=3, entity="deals", n=2)
+    fresh_portal.fault(fault="delete", method="crm.lead.list", nth=4, entity="leads", n=3)
+    fresh_portal.fault(fault="delete", method="crm.deal.list", nth=6, entity="deals", n=3)
     synced(fresh_portal.url)
-    no_faults(fresh_portal.base)
+    fresh_portal.no_faults()
     synced(fresh_portal.url)
     assert differences(home, fresh_portal.url) == []
 
 
 def test_limits_and_broken_answers_on_the_way_are_waited_out(fresh_portal, home):
-    fault(fresh_portal.base, fault="503", method="batch", nth=3)
-    fault(fresh_portal.base, fault="500", method="batch", nth=5)
-    fault(fresh_portal.base, fault="cut", method="batch", nth=7)
+    fresh_portal.fault(fault="503", method="batch", nth=3)
+    fresh_portal.fault(fault="500", method="batch", nth=5)
+    fresh_portal.fault(fault="cut", method="batch", nth=7)
     result = synced(fresh_portal.url)
-    no_faults(fresh_portal.base)
+    fresh_portal.no_faults()
     assert not result.problems
     assert differences(home, fresh_portal.url, children=5) == []
 
 
 def test_a_portal_that_goes_away_leaves_what_was_committed_and_no_snapshot(fresh_portal, home):
-    fault(fresh_portal.base, fault="500", method="batch", rate=1.0)
+    fresh_portal.fault(fault="500", method="batch", rate=1.0)
     with pytest.raises(PortalError):
         synced(fresh_portal.url)
-    no_faults(fresh_portal.base)
+    fresh_portal.no_faults()
     assert not list((home / "warehouse").glob("snapshots/*.duckdb"))
     assert not synced(fresh_portal.url).problems
     assert differences(home, fresh_portal.url, children=5) == []
 
 
 def test_a_missing_scope_is_reported_and_the_rest_goes_on(fresh_portal, home):
-    result = synced(scoped(fresh_portal.base, ["crm"]))
+    result = synced(fresh_portal.scoped(["crm"]))
     assert set(result.problems) == {"users", "departments"}
     with newest_snapshot() as snapshot:
         sources = snapshot.sources().set_index("entity")
@@ -181,7 +159,7 @@ def test_a_missing_scope_is_reported_and_the_rest_goes_on(fresh_portal, home):
         assert managers.manager.str.startswith("#").all()  # the id stands for the name
     # once the scope is given the names come
     scopes = ["crm", "user", "department", "task", "telephony", "userfieldconfig"]
-    whole = synced(scoped(fresh_portal.base, scopes))
+    whole = synced(fresh_portal.scoped(scopes))
     assert not whole.problems and not whole.remarks
     with newest_snapshot() as snapshot:
         assert set(snapshot.sources().query("source == 'bitrix24'").status) == {"complete"}
@@ -230,7 +208,7 @@ def test_another_portal_is_loaded_anew_not_mixed_in(fresh_portal, portal, home):
 
 def test_a_user_field_added_between_two_syncs_is_kept(fresh_portal, home):
     synced(fresh_portal.url)
-    advance(fresh_portal.base, 600)
+    fresh_portal.advance(600)
     with Portal(fresh_portal.url, "unlimited") as portal:
         portal.call(
             "crm.deal.userfield.add",

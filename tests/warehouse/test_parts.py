@@ -4,14 +4,14 @@ import duckdb
 import pytest
 from handmade import NOW, fill, made_rows
 
-from workbench.warehouse import ranges
+from workbench.warehouse import ranges, ways
 from workbench.warehouse.publish import publish
 from workbench.warehouse.store import Store
 
 
 def tables(file) -> dict[str, list]:
     with duckdb.connect(str(file), read_only=True) as snapshot:
-        names = [*ranges.TABLES, "stage_chances", "stages"]
+        names = ["deals", *ways.TABLES, "stage_chances", "stages"]
         return {name: snapshot.execute(f"FROM {name}").fetchall() for name in names}
 
 

@@ -1,54 +1,20 @@
 """What changes at a portal without any record saying so: its clock, its fields, its numbers."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from between import between
 from portal_truth import differences, stored_rows
-from sandbox_portal import SandboxPortal, running_portal
+from sandbox_portal import running_portal
+from syncing import add_deal, call, rows, synced
 
-from workbench.bitrix24.client import Portal
 from workbench.bitrix24.sandbox.memory.state import State
 from workbench.bitrix24.sandbox.new_portal import furnish
 from workbench.warehouse import newest_snapshot
 from workbench.warehouse.checks import unparsed_counts
-from workbench.warehouse.sync import SyncResult, sync
 
 pytestmark = pytest.mark.usefixtures("no_external_sources")
 BEYOND_32_BITS = 2**31 + 7
-
-
-@pytest.fixture
-def bare_portal(tmp_path: Path) -> Iterator[SandboxPortal]:
-    """A portal with nothing but its directories."""
-    with running_portal(tmp_path, "--plan", "unlimited", "--control") as it:
-        yield it
-
-
-def synced(url: str, **options: Any) -> SyncResult:
-    with Portal(url, "unlimited", patience=10) as portal:
-        return sync(portal=portal, **options)
-
-
-def call(url: str, method: str, params: dict[str, Any]) -> Any:
-    with Portal(url, "unlimited") as portal:
-        return portal.call(method, params)
-
-
-def add_deal(url: str, **fields: Any) -> int:
-    return int(call(url, "crm.deal.add", {"fields": {"TITLE": "Affaire", **fields}}))
-
-
-def advance(base: str, seconds: int) -> None:
-    httpx.post(f"{base}/control/clock", json={"advance": seconds}).raise_for_status()
-
-
-def rows(query: str) -> list[tuple]:
-    with newest_snapshot() as snapshot:
-        return snapshot.execute(query).fetchall()
 
 
 # The clock
@@ -56,7 +22,7 @@ def rows(query: str) -> list[tuple]:
 
 @pytest.mark.parametrize("apart", [420, -3 * 3600])
 def test_a_portal_whose_clock_is_not_ours_loses_no_change(bare_portal, home, apart):
-    advance(bare_portal.base, apart)
+    bare_portal.advance(apart)
     deal = add_deal(bare_portal.url)
     synced(bare_portal.url)
     call(bare_portal.url, "crm.deal.update", {"id": deal, "fields": {"TITLE": "Plus tard"}})
@@ -72,9 +38,9 @@ def test_a_portal_whose_clock_is_not_ours_loses_no_change(bare_portal, home, apa
 def test_a_portal_whose_clock_is_put_right_between_two_syncs_loses_no_change(bare_portal, home):
     ahead = 3 * 3600
     deal = add_deal(bare_portal.url)
-    advance(bare_portal.base, ahead)
+    bare_portal.advance(ahead)
     synced(bare_portal.url)
-    advance(bare_portal.base, -ahead)
+    bare_portal.advance(-ahead)
     call(bare_portal.url, "crm.deal.update", {"id": deal, "fields": {"TITLE": "Entre-temps"}})
     synced(bare_portal.url)
     assert rows("SELECT title FROM deals") == [("Entre-temps",)]
@@ -84,13 +50,13 @@ def test_a_portal_whose_clock_is_put_right_between_two_syncs_loses_no_change(bar
 
 def test_a_clock_that_is_put_right_in_the_middle_of_a_full_load_loses_no_change(bare_portal, home):
     deal = add_deal(bare_portal.url)
-    advance(bare_portal.base, 420)
+    bare_portal.advance(420)
     done = []
 
     def put_right(result: Any) -> Any:
         if not done and any("TITLE" in row for row in result):
             done.append(True)
-            advance(bare_portal.base, -420)
+            bare_portal.advance(-420)
             params = {"id": deal, "fields": {"TITLE": "Pendant"}}
             call(bare_portal.url, "crm.deal.update", params)
         return result
@@ -113,7 +79,7 @@ def test_a_field_made_anew_under_its_old_name_has_none_of_the_old_values(bare_po
         call(url, "crm.deal.update", {"id": each, "fields": {"UF_CRM_SURFACE": "environ 20"}})
     synced(url)
     assert rows("SELECT uf_crm_surface FROM deal_fields") == [("environ 20",)] * 2
-    advance(bare_portal.base, 600)
+    bare_portal.advance(600)
     synced(url)
     call(url, "crm.deal.userfield.delete", {"id": number})
     synced(url)
@@ -135,7 +101,7 @@ def test_an_option_that_is_renamed_is_called_by_its_new_name_everywhere(bare_por
     call(url, "crm.deal.update", {"id": deal, "fields": {"UF_CRM_ZONE": listed[1]["ID"]}})
     synced(url)
     assert rows("SELECT uf_crm_zone FROM deal_fields") == [("Sud",)]
-    advance(bare_portal.base, 600)
+    bare_portal.advance(600)
     listed[1] |= {"VALUE": "Midi"}
     call(url, "crm.deal.userfield.update", {"id": number, "fields": {"LIST": listed}})
     result = synced(url)

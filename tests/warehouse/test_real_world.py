@@ -1,50 +1,23 @@
 """What real portals do between and inside syncs: rename, delete, mix forms, write at length."""
 
-from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from between import between
 from portal_truth import differences, stored_rows
-from sandbox_portal import SandboxPortal, running_portal
+from syncing import add_deal, call, synced
 
 from workbench.bitrix24.client import Portal
 from workbench.warehouse import newest_snapshot
 from workbench.warehouse.checks import run_checks, unparsed_counts
-from workbench.warehouse.sync import SyncResult, sync
+from workbench.warehouse.sync import sync
 
 UNICODE = "Ünï 🪑 مرحبا \u202eevil\u202c <script>alert('x')</script> & \"q\" \t\n日本語 e\u0301"
 
 
 pytestmark = pytest.mark.usefixtures("no_external_sources")
-
-
-@pytest.fixture
-def bare_portal(tmp_path: Path) -> Iterator[SandboxPortal]:
-    """A portal with nothing but its directories."""
-    with running_portal(tmp_path, "--plan", "unlimited", "--control") as it:
-        yield it
-
-
-def synced(url: str, **options) -> SyncResult:
-    with Portal(url, "unlimited", patience=10) as portal:
-        return sync(portal=portal, **options)
-
-
-def call(url: str, method: str, params: dict[str, Any]) -> Any:
-    with Portal(url, "unlimited") as portal:
-        return portal.call(method, params)
-
-
-def add_deal(url: str, **fields: Any) -> int:
-    return int(call(url, "crm.deal.add", {"fields": {"TITLE": "Affaire", **fields}}))
-
-
-def advance(base: str, seconds: int) -> None:
-    httpx.post(f"{base}/control/clock", json={"advance": seconds}).raise_for_status()
 
 
 def rows(query: str, *params: Any) -> list[tuple]:
@@ -94,7 +67,7 @@ def test_renamed_and_deleted_stages_and_pipelines_keep_the_history_readable(bare
     )
     assert synced(url).snapshot
     assert rows(query, deal) == [("Monde", "Visite & mesures")]
-    advance(bare_portal.base, 600)
+    bare_portal.advance(600)
     call(url, "crm.deal.update", {"id": deal, "fields": {"STAGE_ID": f"C{pipeline}:WON"}})
     call(url, "crm.status.delete", {"id": stage, "params": {"FORCED": "Y"}})
     synced(url)
@@ -117,7 +90,7 @@ def test_user_fields_that_come_and_go_between_syncs_come_and_go_in_the_tables(ba
     number = call(
         url, "crm.deal.userfield.add", {"fields": {**fields, "EDIT_FORM_LABEL": "Étages"}}
     )
-    advance(bare_portal.base, 600)
+    bare_portal.advance(600)
     call(url, "crm.deal.update", {"id": deal, "fields": {"UF_CRM_ETAGES": [3, 5]}})
     synced(url)
     assert rows("SELECT uf_crm_etages FROM deal_fields") == [([3, 5],)]
@@ -231,7 +204,7 @@ def test_money_in_several_currencies_keeps_the_rate_of_the_day_it_was_seen(bare_
     synced(url)
     query = "SELECT amount_base, rate_basis FROM deals WHERE deal_id = ?"
     assert [(float(a), b) for a, b in rows(query, won)] == [(210.0, "observed")]
-    advance(bare_portal.base, 3 * 86_400)
+    bare_portal.advance(3 * 86_400)
     call(url, "crm.currency.update", {"id": "CHF", "fields": {"AMOUNT": "110.0000"}})
     later = add_deal(url, CURRENCY_ID="CHF", OPPORTUNITY="200", STAGE_ID="WON")
     synced(url)

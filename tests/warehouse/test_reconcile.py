@@ -9,6 +9,7 @@ import httpx
 import pytest
 from between import between
 from portal_truth import differences, pages, stored_rows
+from syncing import synced
 
 from workbench.bitrix24.client import Portal
 from workbench.errors import PortalUnreachable
@@ -25,14 +26,9 @@ from workbench.warehouse.reconcile import (
     read_findings,
 )
 from workbench.warehouse.store import Store
-from workbench.warehouse.sync import SyncResult, sync
+from workbench.warehouse.sync import sync
 
 pytestmark = pytest.mark.usefixtures("no_external_sources")
-
-
-def synced(url: str, **options) -> SyncResult:
-    with Portal(url, "unlimited", patience=2) as portal:
-        return sync(portal=portal, **options)
 
 
 def findings(home: Path, kind: str) -> dict[str, Finding]:
@@ -137,12 +133,11 @@ def test_a_row_that_has_just_changed_is_no_mistake(fresh_portal, home):
 
 
 def test_sums_of_a_full_load_that_was_interrupted_still_agree(fresh_portal, home):
-    rule = {"fault": "cut", "method": "batch", "at": 6}
-    faults = [rule | {"at": number} for number in range(6, 30)]
-    httpx.post(f"{fresh_portal.base}/control/faults", json=faults).raise_for_status()
+    for number in range(6, 30):
+        fresh_portal.fault(fault="cut", method="batch", at=number)
     with pytest.raises(PortalUnreachable):
-        synced(fresh_portal.url)
-    httpx.delete(f"{fresh_portal.base}/control/faults").raise_for_status()
+        synced(fresh_portal.url, patience=2)
+    fresh_portal.no_faults()
     synced(fresh_portal.url)
     assert findings(home, "sums")["deals"].outcome == "agrees"
 

@@ -9,15 +9,14 @@ import pytest
 import typer
 from between import Refused, between
 from sandbox_portal import SandboxPortal, running_portal
+from syncing import synced
 
-from workbench.bitrix24.client import Portal
 from workbench.bitrix24.entities import title
 from workbench.bitrix24.sandbox.memory.state import State
 from workbench.bitrix24.sandbox.new_portal import furnish
 from workbench.cli import data
 from workbench.cli.data import sources
 from workbench.i18n import use_language
-from workbench.warehouse.sync import SyncResult, sync
 
 pytestmark = pytest.mark.usefixtures("no_external_sources")
 FAR = 9_000  # in a window of ids of its own
@@ -43,11 +42,6 @@ def four_deals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxPort
     options = ("--state", str(folder / "portal.sqlite"), "--plan", "unlimited")
     with running_portal(folder, *options) as it:
         yield it
-
-
-def synced(url: str) -> SyncResult:
-    with Portal(url, "unlimited", patience=2) as portal:
-        return sync(portal=portal)
 
 
 @pytest.fixture

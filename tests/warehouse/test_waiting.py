@@ -3,7 +3,6 @@
 import re
 import time
 
-import httpx
 import pytest
 
 from workbench.bitrix24.client import Portal
@@ -14,12 +13,8 @@ from workbench.warehouse.sync import sync
 pytestmark = pytest.mark.usefixtures("no_external_sources")
 
 
-def fault(base: str, **rule) -> None:
-    httpx.post(f"{base}/control/faults", json=rule).raise_for_status()
-
-
 def test_each_wait_for_the_portal_is_told_with_its_reason_and_length(fresh_portal, home):
-    fault(fresh_portal.base, fault="503", method="batch", times=2)
+    fresh_portal.fault(fault="503", method="batch", times=2)
     told = []
     with use_language("en"), Portal(fresh_portal.url, "unlimited") as portal:
         result = sync(portal=portal, waiting=lambda *each: told.append(each))
@@ -49,7 +44,7 @@ def test_a_log_hears_of_long_waits_and_not_of_each(
     monkeypatch.setenv("WORKBENCH_PLAN", "unlimited")
     monkeypatch.setenv("WORKBENCH_LANGUAGE", language)
     monkeypatch.setattr(data, "LONG_WAIT", 0.4)
-    fault(fresh_portal.base, fault="503", method="batch", times=2)
+    fresh_portal.fault(fault="503", method="batch", times=2)
     data.run_sync(["bitrix24"])
     lines = capsys.readouterr().err.splitlines()
     said = {

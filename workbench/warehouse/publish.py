@@ -20,7 +20,6 @@ from workbench.sources.calendar import read_calendar
 from workbench.warehouse.files import put_calendar
 from workbench.warehouse.generated import field_tables, raw_views
 from workbench.warehouse.models import models, staging, unparsed_query
-from workbench.warehouse.ranges import in_parts
 from workbench.warehouse.retention import drop_others
 from workbench.warehouse.store import MEMORY_LIMIT, Store, quoted
 from workbench.warehouse.ways import Ways, start_notes, ways
@@ -152,13 +151,11 @@ def publish(
             build(store, as_of, building, version)
             store.set_info("publishing memory", limit)
             break
-        except duckdb.OutOfMemoryException:
-            if limit == MEMORY[-1]:
-                raise
-        except BaseException:
+        except BaseException as error:
             for leftover in folder.glob(f"{building.name}*"):  # on a full disk it takes the room
                 leftover.unlink()
-            raise
+            if not isinstance(error, duckdb.OutOfMemoryException) or limit == MEMORY[-1]:
+                raise
         finally:
             store.connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
     sync_to_disk(building)
@@ -171,7 +168,7 @@ def publish(
 
 
 def build(store: Store, as_of: datetime, building: Path, version: str) -> None:
-    """Write a snapshot into a file that is not there yet; nothing of it stays if that fails."""
+    """Write a snapshot into a file that is not there yet."""
     connection = store.connection
     prepare_staging(store, as_of)
     timezone = store.info("timezone", "UTC")
@@ -185,7 +182,7 @@ def _build(store: Store, as_of: datetime, building: Path, version: str, carried:
     try:
         connection.execute("BEGIN")
         for model in models():
-            for statement in in_parts(connection, model.name, carried.create(model)):
+            for statement in carried.create(model):
                 connection.execute(statement)
         unparsed = unparsed_query()
         for table in field_tables(store):
@@ -214,6 +211,5 @@ def _build(store: Store, as_of: datetime, building: Path, version: str, carried:
     except BaseException:
         connection.execute("ROLLBACK")
         connection.execute("DETACH snapshot")
-        building.unlink(missing_ok=True)
         raise
     connection.execute("DETACH snapshot")

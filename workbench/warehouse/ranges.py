@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 import duckdb
 
-TABLES = ("deals", "deal_stage_stays", "deal_reach", "deal_stages")
 AT_ONCE = 200_000
 READ = re.compile(
     r"\b(staging\.(?:deals|deal_history)|snapshot\.(?:deals|deal_stage_stays|deal_reach)"
@@ -21,7 +20,7 @@ READ = re.compile(
 
 
 def bounds(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return conditions on ``deal_id``, one per part; together they hold for every deal."""
+    """Return conditions on ``deal_id``, one per part; every deal meets one of them."""
     rows = connection.execute(
         "SELECT _id FROM (SELECT _id, row_number() OVER (ORDER BY _id) AS place FROM raw.deals)"
         " WHERE place % ? = 0 ORDER BY _id",
@@ -29,23 +28,14 @@ def bounds(connection: duckdb.DuckDBPyConnection) -> list[str]:
     ).fetchall()
     lows = [f"deal_id > {number}" for (number,) in rows]
     highs = [f"deal_id <= {number}" for (number,) in rows]
-    return [
-        " AND ".join(filter(None, pair))
-        for pair in zip(["", *lows], [*highs, ""], strict=True)
-        if any(pair)
-    ]
+    pairs = zip(["", *lows], [*highs, ""], strict=True)
+    return [" AND ".join(filter(None, pair)) or "true" for pair in pairs]
 
 
-def in_parts(connection: duckdb.DuckDBPyConnection, table: str, creation: str) -> Iterator[str]:
-    """Yield the statements that do what ``creation`` (CREATE TABLE … AS a query) does.
-
-    Rows that are copied from another snapshot (``previous``) need no parts.
-    """
-    conditions = bounds(connection) if table in TABLES else []
-    if not conditions or "previous." in creation:
-        yield creation
-        return
-    create, query = creation.split(" AS ", 1)
-    for number, condition in enumerate(conditions):
+def in_parts(connection: duckdb.DuckDBPyConnection, table: str, query: str) -> Iterator[str]:
+    """Yield the statements that create a table of the snapshot with what the query gives."""
+    create = f"CREATE TABLE snapshot.{table} AS "
+    for condition in bounds(connection):
         part = READ.sub(rf"(FROM \1 WHERE {condition})", query)
-        yield f"{create} AS {part}" if number == 0 else f"INSERT INTO snapshot.{table} {part}"
+        yield create + part
+        create = f"INSERT INTO snapshot.{table} "

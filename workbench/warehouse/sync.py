@@ -24,7 +24,7 @@ from workbench.settings import settings
 from workbench.sources.calendar import HOLIDAYS, read_calendar
 from workbench.sources.declared import FileSource, PortalSource, pick, read_sources
 from workbench.sources.rates import RATES_FILE
-from workbench.warehouse import generated, ways
+from workbench.warehouse import generated, ranges, ways
 from workbench.warehouse.bookkeeping import Loaded, Report
 from workbench.warehouse.files import forget_files, load_file
 from workbench.warehouse.loading import Loading
@@ -62,7 +62,7 @@ class SyncResult:
 
 def models_version() -> str:
     """Return a fingerprint of the SQL and the calendar that build a snapshot."""
-    shaped = [inspect.getsource(module) for module in (generated, ways)]
+    shaped = [inspect.getsource(module) for module in (generated, ranges, ways)]
     parts = [*staging().values(), *(model.sql for model in models()), sources_query(), *shaped]
     parts += [read_calendar().model_dump_json(), HOLIDAYS.read_text("utf-8")]
     text = "".join(parts)

@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 
 from workbench.warehouse.models import Model, staging
+from workbench.warehouse.ranges import in_parts
 from workbench.warehouse.state import quoted
 
 TABLES = ("deal_stage_stays", "deal_reach", "deal_stages")
@@ -64,21 +65,26 @@ class Ways:
         self._carries = is_attached
         self._is_ready = False
 
-    def create(self, model: Model) -> str:
-        """Return the statement that creates a model's table."""
+    def create(self, model: Model) -> Iterator[str]:
+        """Yield the statements that create a model's table."""
         query = model.sql
-        if self._carries and model.name in ("deals", *TABLES):
+        has_deals = model.name in ("deals", *TABLES)
+        if self._carries and has_deals:
             self._prepare()
         if self._carries and model.name == "deals":
             query = HISTORY.sub("known_history", query)
         elif self._carries and model.name in TABLES:
+            has_deals = False  # but those that changed, at once
             changed = HISTORY.sub("changed_history", query)
             changed = OWN.sub(r"(FROM snapshot.\1 SEMI JOIN changed USING (deal_id))", changed)
             query = (
                 f"FROM previous.{model.name} ANTI JOIN changed USING (deal_id)"
                 f" UNION ALL BY NAME ({changed})"
             )
-        return f"CREATE TABLE snapshot.{model.name} AS {query}"
+        if has_deals:
+            yield from in_parts(self._connection, model.name, query)
+        else:
+            yield f"CREATE TABLE snapshot.{model.name} AS {query}"
 
     def _prepare(self) -> None:
         """Bring together which deals have changed, and their history. Needs ``snapshot.stages``."""

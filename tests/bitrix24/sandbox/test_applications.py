@@ -8,7 +8,6 @@ from listener import Listener, listening, wait_until
 from portal_application import (
     Application,
     add_application,
-    advance,
     ordinary_user,
     webhook_call,
 )
@@ -76,7 +75,7 @@ def test_point_03_the_token_counts_in_query_form_and_json(application):
 
 
 def test_point_04_an_expired_token_works_again_after_refreshing(portal, application):
-    advance(portal, 3_601)
+    portal.advance(3_601)
     status, body = application.call("profile")
     assert (status, body["error"]) == (401, "expired_token")
     renewed = application.token(
@@ -251,7 +250,7 @@ def test_point_41_a_code_lives_30_seconds_and_is_used_once(portal, application):
     again = application.token(grant_type="authorization_code", code=first)
     assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")
     late = code()
-    advance(portal, 31)
+    portal.advance(31)
     answer = application.token(grant_type="authorization_code", code=late)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
 

@@ -8,11 +8,12 @@ from typing import Any
 import altair as alt
 import pandas as pd
 import pytest
+from made_run import made_run
 from mail_server import MailServer, mail_server
 from small_project import HELLO, SmallProject
 
 from workbench.i18n import use_language
-from workbench.reports.record import RunRecord, write_record
+from workbench.reports.record import RunRecord
 from workbench.reports.workbook import write_workbook
 from workbench.views.contents import ChartContent, FiguresContent
 from workbench.views.figures import Figure
@@ -51,12 +52,11 @@ def finished_run(project: SmallProject) -> MakeRun:
     ) -> RunRecord:
         project.report("ventes", HELLO, deliver=deliver)
         moment = datetime(2026, 11, day, 6, tzinfo=UTC)
-        record = RunRecord(
-            id=f"202611{day:02}-060000-ventes-abcd",
-            report="ventes",
+        record = made_run(
+            "ventes",
+            moment,
             title="Ventes de l’équipe",
-            notebook="ventes.ipynb",
-            outcome=outcome,  # type: ignore[arg-type]
+            outcome=outcome,
             parameters={"period": "last_month"},
             periods={"period": {"start": "2026-10-01", "end": "2026-11-01", "label": "oct. 2026"}},
             snapshot=SOURCE["snapshot"],
@@ -64,13 +64,9 @@ def finished_run(project: SmallProject) -> MakeRun:
             timezone="Europe/Paris",
             portal=SOURCE["portal"],
             language=language,
-            version="1",
-            timeout=60,
-            started_at=moment,
             finished_at=moment,
             result={"value": value, "summary": "Chiffre d’affaires gagné, oct. 2026\u202f: bien."},
         )
-        record.folder.mkdir(parents=True)
         with use_language("en" if language == "en" else "fr"):
             setting = Setting("EUR", "Europe/Paris", record.folder, "atelier.example", SOURCE)
             figures = [
@@ -85,7 +81,6 @@ def finished_run(project: SmallProject) -> MakeRun:
             content = ChartContent("Responsables", chart, "Alice mène <1>.", frame, columns)
             still_html(content, "managers", setting)
             (record.folder / "report.html").write_text("<p>page</p>")
-            write_record(record)
             write_workbook(record.folder, record)
         return record
 

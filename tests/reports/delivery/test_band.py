@@ -1,14 +1,16 @@
 """A delivery only when a metric left its forecast band, on three years of a company's months."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hand_company import changed_snapshot
+from made_run import made_run
 from small_project import HELLO, SmallProject
 
 from workbench.reports.delivery.attempt import attempt, plan
 from workbench.reports.delivery.band import band_of
-from workbench.reports.record import RunRecord, write_record
+from workbench.reports.record import RunRecord
 
 FILE = [{"by": "folder", "path": "to", "files": [], "only_if": {"outside_forecast": "won_revenue"}}]
 
@@ -34,23 +36,11 @@ def months(last: int) -> tuple[str, ...]:
     )
 
 
+STARTED = datetime(2026, 6, 15, 10, tzinfo=UTC)
+
+
 def run_on(snapshot: str, **parameters: str) -> RunRecord:
-    record = RunRecord(
-        id="20260615-100000-one-abcd",
-        report="one",
-        title="One",
-        notebook="one.ipynb",
-        outcome="succeeded",
-        snapshot=snapshot,
-        parameters=parameters,
-        language="en",
-        version="1",
-        timeout=60,
-        started_at="2026-06-15T10:00:00Z",  # type: ignore[arg-type]
-    )
-    record.folder.mkdir(parents=True)
-    write_record(record)
-    return record
+    return made_run("one", STARTED, snapshot=snapshot, parameters=parameters)
 
 
 @pytest.mark.parametrize(("last", "state"), [(1000, "skipped"), (9000, "sent"), (100, "sent")])

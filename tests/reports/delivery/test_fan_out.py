@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hand_company import changed_snapshot
+from made_run import made_run
 from mail_server import MailServer
 from small_project import HELLO, PARAMETERS, SmallProject
 
@@ -16,7 +17,7 @@ from workbench.errors import ConfigurationError
 from workbench.reports import load_report, runs
 from workbench.reports.delivery.attempt import attempt, plan
 from workbench.reports.fan_out import parts
-from workbench.reports.record import RunRecord, write_record
+from workbench.reports.record import RunRecord
 
 # Two Anas and a Bo sell; Cy has left, Di sells nothing.
 USERS = (
@@ -46,22 +47,10 @@ def known(project: SmallProject, **content) -> list[str]:
 
 def run_of(part: str, snapshot: str) -> RunRecord:
     """Return a finished run of one part."""
-    record = RunRecord(
-        id=f"20260615-100000-scores-{part.encode().hex():0>4.12}",
-        report="scores",
-        title=f"Scores – {part}",
-        part=part,
-        notebook="scores.ipynb",
-        outcome="succeeded",
-        snapshot=snapshot,
-        language="en",
-        version="1",
-        timeout=60,
-        started_at="2026-06-15T10:00:00Z",  # type: ignore[arg-type]
-    )
-    record.folder.mkdir(parents=True)
-    write_record(record)
-    return record
+    started = datetime(2026, 6, 15, 10, tzinfo=UTC)
+    end = f"{part.encode().hex():0>4.12}"
+    title = f"Scores – {part}"
+    return made_run("scores", started, end=end, title=title, part=part, snapshot=snapshot)
 
 
 def test_there_is_a_run_for_each_who_sells_and_is_still_there(project, company):

@@ -27,24 +27,6 @@ from workbench.warehouse.records import READS
 MANAGERS = Scope(managers=(3, 5))
 
 
-@pytest.fixture(scope="module")
-def home(company_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copied_home(company_home, tmp_path_factory.mktemp("served"))
-
-
-@pytest.fixture(scope="module")
-def service(home: Path):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WORKBENCH_HOME", str(home))
-        with running_service(home) as running:
-            yield running
-
-
-@pytest.fixture(autouse=True)
-def here(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORKBENCH_HOME", str(home))
-
-
 ASKED = [
     ({"metrics": "won_revenue"}, {}),
     ({"metrics": ["won_revenue", "closed_win_rate"]}, {"by": "manager", "grain": "month"}),

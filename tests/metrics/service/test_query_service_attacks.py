@@ -31,24 +31,6 @@ DEALS = {"kind": "metrics", "metrics": ["deals"]}
 MANAGER = Scope(managers=(3,))
 
 
-@pytest.fixture(scope="module")
-def home(company_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copied_home(company_home, tmp_path_factory.mktemp("served"))
-
-
-@pytest.fixture(scope="module")
-def service(home: Path):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WORKBENCH_HOME", str(home))
-        with running_service(home) as running:
-            yield running
-
-
-@pytest.fixture(autouse=True)
-def here(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORKBENCH_HOME", str(home))
-
-
 def kind(head: dict) -> str:
     return head.get("failure", {}).get("kind", "answered")
 
