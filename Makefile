@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-CORES ?= logical
+# One process more than there are cores: some tests wait.
+CORES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 SPREAD := --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help

@@ -191,8 +191,7 @@ def test_a_small_list_that_shrinks_between_its_pages_loses_no_row(bare_portal, h
     assert differences(home, bare_portal.url, children=0) == []
 
 
-def test_rows_of_a_list_that_only_grows_go_once_the_portal_has_fewer(fresh_portal, home):
-    synced(fresh_portal.url)
+def test_rows_of_a_list_that_only_grows_go_once_the_portal_has_fewer(loaded_portal, home):
     history = stored_rows(home, "deal_history")
     with Store.open(home / "warehouse") as store:  # some that the portal does not have
         columns = ", ".join(f'"{name}"' for name in store.columns("deal_history"))
@@ -201,12 +200,12 @@ def test_rows_of_a_list_that_only_grows_go_once_the_portal_has_fewer(fresh_porta
             f" SELECT _id + 1000000, {columns} FROM raw.deal_history LIMIT 3"
         )
         store.set_info("reconciled_on", "yesterday")
-    synced(fresh_portal.url)
+    synced(loaded_portal.url)
     [count] = [
         each
         for each in read_findings(home / "warehouse")
         if (each.kind, each.entity) == ("count", "deal_history")
     ]
     assert (count.outcome, count.differing) == ("differs", 3)
-    synced(fresh_portal.url)
+    synced(loaded_portal.url)
     assert stored_rows(home, "deal_history").keys() == history.keys()

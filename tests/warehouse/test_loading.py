@@ -9,7 +9,7 @@ from portal_truth import differences, stored_rows
 from syncing import synced
 
 from workbench.bitrix24.client import Portal
-from workbench.errors import PortalError, SyncRunning
+from workbench.errors import PortalUnreachable, SyncRunning
 from workbench.warehouse import newest_snapshot
 from workbench.warehouse.checks import run_checks
 from workbench.warehouse.reconcile import read_findings
@@ -51,16 +51,15 @@ def test_an_unchanged_portal_costs_a_handful_of_requests_and_no_snapshot(fresh_p
         assert snapshot.id == first.snapshot
 
 
-def test_changed_new_and_deleted_records_arrive_with_the_next_sync(fresh_portal, home):
-    synced(fresh_portal.url)
+def test_changed_new_and_deleted_records_arrive_with_the_next_sync(loaded_portal, home):
     ids = sorted(stored_rows(home, "deals"))
-    fresh_portal.advance(3600)
-    with Portal(fresh_portal.url, "unlimited") as portal:
+    loaded_portal.advance(3600)
+    with Portal(loaded_portal.url, "unlimited") as portal:
         new = portal.call(
             "crm.deal.add", {"fields": {"TITLE": "Nouveau bureau", "OPPORTUNITY": 10}}
         )
     change(
-        fresh_portal.url,
+        loaded_portal.url,
         [
             ("crm.deal.update", {"id": ids[3], "fields": {"TITLE": "Ünïcode 🪑 <b>&amp;"}}),
             (
@@ -81,9 +80,9 @@ def test_changed_new_and_deleted_records_arrive_with_the_next_sync(fresh_portal,
             ),
         ],
     )
-    result = synced(fresh_portal.url)
+    result = synced(loaded_portal.url)
     assert result.snapshot
-    assert differences(home, fresh_portal.url) == []
+    assert differences(home, loaded_portal.url) == []
     with newest_snapshot() as snapshot:
         found = snapshot.query(
             "SELECT deal_id, title, amount FROM deals WHERE deal_id IN (?, ?, ?, ?)"
@@ -95,17 +94,16 @@ def test_changed_new_and_deleted_records_arrive_with_the_next_sync(fresh_portal,
         assert found.amount[1] == 1234.56
 
 
-def test_thousands_of_changes_are_read_on_behind_the_first_page(fresh_portal, home):
-    synced(fresh_portal.url)
-    fresh_portal.advance(7200)
+def test_thousands_of_changes_are_read_on_behind_the_first_page(loaded_portal, home):
+    loaded_portal.advance(7200)
     ids = sorted(stored_rows(home, "deals"))[:420]
     change(
-        fresh_portal.url,
+        loaded_portal.url,
         [("crm.deal.update", {"id": n, "fields": {"UTM_CAMPAIGN": f"c{n}"}}) for n in ids],
     )
-    result = synced(fresh_portal.url)
+    result = synced(loaded_portal.url)
     assert result.changed["deals"] == len(ids)
-    assert differences(home, fresh_portal.url, children=0) == []
+    assert differences(home, loaded_portal.url, children=0) == []
 
 
 def test_records_that_change_or_vanish_between_two_pages_are_neither_lost_nor_doubled(
@@ -132,7 +130,7 @@ def test_limits_and_broken_answers_on_the_way_are_waited_out(fresh_portal, home)
 
 def test_a_portal_that_goes_away_leaves_what_was_committed_and_no_snapshot(fresh_portal, home):
     fresh_portal.fault(fault="500", method="batch", rate=1.0)
-    with pytest.raises(PortalError):
+    with pytest.raises(PortalUnreachable):
         synced(fresh_portal.url)
     fresh_portal.no_faults()
     assert not list((home / "warehouse").glob("snapshots/*.duckdb"))
@@ -165,22 +163,20 @@ def test_a_missing_scope_is_reported_and_the_rest_goes_on(fresh_portal, home):
         assert set(snapshot.sources().query("source == 'bitrix24'").status) == {"complete"}
 
 
-def test_a_full_sync_repairs_what_was_damaged_here(fresh_portal, home):
-    synced(fresh_portal.url)
+def test_a_full_sync_repairs_what_was_damaged_here(loaded_portal, home):
     with Store.open(home / "warehouse") as store:
         store.connection.execute("DELETE FROM raw.deals WHERE _id % 3 = 0")
         store.connection.execute("UPDATE raw.leads SET TITLE = 'wrong' WHERE _id % 5 = 0")
         store.connection.execute("INSERT INTO raw.companies (_id, TITLE) VALUES (999999, 'ghost')")
-    assert synced(fresh_portal.url, full=True).snapshot
-    assert differences(home, fresh_portal.url) == []
+    assert synced(loaded_portal.url, full=True).snapshot
+    assert differences(home, loaded_portal.url) == []
 
 
-def test_deals_missing_here_are_found_by_the_count_and_fetched(fresh_portal, home):
-    synced(fresh_portal.url)
+def test_deals_missing_here_are_found_by_the_count_and_fetched(loaded_portal, home):
     with Store.open(home / "warehouse") as store:
         store.connection.execute("DELETE FROM raw.deals WHERE _id % 4 = 0")
-    synced(fresh_portal.url)
-    assert differences(home, fresh_portal.url) == []
+    synced(loaded_portal.url)
+    assert differences(home, loaded_portal.url) == []
 
 
 def test_a_second_sync_is_told_that_one_is_running(home, portal):
@@ -206,10 +202,9 @@ def test_another_portal_is_loaded_anew_not_mixed_in(fresh_portal, portal, home):
     assert counts["deals"].compared == len(stored_rows(home, "deals"))
 
 
-def test_a_user_field_added_between_two_syncs_is_kept(fresh_portal, home):
-    synced(fresh_portal.url)
-    fresh_portal.advance(600)
-    with Portal(fresh_portal.url, "unlimited") as portal:
+def test_a_user_field_added_between_two_syncs_is_kept(loaded_portal, home):
+    loaded_portal.advance(600)
+    with Portal(loaded_portal.url, "unlimited") as portal:
         portal.call(
             "crm.deal.userfield.add",
             {
@@ -222,7 +217,7 @@ def test_a_user_field_added_between_two_syncs_is_kept(fresh_portal, home):
         )
         first = min(stored_rows(home, "deals"))
         portal.call("crm.deal.update", {"id": first, "fields": {"UF_CRM_SURFACE": "120.5"}})
-    synced(fresh_portal.url)
+    synced(loaded_portal.url)
     assert stored_rows(home, "deals")[first]["UF_CRM_SURFACE"] == "120.5"
 
 

@@ -57,10 +57,9 @@ def test_a_first_sync_is_counted_reread_and_summed_and_agrees(portal, home):
     assert synced(portal.url).requests <= 5  # not again today
 
 
-def test_the_sums_are_those_of_the_portals_own_rows(portal, home):
-    synced(portal.url)
+def test_the_sums_are_those_of_the_portals_own_rows(loaded_portal, home):
     truth: dict[tuple[str, str], list] = defaultdict(lambda: [0, Decimal(0)])
-    with httpx.Client(base_url=portal.url, timeout=30) as client:
+    with httpx.Client(base_url=loaded_portal.url, timeout=30) as client:
         for page in pages(client, "crm.deal.list", {"select": ["*"]}):
             for row in page:
                 group = truth[row["CATEGORY_ID"], row["STAGE_SEMANTIC_ID"]]
@@ -89,47 +88,45 @@ def test_rows_that_are_stored_otherwise_are_found_named_and_mended(portal, home,
     assert len(titles) - titles.count("wrong") == found.differing  # what was read was mended
 
 
-def test_a_count_that_differs_is_told_with_both_numbers(portal, home):
-    synced(portal.url)
+def test_a_count_that_differs_is_told_with_both_numbers(loaded_portal, home):
     whole = len(stored_rows(home, "deal_history"))
     damage(home, "DELETE FROM raw.deal_history WHERE _id % 2 = 0")
     lost = whole - len(stored_rows(home, "deal_history")) - 12  # of 25 ids read again, 12 are even
     assert lost > 100
-    synced(portal.url)
+    synced(loaded_portal.url)
     found = findings(home, "count")["deal_history"]
     assert (found.outcome, found.differing) == ("differs", lost)
     with use_language("en"):
         assert said(found.detail) == f"{whole - lost} here, {whole} at the portal"
     with use_language("fr"):
         assert said(found.detail) == f"{whole - lost} ici, {whole} sur le portail"
-    synced(portal.url)  # they are never compared by id, so they are read anew
-    assert differences(home, portal.url, children=0) == []
+    synced(loaded_portal.url)  # they are never compared by id, so they are read anew
+    assert differences(home, loaded_portal.url, children=0) == []
 
 
-def test_the_same_seed_reads_the_same_pages(portal, home, monkeypatch):
-    synced(portal.url)
+def test_the_same_seed_reads_the_same_pages(loaded_portal, home, monkeypatch):
     asked = []
     for seed in (11, 11, 12):
         monkeypatch.setattr("secrets.randbits", lambda _bits, seed=seed: seed)
         damage(home)
-        with between(portal.url) as it:
+        with between(loaded_portal.url) as it:
             with Portal(it.url, "unlimited") as opened:
-                opened.host = httpx.URL(portal.url).netloc.decode()  # the same portal, not another
+                # the same portal, not another
+                opened.host = httpx.URL(loaded_portal.url).netloc.decode()
                 sync(portal=opened)
             asked.append([c for c in it.asked if "start=-1" in c][-20:])
         assert {each.seed for each in findings(home, "pages").values()} == {seed}
     assert asked[0] == asked[1] != asked[2]
 
 
-def test_a_row_that_has_just_changed_is_no_mistake(fresh_portal, home):
-    synced(fresh_portal.url)
+def test_a_row_that_has_just_changed_is_no_mistake(loaded_portal, home):
     first = min(stored_rows(home, "deals"))
-    with Portal(fresh_portal.url, "unlimited") as portal:
+    with Portal(loaded_portal.url, "unlimited") as portal:
         portal.call("crm.deal.update", {"id": first, "fields": {"TITLE": "Nouveau"}})
     damage(home, "UPDATE raw.deals SET TITLE = 'old' WHERE _id = (SELECT min(_id) FROM raw.deals)")
-    synced(fresh_portal.url)
+    synced(loaded_portal.url)
     assert findings(home, "pages")["deals"].outcome == "agrees"
-    assert differences(home, fresh_portal.url, children=0) == []
+    assert differences(home, loaded_portal.url, children=0) == []
 
 
 def test_sums_of_a_full_load_that_was_interrupted_still_agree(fresh_portal, home):

@@ -53,6 +53,7 @@ PATIENCE_OF_SYNC = 900.0
 REFERENCE = "%24result%5B"  # to another answer of the batch, in a command
 RETRIES = 4  # of a read whose connection broke; background work tries as long as its patience
 LONGEST_PAUSE = 30.0  # seconds between two tries
+IN_VAIN = 3  # methods that fail even alone, one after the other, and the portal is given up
 
 Waiting = Callable[[str, float], None]
 
@@ -161,6 +162,9 @@ class Portal:
         self._refresh: Callable[[], str] | None = None
         self._answered = False
         self._at_once = BATCH  # commands of a batch; fewer once so many took the portal too long
+        self._in_vain: set[str] = (
+            set()
+        )  # methods that failed alone since the last batch that did not
         self._clock: timedelta | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bitrix: BitrixAsync | None = None
@@ -362,6 +366,9 @@ class Portal:
             except TooMuch as error:
                 if len(pending) == 1:
                     method = calls[pending[0]][0]
+                    self._in_vain.add(method)
+                    if len(self._in_vain) >= IN_VAIN:
+                        raise PortalUnreachable(error.message, status=error.status) from None
                     failure = PortalError(error.message, method=method, status=error.status)
                     answers[pending[0]] = BatchAnswer(error=failure)
                     return answers
@@ -373,6 +380,7 @@ class Portal:
                 for index, answer in zip(pending, divided, strict=True):
                     answers[index] = answer
                 return answers
+            self._in_vain.clear()
             result = payload.get("result")
             times = section(result, "result_time") if isinstance(result, dict) else {}
             again, wait = [], 0.0

@@ -146,16 +146,16 @@ def start(
     host = _host_name(host)
     _rules(fault, rule)
     console = Console()
-    if not server.is_loopback(host):
-        console.print(
-            _("This portal answers anybody who reaches {host}.").format(host=host),
-            style="yellow",
-        )
-        if control:
-            console.print(
-                _("They may make control calls too: --control."), style="yellow", markup=False
-            )
     with _bound(host, port) as listener, opened(state) as records:
+        if not server.is_loopback(host):
+            console.print(
+                _("This portal answers anybody who reaches {host}.").format(host=host),
+                style="yellow",
+            )
+            if control:
+                console.print(
+                    _("They may make control calls too: --control."), style="yellow", markup=False
+                )
         if day is not None:
             records.set_today(day)
         _fill(console, records, company, seed=seed, day=day, deals=deals, load=load, meant=mapping)

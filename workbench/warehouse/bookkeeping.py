@@ -86,7 +86,8 @@ class Bookkeeping:
 
     def touch(self) -> None:
         """Note that the next snapshot will differ from the last one."""
-        self.store.set_info("unpublished", "Y")
+        if self.store.info("unpublished") != "Y":
+            self.store.set_info("unpublished", "Y")
 
     def note(self, entity: Entity, rows: int, changed: int) -> None:
         """Note rows that came in, and how many of them were new or different."""

@@ -10,6 +10,7 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -38,6 +39,7 @@ class Store:
     def __init__(self, folder: Path, lock: IO[str]) -> None:
         self.folder = folder
         self._lock = lock
+        self._progress: dict[tuple[str, str], Progress] = {}
         try:
             self.connection = duckdb.connect(
                 str(folder / "sync.duckdb"),
@@ -107,6 +109,7 @@ class Store:
             yield
         except BaseException:
             self.connection.execute("ROLLBACK")
+            self._progress.clear()
             self._know_columns()  # columns added in the block are gone
             raise
         self.connection.execute("COMMIT")
@@ -156,6 +159,7 @@ class Store:
             if name not in current:
                 self.connection.execute(f"DROP TABLE raw.{quoted(name)} CASCADE")
                 self.connection.execute("DELETE FROM state.progress WHERE entity = ?", [name])
+                self._progress.clear()
                 self.connection.execute("DELETE FROM state.pending_owners WHERE entity = ?", [name])
                 self._columns.pop(name, None)
 
@@ -366,6 +370,7 @@ class Store:
                 self.connection.execute(f"DELETE FROM raw.{quoted(entity.name)}")  # noqa: S608
             self.take_smart_processes()  # there is none now
             self.connection.execute("DELETE FROM state.progress WHERE source = 'bitrix24'")
+            self._progress.clear()
             self.connection.execute("DELETE FROM state.pending_owners")
             forget_ways(self.connection)
 
@@ -403,15 +408,18 @@ class Store:
 
     def progress(self, entity: str, source: str = "bitrix24") -> Progress:
         """Return how far an entity is loaded."""
-        row = self.connection.execute(
-            "SELECT status, frontier, watermark, compared_on, last_sync, missing"
-            " FROM state.progress WHERE source = ? AND entity = ?",
-            [source, entity],
-        ).fetchone()
-        return Progress(*row) if row else Progress()
+        if (source, entity) not in self._progress:
+            row = self.connection.execute(
+                "SELECT status, frontier, watermark, compared_on, last_sync, missing"
+                " FROM state.progress WHERE source = ? AND entity = ?",
+                [source, entity],
+            ).fetchone()
+            self._progress[source, entity] = Progress(*row) if row else Progress()
+        return replace(self._progress[source, entity])
 
     def save(self, entity: str, progress: Progress, source: str = "bitrix24") -> None:
         """Store how far an entity is loaded."""
+        self._progress[source, entity] = replace(progress)
         self.connection.execute(
             "INSERT OR REPLACE INTO state.progress (source, entity, status, frontier, watermark,"
             " compared_on, last_sync, missing) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

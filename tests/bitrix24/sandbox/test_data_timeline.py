@@ -151,6 +151,16 @@ def test_what_happens_in_the_timeline_is_noted_on_the_record_and_changes_nothing
             before = after
 
 
+def test_who_was_last_active_is_who_wrote(empty, colleague):
+    them = colleague.result("profile")["ID"]
+    fields = {"TITLE": "Shared", "ASSIGNED_BY_ID": them}
+    number = empty.result("crm.deal.add", {"fields": fields})
+    comment(colleague, number, "Theirs")
+    after = empty.result("crm.deal.get", {"id": number})
+    assert after["LAST_ACTIVITY_BY"] == str(them) != "1"
+    assert after["MODIFY_BY_ID"] == "1"
+
+
 def test_nobody_writes_activities_to_records_of_others(empty, colleague, refused, deal):
     mine = colleague.result("crm.deal.add", {"fields": {"TITLE": "Mine"}})
     call = {"TYPE_ID": 2, "SUBJECT": "Call", "COMMUNICATIONS": [{"VALUE": "1"}], "OWNER_TYPE_ID": 2}
