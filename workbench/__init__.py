@@ -9,6 +9,7 @@ The names that notebooks need, loaded when they are first used:
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from workbench.warehouse import open_snapshot as open_snapshot
 
 __version__ = "0.1.0"
+
+# jsonschema, which altair, papermill and the Jupyter server load, uses this package for a format
+# that none of them has (IRI) where it finds it; loading it parses a grammar for two seconds.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 # Public name -> where it is; a name that equals its module's last part is the module.
 _NAMES = {

@@ -43,24 +43,8 @@ def svg(spec: dict[str, Any], *, currency: str, title: str, description: str, ke
     It is named by ``title`` and described by ``description`` (both plain text, escaped here);
     ``key`` makes the ids unique in the page. It scales with its container.
     """
-    picture = vl_convert.vegalite_to_svg(
-        spec,
-        allowed_base_urls=NO_ADDRESS,
-        format_locale=locales.format_locale(currency),
-        time_format_locale=locales.time_format_locale(),
-    )
+    picture = _drawn(spec, currency)
     return _described(picture, title=title, description=description, key=key)
-
-
-def png(spec: dict[str, Any], *, currency: str, scale: float = 2.0) -> bytes:
-    """Draw ``spec`` as a PNG, twice the size on screen by default."""
-    return vl_convert.vegalite_to_png(
-        spec,
-        scale=scale,
-        allowed_base_urls=NO_ADDRESS,
-        format_locale=locales.format_locale(currency),
-        time_format_locale=locales.time_format_locale(),
-    )
 
 
 def narrowed(spec: dict[str, Any]) -> dict[str, Any] | None:
@@ -88,11 +72,21 @@ def save(folder: Path, name: str, spec: dict[str, Any], *, currency: str) -> dic
     paths = {suffix: folder / f"{name}.{suffix}" for suffix in ("svg", "png", "json")}
     title = spec.get("title", {}).get("text", name)
     description = spec.get("description", "")
-    picture = svg(spec, currency=currency, title=title, description=description, key=name)
-    paths["svg"].write_text(picture, encoding="utf-8")
-    paths["png"].write_bytes(png(spec, currency=currency))
+    picture = _drawn(spec, currency)
+    told = _described(picture, title=title, description=description, key=name)
+    paths["svg"].write_text(told, encoding="utf-8")
+    paths["png"].write_bytes(vl_convert.svg_to_png(picture, scale=2.0))  # to look sharp
     paths["json"].write_text(json.dumps(spec, ensure_ascii=False, indent=1), encoding="utf-8")
     return paths
+
+
+def _drawn(spec: dict[str, Any], currency: str) -> str:
+    return vl_convert.vegalite_to_svg(
+        spec,
+        allowed_base_urls=NO_ADDRESS,
+        format_locale=locales.format_locale(currency),
+        time_format_locale=locales.time_format_locale(),
+    )
 
 
 def _refuse_addresses(node: Any) -> None:
