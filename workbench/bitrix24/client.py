@@ -162,9 +162,7 @@ class Portal:
         self._refresh: Callable[[], str] | None = None
         self._answered = False
         self._at_once = BATCH  # commands of a batch; fewer once so many took the portal too long
-        self._in_vain: set[str] = (
-            set()
-        )  # methods that failed alone since the last batch that did not
+        self._in_vain: set[str] = set()  # methods that failed alone since a batch was answered
         self._clock: timedelta | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bitrix: BitrixAsync | None = None
