@@ -15,7 +15,7 @@ from workbench import metrics
 from workbench.metrics.segments import load_segments
 
 ROOT = Path(__file__).parent.parent.parent
-NAMES = ("sales", "marketing", "forecast", "deal", "segments", "scorecard")
+NAMES = ("sales", "marketing", "forecast", "deal", "segments", "scorecard", "customers")
 CATALOGUES = ("views", "notebooks", "analysis")
 # French names of the company itself.
 SPOKEN_BY_THE_COMPANY = ("Ventes directes", "Devis envoyé", "Site web", "Google Ads")
@@ -34,6 +34,7 @@ CHARTS = {
     "deal": {"amounts"},
     "segments": {"differences", "shares", "sizes"},
     "scorecard": {"pipelines", "sources", "funnel"},
+    "customers": {"retention", "repeat_revenue", "value"},
 }
 
 

@@ -143,7 +143,24 @@ def _process_map() -> Chart:
     return charts.process_map(stages, moves)
 
 
+def _cohorts() -> Chart:
+    rows = [
+        (month, 1200 - place, age, (0.2, 0, 0.004, 1.4)[age % 4] if place + age < 13 else np.nan)
+        for place, month in enumerate(MONTHS)
+        for age in range(1, 13)
+    ]
+    frame = pd.DataFrame(rows, columns=["cohort", "customers", "age", "share"])
+    return charts.cohorts(frame, "Active customers, %")
+
+
+def _customer_value() -> Chart:
+    frame = pd.DataFrame({"age": range(4), "value": [80.0, 90, 90, 140], "customers": 20})
+    return charts.customer_value(frame, currency="EUR", cost=120.0)
+
+
 CHARTS: dict[str, Callable[[], Chart]] = {
+    "cohorts": _cohorts,
+    "customer_value": _customer_value,
     "process_map": _process_map,
     "revenue_by_month": _revenue_by_month,
     "revenue_by_group": _revenue_by_group,

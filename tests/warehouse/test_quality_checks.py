@@ -208,7 +208,7 @@ def test_shipped_reports_name_tables_that_exist(snapshot):
     tables = {
         name for (name,) in snapshot.execute("SELECT table_name FROM duckdb_tables()").fetchall()
     }
-    for name in ("sales", "marketing", "forecast", "deal", "segments"):
+    for name in ("sales", "marketing", "forecast", "deal", "segments", "customers"):
         assert load_report(name).tables and set(load_report(name).tables) <= tables
     assert failed_errors(snapshot, ["leads"]) == []
 

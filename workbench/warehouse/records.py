@@ -42,6 +42,7 @@ READS: dict[str, Read] = {
     "values_of_department": _values_of("department", "departments"),
     "values_of_manager": _values_of("manager"),
     "values_of_source": _values_of("source"),
+    "values_of_industry": _values_of("industry", "customers"),
     "values_of_channel": _values_of("channel", "marketing_spend"),
     # Stages, and how deals went through them.
     "stages": Read("SELECT * FROM stages ORDER BY pipeline_id, sort"),

@@ -3,6 +3,14 @@
 One module per page; a notebook gives them to its page: ``page.chart("funnel", sales.funnel)``.
 """
 
-from workbench.views.panels import deal, forecast, marketing, process_map, sales, segments
+from workbench.views.panels import (
+    customers,
+    deal,
+    forecast,
+    marketing,
+    process_map,
+    sales,
+    segments,
+)
 
-__all__ = ["deal", "forecast", "marketing", "process_map", "sales", "segments"]
+__all__ = ["customers", "deal", "forecast", "marketing", "process_map", "sales", "segments"]

@@ -124,12 +124,12 @@ def joined(*notes: str) -> str:
 
 
 def answer(
-    selection: Selection, metric: str, compare: str = "previous", where: str | None = None
+    selection: Selection, metric: str, compare: str | None = "previous", where: str | None = None
 ) -> dict[str, Any]:
     """Return a metric as a typed answer: status, value, previous, change_percent, summary.
 
     ``status``: ``ok``, or ``no data`` where there is no value. ``change_percent``: relative
-    change in percent.
+    change in percent. ``compare`` None: with nothing.
     """
     options: dict[str, Any] = {} if where is None else {"where": where}
     if not selection.period.is_all:
