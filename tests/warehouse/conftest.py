@@ -1,12 +1,11 @@
 """What the tests of the warehouse share."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sandbox_portal import SMALL_COMPANY, TODAY, SandboxPortal, running_portal
-from syncing import synced
+from loaded_company import copied_company, load_company
+from sandbox_portal import SandboxPortal, running_portal
 
 
 @pytest.fixture
@@ -27,15 +26,7 @@ def no_external_sources(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: P
 @pytest.fixture(scope="session")
 def loaded_company(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder with the state of a portal and the warehouse that has read it, and its port."""
-    folder = tmp_path_factory.mktemp("loaded")
-    (folder / "project" / "parameters").mkdir(parents=True)
-    (folder / "project" / "notebooks").mkdir()
-    options = ("--state", str(folder / "portal.sqlite"), *SMALL_COMPANY)
-    with pytest.MonkeyPatch.context() as patch, running_portal(folder, *options) as portal:
-        patch.setenv("WORKBENCH_HOME", str(folder))
-        patch.setenv("WORKBENCH_PROJECT", str(folder / "project"))
-        assert not synced(portal.url).problems
-        return folder, portal.base.rpartition(":")[2]
+    return load_company(tmp_path_factory.mktemp("loaded"))
 
 
 @pytest.fixture
@@ -43,9 +34,5 @@ def loaded_portal(
     loaded_company: tuple[Path, str], no_external_sources: None, home: Path, tmp_path: Path
 ) -> Iterator[SandboxPortal]:
     """The small company with control calls on, and the test's home has already read it."""
-    folder, port = loaded_company
-    shutil.copytree(folder / "warehouse", home / "warehouse")
-    state = shutil.copy(folder / "portal.sqlite", tmp_path / "portal.sqlite")
-    options = ("--state", str(state), "--today", TODAY, "--port", port)
-    with running_portal(tmp_path, *options, "--plan", "unlimited", "--control") as running:
+    with copied_company(loaded_company, home, tmp_path) as running:
         yield running

@@ -1,4 +1,4 @@
-"""Snapshots that a run's record or an undecided decision refers to: they are kept that long."""
+"""Snapshots that a run, an undecided decision or a trigger refers to: they are kept that long."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from workbench.automation.triggers.book import book_file, seen_snapshots
 from workbench.settings import settings
 
 
 def referred_snapshots() -> set[str]:
-    """Return the ids of the snapshots that runs and undecided proposals name.
+    """Return the ids of the snapshots that runs, undecided proposals and triggers name.
 
     A record that cannot be read refers to nothing.
     """
     current = settings()
-    return of_runs(current.outputs_dir) | of_proposals(current.home_dir / "ledger.sqlite")
+    proposed = of_proposals(current.home_dir / "ledger.sqlite")
+    return of_runs(current.outputs_dir) | proposed | seen_snapshots(book_file())
 
 
 def of_runs(folder: Path) -> set[str]:

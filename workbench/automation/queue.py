@@ -70,10 +70,10 @@ class Job:
 def enqueue(kind: str, payload: Mapping[str, Any], *, id: str, delay: float = 0) -> bool:
     """Hand in a job; False if this id was handed in before (whatever became of it).
 
-    ``kind``: ``"report"`` with ``{report, parameters?, trigger?}``, ``"action"`` with what the
-    portal sent, ``"answer"`` with what `delivery` sends, ``"delivery"`` with ``{run, number, try}``
-    (see `report_delivery`). ``payload`` must be JSON. The job is not begun before ``delay``
-    seconds have passed. On disk when this returns. Raises `UsageError`.
+    ``kind``: ``"report"`` with ``{report, parameters?, trigger?, triggered?}``, ``"action"`` with
+    what the portal sent, ``"answer"`` with what `delivery` sends, ``"delivery"`` with
+    ``{run, number, try}`` (see `report_delivery`). ``payload`` must be JSON. The job is not begun
+    before ``delay`` seconds have passed. On disk when this returns. Raises `UsageError`.
     """
     if kind not in QUEUES:
         raise UsageError(

@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +39,7 @@ from workbench.automation.queue import (
     queue_file,
     unfinished,
 )
+from workbench.automation.triggers.windows import hand_in_due
 from workbench.errors import UsageError, WorkbenchError
 from workbench.i18n import _
 from workbench.kernels.keeper import keep_zygote
@@ -75,7 +77,8 @@ def report_job(payload: Mapping[str, Any], job_id: str, queued_at: datetime) -> 
         return moved
     if "due" in payload:
         queued_at = datetime.fromisoformat(str(payload["due"]))
-    if runs := fanned_out(name, parameters, job_id, trigger, queued_at):
+    triggered = payload.get("triggered")
+    if runs := fanned_out(name, parameters, job_id, trigger, queued_at, triggered):
         return {"outcome": "fanned out", "runs": runs}
     keep_zygote()  # with the first run; most of a worker's life is waiting
     keep_queries()
@@ -85,6 +88,7 @@ def report_job(payload: Mapping[str, Any], job_id: str, queued_at: datetime) -> 
         parameters,
         run_id=job_id,
         trigger=trigger,
+        triggered=triggered,
         queued_at=queued_at,
     )
     if record.error:
@@ -112,7 +116,12 @@ def finish(record: RunRecord, payload: Mapping[str, Any], job_id: str) -> None:
 
 
 def fanned_out(
-    name: str, parameters: Mapping[str, Any], job_id: str, trigger: str, queued_at: datetime
+    name: str,
+    parameters: Mapping[str, Any],
+    job_id: str,
+    trigger: str,
+    queued_at: datetime,
+    triggered: Mapping[str, Any] | None = None,
 ) -> int:
     """Hand in a job for each part of a report that has some; return how many, 0 for one run."""
     report = load_report(name)
@@ -127,6 +136,7 @@ def fanned_out(
             "parameters": {**parameters, wanted.by: value},
             "trigger": "queue" if trigger == "queue" else "fan-out",
             "due": queued_at.isoformat(),
+            "triggered": triggered,
         }
         enqueue("report", payload, id=f"{job_id[:180]}.{part}")
     return len(values)
@@ -235,6 +245,7 @@ def work(*, once: bool = False, on_ready: Callable[[], None] | None = None) -> N
             if scheduled != _files():
                 scheduled = _files()
                 apply_schedules()
+            start_triggered()
             for lost in give_up_unreadable():
                 log.error("job %s: given up, its content cannot be read", lost)
             if stop.wait(0.2 if once else 5):
@@ -246,6 +257,15 @@ def work(*, once: bool = False, on_ready: Callable[[], None] | None = None) -> N
             logging.shutdown()
             # A thread would wait for its run; this way the run's process ends with this one.
             os._exit(0)
+
+
+def start_triggered() -> None:
+    """Start the runs of triggers whose windows have closed."""
+    try:
+        for firing in hand_in_due():
+            log.info("trigger %s: %s, %d records", firing.trigger, firing.job, firing.records)
+    except (WorkbenchError, sqlite3.Error) as problem:  # a full or locked disk passes
+        log.error("triggers: %s", problem)
 
 
 def apply_schedules() -> None:

@@ -17,7 +17,6 @@ import typer
 
 from workbench.cli import (
     analyses,
-    cohorts,
     connect,
     data,
     decisions,
@@ -29,6 +28,7 @@ from workbench.cli import (
     sandbox,
     segments,
     serve,
+    triggers,
     ways,
     worker,
 )
@@ -49,8 +49,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     connect.connect,
     *(data.sync, data.sources, data.sql, data.check),
     *(metrics.metric, analyses.forecast, analyses.scenario, ways.process, ways.ranking),
-    cohorts.cohorts,
-    *(reports.run, reports.runs, deliveries.deliver, worker.worker),
+    *(reports.run, reports.runs, deliveries.deliver, worker.worker, triggers.triggers),
     *(serve.serve, serve.lab, doctor.doctor),
 )
 for command in COMMANDS:

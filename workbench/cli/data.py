@@ -26,18 +26,22 @@ def sync(
 ) -> None:
     """Bring the warehouse up to date and publish a snapshot if anything changed.
 
-    Exit code 1 if an entity or a file could not be loaded; the rest is loaded all the same.
+    Then the triggers of parameters/triggers look at what has changed. Exit code 1 if an entity or
+    a file could not be loaded; the rest is loaded all the same.
     """
     import json
     from dataclasses import asdict
 
     from rich.console import Console
 
+    from workbench.automation.triggers.changes import look
     from workbench.bitrix24.entities import title
     from workbench.cli.screen import escape
     from workbench.i18n import _, format_number
 
     result = run_sync(source or [], full, quiet=as_json)
+    looked = look()
+    result.remarks += looked.problems
     if as_json:
         print(json.dumps({**asdict(result), "rows_read": result.rows_read}, indent=2))
     else:
@@ -60,6 +64,8 @@ def sync(
         for problem, names in alike.items():
             line = _("{name}: {problem}").format(name=", ".join(names), problem=problem)
             console.print(escape(line), style="red", soft_wrap=True)
+        for started in looked.started:
+            console.print(escape(started), soft_wrap=True)
         for remark in result.remarks:
             console.print(escape(remark), style="yellow", soft_wrap=True)
     if result.problems:

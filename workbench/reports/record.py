@@ -79,7 +79,8 @@ class RunRecord(BaseModel):
 
     ``notice`` says which failed checks it ran despite; the page shows it. ``skipped`` says what
     was not made of it, and why. ``pdf``: a PDF was asked for.
-    ``part``: of a report for each manager (or so), whose it is.
+    ``part``: of a report for each manager (or so), whose it is. ``triggered``: of a run that a
+    trigger started, ``{by, records, ids, count}``: its name and the records that had changed.
     ``error`` is one line in the run's language, ``failure`` the same in detail; both None after
     success.
     """
@@ -89,6 +90,7 @@ class RunRecord(BaseModel):
     title: str
     notebook: str
     trigger: str = "manual"
+    triggered: dict[str, Any] = Field(default_factory=dict)
     job: str | None = None
     outcome: Outcome = "running"
     error: str | None = None

@@ -51,6 +51,7 @@ def run_report(
     *,
     run_id: str | None = None,
     trigger: str = "manual",
+    triggered: Mapping[str, Any] | None = None,
     queued_at: datetime | None = None,
     despite_checks: bool = False,
     pdf: bool = False,
@@ -61,9 +62,10 @@ def run_report(
     repeatable: the id of a run, or the id of the job that asks for it, which then belongs to one
     run for good. If that run is finished, its record is returned unchanged; if it was cut off, it
     starts again; if another process is at it, this waits. ``pdf``: make one, whatever the file
-    says. Raises `UsageError`, `ConfigurationError` or `ParameterError` before anything is written,
-    and `WarehouseError` if a source is not fresh enough or the data of the report's tables break a
-    check of severity error (unless ``despite_checks``).
+    says. ``triggered``: see `RunRecord`. Raises `UsageError`, `ConfigurationError` or
+    `ParameterError` before anything is written, and `WarehouseError` if a source is not fresh
+    enough or the data of the report's tables break a check of severity error (unless
+    ``despite_checks``).
     """
     asked = time.perf_counter()
     report = load_report(name)
@@ -86,6 +88,7 @@ def run_report(
             _clear(folder)
             record = _record(report, folder, parameters or {}, values, snapshot, started_at)
             record.trigger, record.notice = trigger, notice
+            record.triggered = dict(triggered or {})
             record.pdf = pdf or report.makes_pdf
             record.job = run_id if run_id != folder.name else None
             record.attempts = earlier.attempts + 1 if earlier else 1
