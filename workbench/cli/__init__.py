@@ -17,6 +17,7 @@ import typer
 
 from workbench.cli import (
     analyses,
+    cohorts,
     connect,
     data,
     decisions,
@@ -49,6 +50,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     connect.connect,
     *(data.sync, data.sources, data.sql, data.check),
     *(metrics.metric, analyses.forecast, analyses.scenario, ways.process, ways.ranking),
+    cohorts.cohorts,
     *(reports.run, reports.runs, deliveries.deliver, worker.worker, triggers.triggers),
     *(serve.serve, serve.lab, doctor.doctor),
 )
