@@ -57,9 +57,7 @@ def repeat_revenue(selection: Selection) -> Content:
     if (notice := _absent(frame, title)) is not None:
         return notice
     told = found.revenue_finding(frame, selection.currency)
-    return _heat_map(
-        frame, title, "revenue_retention", _("Revenue, % of that of the first month"), told
-    )
+    return _heat_map(frame, title, "revenue_retention", _("In % of the first month"), told)
 
 
 def value(selection: Selection) -> Content:
