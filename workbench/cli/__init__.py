@@ -26,6 +26,7 @@ from workbench.cli import (
     doctor,
     metrics,
     reports,
+    runs,
     sandbox,
     segments,
     serve,
@@ -51,7 +52,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     *(data.sync, data.sources, data.sql, data.check),
     *(metrics.metric, analyses.forecast, analyses.scenario, ways.process, ways.ranking),
     cohorts.cohorts,
-    *(reports.run, reports.runs, deliveries.deliver, worker.worker, triggers.triggers),
+    *(reports.run, deliveries.deliver, worker.worker, triggers.triggers),
     *(serve.serve, serve.lab, doctor.doctor),
 )
 for command in COMMANDS:
@@ -59,6 +60,7 @@ for command in COMMANDS:
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(application.app, name="app")
 app.add_typer(decisions.app, name="decisions")
+app.add_typer(runs.app, name="runs")
 app.add_typer(segments.app, name="segments")
 
 

@@ -1,4 +1,4 @@
-"""``workbench run`` and ``workbench runs``."""
+"""``workbench run``, and how the command line tells a run."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workbench.cli.deliveries import deliver_now, delivery_rows, undelivered, with_deliveries
+from workbench.cli.deliveries import deliver_now, delivery_rows, with_deliveries
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from workbench.reports import RunRecord
-
-WIDE = 100  # characters from which a list has room for the moment, which the id tells in UTC
 
 
 def run(
@@ -64,15 +62,15 @@ def run(
             if deliver:
                 deliver_now(records[-1])
     if as_json:
-        written = [_json(record) for record in records]
+        written = [record_json(record) for record in records]
         print(written[0] if len(written) == 1 else "[" + ",\n".join(written) + "]")
     else:
         for record in records:
-            _show(record)
+            show_record(record)
     for record in records:
         if record.outcome != "succeeded":
             raise RunFailed(
-                record.error or _outcome(record),
+                record.error or outcome_name(record),
                 hint=record.failure.explanation if record.failure else "",
                 record=record,
             )
@@ -93,65 +91,13 @@ def _each(name: str, given: dict[str, str]) -> list[dict[str, str]]:
     return [{**given, wanted.by: value} for value in values]
 
 
-def runs(
-    run_id: Annotated[
-        str | None,
-        typer.Argument(help="A run to look at; without it, all of them.", show_default=False),
-    ] = None,
-    report: Annotated[str | None, typer.Option(help="Only runs of this report.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many of the newest runs.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print records as JSON.")] = False,
-) -> None:
-    """List the runs, newest first, or show one with its files."""
-    from textwrap import shorten
-
-    from rich.table import Table
-
-    from workbench.cli.screen import table_console
-    from workbench.i18n import _, format_datetime, format_number
-    from workbench.reports import read_record
-    from workbench.reports import runs as all_runs
-
-    if run_id is not None:
-        record = read_record(run_id)
-        print(_json(record)) if as_json else _show(record, reason=True)
-        return
-    records = all_runs(report, limit=limit)
-    if as_json:
-        print("[" + ",\n".join(_json(record) for record in records) + "]")
-        return
-    console = table_console()
-    if not records:
-        console.print(_("No runs yet. The first one: workbench run sales"), highlight=False)
-        return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column(_("Run"), no_wrap=True)
-    wide = console.width >= WIDE
-    if wide:
-        table.add_column(_("Started"), no_wrap=True)
-    table.add_column(_("Outcome"), no_wrap=True)
-    table.add_column(_("Seconds"), justify="right", no_wrap=True)
-    table.add_column(_("Rows read"), justify="right", no_wrap=True)
-    table.add_column(_("Reason"), overflow="fold")
-    room = max(28, console.width - 70)  # for a reason; `workbench runs ID` has it whole
-    for record in records:
-        started = [format_datetime(record.started_at, record.timezone)] if wide else []
-        table.add_row(
-            record.id,
-            *started,
-            _outcome(record),
-            format_number(record.seconds, 1, fixed=True) if record.seconds is not None else "–",
-            format_number(record.rows) if record.rows is not None else "–",
-            _plain(shorten(record.error or undelivered(record), room, placeholder="…")),
-        )
-    console.print(table)
-
-
-def _json(record: RunRecord) -> str:
+def record_json(record: RunRecord) -> str:
+    """Return a record with its deliveries as JSON."""
     return with_deliveries(record.model_dump_json(indent=2, exclude={"pid", "pid_started"}), record)
 
 
-def _outcome(record: RunRecord) -> str:
+def outcome_name(record: RunRecord) -> str:
+    """Return how a run ended, in the reader's language."""
     from workbench.i18n import _
 
     return {
@@ -165,7 +111,7 @@ def _outcome(record: RunRecord) -> str:
     }[record.outcome]
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Return text that a terminal shows as it is: no control characters, no markup."""
     from rich.markup import escape
 
@@ -180,7 +126,7 @@ def _near(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def _show(record: RunRecord, *, reason: bool = False) -> None:
+def show_record(record: RunRecord, *, reason: bool = False) -> None:
     """Print one run: what it was given, how it went, what it made."""
     from rich.console import Console
     from rich.table import Table
@@ -191,19 +137,21 @@ def _show(record: RunRecord, *, reason: bool = False) -> None:
     facts.add_column(style="dim")
     facts.add_column(overflow="fold")
     facts.add_row(_("Run"), record.id)
-    facts.add_row(_("Report"), _plain(record.title))
-    facts.add_row(_("Outcome"), _outcome(record))
+    if record.repeats:
+        facts.add_row(_("Repeats"), record.repeats)
+    facts.add_row(_("Report"), plain_text(record.title))
+    facts.add_row(_("Outcome"), outcome_name(record))
     if reason and record.error:
-        facts.add_row(_("Reason"), _plain(record.error))
+        facts.add_row(_("Reason"), plain_text(record.error))
     if record.notice:
-        facts.add_row(_("Despite checks"), _plain(record.notice))
+        facts.add_row(_("Despite checks"), plain_text(record.notice))
     for told in record.skipped:
-        facts.add_row(_("Left out"), _plain(told))
+        facts.add_row(_("Left out"), plain_text(told))
     facts.add_row(_("Started"), format_datetime(record.started_at, record.timezone))
     for name, value in record.parameters.items():
         period = record.periods.get(name)
         shown = f"{value} ({period['label']})" if period else str(value)
-        facts.add_row(_plain(name), _plain(shown))
+        facts.add_row(plain_text(name), plain_text(shown))
     if record.snapshot:
         facts.add_row(_("Data"), record.snapshot)
     if record.seconds is not None:
@@ -218,12 +166,12 @@ def _show(record: RunRecord, *, reason: bool = False) -> None:
         (_("Notebook"), "notebook.ipynb"),
     ):
         if name in names:
-            facts.add_row(title, _plain(str(_near(record.folder / name))))
+            facts.add_row(title, plain_text(str(_near(record.folder / name))))
     for title, start in ((_("Charts"), "charts/"), (_("Tables"), "tables/")):
         count = sum(name.startswith(start) for name in names)
         if count:
             files = ngettext("{n} file", "{n} files", count).format(n=count)
-            facts.add_row(title, _plain(f"{_near(record.folder / start)}/ ({files})"))
+            facts.add_row(title, plain_text(f"{_near(record.folder / start)}/ ({files})"))
     for title, told in delivery_rows(record):
-        facts.add_row(title, _plain(told))
+        facts.add_row(title, plain_text(told))
     Console().print(facts)

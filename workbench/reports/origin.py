@@ -23,10 +23,11 @@ def period_label(record: RunRecord) -> str:
 
 
 def origin(record: RunRecord) -> list[tuple[str, str]]:
-    """Return report, run, snapshot, portal, moment and program, those that are known."""
+    """Return report, run, what it repeats, snapshot, portal, moment, program, as known."""
     facts = (
         (_("Report"), record.report),
         (_("Run"), record.id),
+        (_("Repeats"), record.repeats),
         (_("Data"), record.snapshot),
         (_("Portal"), record.portal),
         (_("Run on"), format_datetime(record.started_at, record.timezone)),

@@ -81,6 +81,7 @@ class RunRecord(BaseModel):
     was not made of it, and why. ``pdf``: a PDF was asked for.
     ``part``: of a report for each manager (or so), whose it is. ``triggered``: of a run that a
     trigger started, ``{by, records, ids, count}``: its name and the records that had changed.
+    ``repeats``: the id of the run that it runs once more.
     ``error`` is one line in the run's language, ``failure`` the same in detail; both None after
     success.
     """
@@ -91,6 +92,7 @@ class RunRecord(BaseModel):
     notebook: str
     trigger: str = "manual"
     triggered: dict[str, Any] = Field(default_factory=dict)
+    repeats: str | None = None
     job: str | None = None
     outcome: Outcome = "running"
     error: str | None = None

@@ -40,7 +40,7 @@ from workbench.reports.record import (
 )
 from workbench.reports.report import Report, load_report
 from workbench.settings import installation, settings
-from workbench.warehouse.snapshots import Snapshot, newest_snapshot
+from workbench.warehouse.snapshots import Snapshot, newest_snapshot, open_snapshot
 
 JOB_ID = re.compile(r"[\w.:+-]{1,200}")
 
@@ -55,6 +55,8 @@ def run_report(
     queued_at: datetime | None = None,
     despite_checks: bool = False,
     pdf: bool = False,
+    snapshot: str | None = None,
+    repeats: str | None = None,
 ) -> RunRecord:
     """Run a report in a process of its own and return its record, however it ended.
 
@@ -62,7 +64,8 @@ def run_report(
     repeatable: the id of a run, or the id of the job that asks for it, which then belongs to one
     run for good. If that run is finished, its record is returned unchanged; if it was cut off, it
     starts again; if another process is at it, this waits. ``pdf``: make one, whatever the file
-    says. ``triggered``: see `RunRecord`. Raises `UsageError`, `ConfigurationError` or
+    says. ``triggered``, ``repeats``: see `RunRecord`. ``snapshot``: the id of the one to read in
+    place of the newest; it need not be fresh. Raises `UsageError`, `ConfigurationError` or
     `ParameterError` before anything is written, and `WarehouseError` if a source is not fresh
     enough or the data of the report's tables break a check of severity error (unless
     ``despite_checks``).
@@ -76,7 +79,7 @@ def run_report(
         raise UsageError(
             _("Run {id} belongs to another report than {name}.").format(id=run_id, name=name)
         )
-    snapshot = _snapshot()
+    data = _snapshot(snapshot)
     started_at = datetime.now(UTC)
     try:
         folder = _folder(name, run_id, queued_at or started_at)
@@ -84,11 +87,12 @@ def run_report(
             earlier = _earlier(folder)
             if earlier and earlier.finished:
                 return earlier
-            notice = _admitted(report, snapshot, folder, despite_checks)
+            notice = _admitted(report, data, folder, despite_checks, pinned=snapshot is not None)
             _clear(folder)
-            record = _record(report, folder, parameters or {}, values, snapshot, started_at)
+            record = _record(report, folder, parameters or {}, values, data, started_at)
             record.trigger, record.notice = trigger, notice
             record.triggered = dict(triggered or {})
+            record.repeats = repeats
             record.pdf = pdf or report.makes_pdf
             record.job = run_id if run_id != folder.name else None
             record.attempts = earlier.attempts + 1 if earlier else 1
@@ -109,12 +113,15 @@ def run_report(
     return record
 
 
-def _admitted(report: Report, snapshot: Snapshot | None, folder: Path, despite: bool) -> str | None:
+def _admitted(
+    report: Report, snapshot: Snapshot | None, folder: Path, despite: bool, *, pinned: bool
+) -> str | None:
     """Return what the run has to say of its data; a run that may not begin leaves no folder."""
     try:
         if snapshot is None:
             return None
-        gate.require_fresh(report, snapshot.id)
+        if not pinned:  # what was asked for by its id is as old as it is
+            gate.require_fresh(report, snapshot.id)
         return gate.notice(report, snapshot.id, despite=despite)
     except WorkbenchError:
         if not any(folder.iterdir()):
@@ -183,8 +190,11 @@ def _skipped(folder: Path) -> list[str]:
         return []
 
 
-def _snapshot() -> Snapshot | None:
+def _snapshot(wanted: str | None) -> Snapshot | None:
     """Return the snapshot that the run will read, None when nothing has been synced yet."""
+    if wanted is not None:
+        with open_snapshot(wanted) as snapshot:
+            return snapshot
     try:
         with newest_snapshot() as snapshot:
             return snapshot
