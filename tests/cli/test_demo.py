@@ -77,7 +77,7 @@ def demo(tmp_path_factory) -> Iterator[Demo]:
 
 def test_every_report_is_made_and_named_with_its_rows_seconds_and_file(demo: Demo):
     files = sorted((demo.home.parent / "outputs").glob("*/report.html"))
-    assert len(files) == 7 + 3, "six, one of them again by its schedule; one per process"
+    assert len(files) == 8 + 3, "seven, one of them again by its schedule; one per process"
     row = r"^ {}.*réussi +[\d\u202f]+ +\d+,\d .*html"
     for title in (
         "Ventes",
