@@ -63,20 +63,23 @@ def test_a_link_reproduces_the_filters_and_the_language_switch_keeps_them(
     assert "lang=en" in seen.page.url
 
 
-def test_each_page_speaks_both_languages_without_an_error(shop: Server, seen: Watched):
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_each_page_speaks_both_languages_without_an_error(
+    shop: Server, seen: Watched, language: str
+):
     names = [link.split("/")[-1] for link in hrefs(seen, shop.address)]
     assert "sales" in names
     for name in names:
-        shown = {}
-        for language in ("fr", "en"):
-            seen.open(f"{shop.address}dashboards/{name}?lang={language}")
-            shown[language] = body(seen)
-            assert seen.page.locator("h1").count() == 1
-        assert "€" in shown["fr"]
-        assert re.search(r"\d[\u202f\u00a0]\d{3}", shown["fr"])
-        assert not re.search(r"€\d", shown["fr"])
-        assert re.search(r"€\d{1,3}(,\d{3})*", shown["en"])
-        assert not re.search(r"\d[\u202f\u00a0]€", shown["en"])
+        seen.open(f"{shop.address}dashboards/{name}?lang={language}")
+        shown = body(seen)
+        assert seen.page.locator("h1").count() == 1
+        if language == "fr":
+            assert "€" in shown
+            assert re.search(r"\d[\u202f\u00a0]\d{3}", shown)
+            assert not re.search(r"€\d", shown)
+        else:
+            assert re.search(r"€\d{1,3}(,\d{3})*", shown)
+            assert not re.search(r"\d[\u202f\u00a0]€", shown)
     assert seen.errors == []
     assert seen.foreign(shop.address) == []
 

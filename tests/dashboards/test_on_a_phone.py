@@ -20,17 +20,19 @@ CUT = """() => [...document.querySelectorAll(".wb-chart-live svg.marks")].flatMa
 })"""
 
 
-def test_a_phone_cuts_no_text_of_a_chart_and_scrolls_only_down(browser: Browser, shop: Server):
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_phone_cuts_no_text_of_a_chart_and_scrolls_only_down(
+    browser: Browser, shop: Server, language: str
+):
     with watched(browser, PHONE) as seen:
         for path in hrefs(seen, shop.address):
-            for language in ("fr", "en"):
-                seen.open(f"{shop.address}{path[1:]}?lang={language}")
-                chart(seen)
-                assert seen.page.evaluate(CUT) == [], (path, language)
-                width = seen.page.evaluate("document.documentElement.scrollWidth")
-                assert width <= PHONE["width"], (path, language)
-                marked = seen.page.locator(".wb-nav [aria-current=page]").bounding_box()
-                assert 0 <= marked["x"] < PHONE["width"]
+            seen.open(f"{shop.address}{path[1:]}?lang={language}")
+            chart(seen)
+            assert seen.page.evaluate(CUT) == [], path
+            width = seen.page.evaluate("document.documentElement.scrollWidth")
+            assert width <= PHONE["width"], path
+            marked = seen.page.locator(".wb-nav [aria-current=page]").bounding_box()
+            assert 0 <= marked["x"] < PHONE["width"]
 
 
 def test_one_long_word_makes_no_page_wider(browser: Browser, shop: Server):

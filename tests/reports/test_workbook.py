@@ -126,7 +126,6 @@ def test_no_text_becomes_a_formula_and_only_web_addresses_become_links(run: RunR
 
 
 def test_a_page_that_shows_nothing_has_no_workbook(run: RunRecord):
-    run.folder.mkdir(parents=True)
     assert not write_workbook(run.folder, run)
     assert not (run.folder / "report.xlsx").exists()
 
