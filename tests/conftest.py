@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from loaded_company import load_company
 from sandbox_portal import SEED, SMALL_COMPANY, TODAY, SandboxPortal, running_portal
 
 # A shell starts jobs in the background with Ctrl-C ignored, and their children inherit that.
@@ -81,6 +82,12 @@ def company_home(portal: SandboxPortal, tmp_path_factory: pytest.TempPathFactory
     }
     subprocess.run([sys.executable, "-m", "workbench", "sync"], env=environ, check=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def loaded_company(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with the state of a portal and the warehouse that has read it, and its port."""
+    return load_company(tmp_path_factory.mktemp("loaded"))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loaded_company import copied_company, load_company
+from loaded_company import copied_company
 from sandbox_portal import SandboxPortal, running_portal
 
 
@@ -21,12 +21,6 @@ def no_external_sources(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     (tmp_path / "project" / "parameters").mkdir(parents=True)
     (tmp_path / "project" / "notebooks").mkdir()
     monkeypatch.setenv("WORKBENCH_PROJECT", str(tmp_path / "project"))
-
-
-@pytest.fixture(scope="session")
-def loaded_company(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A folder with the state of a portal and the warehouse that has read it, and its port."""
-    return load_company(tmp_path_factory.mktemp("loaded"))
 
 
 @pytest.fixture

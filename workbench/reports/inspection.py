@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import nbformat
+import yaml
 from papermill.inspection import inspect_notebook
 
 from workbench.errors import ConfigurationError, ParameterError, WorkbenchError
@@ -114,6 +115,22 @@ def shown(file: Path) -> str:
         return file.relative_to(settings().project_dir).as_posix()
     except ValueError:
         return str(file)
+
+
+def read_yaml(file: Path) -> Any:
+    """Return what a declaration's file holds; `ConfigurationError` names the line that is wrong."""
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise ConfigurationError(f"{shown(file)}: {problem.strerror}") from None
+    # a date such as 2026-02-30 is a ValueError, endless brackets are a RecursionError
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:
+        mark = getattr(problem, "problem_mark", None)
+        raise ConfigurationError(
+            _("{file}, line {line}: this is not YAML.").format(
+                file=shown(file), line=mark.line + 1 if mark else 1
+            )
+        ) from None
 
 
 def papermill_path(path: Path) -> str:

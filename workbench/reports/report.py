@@ -11,14 +11,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from workbench.errors import ConfigurationError, UsageError
 from workbench.i18n import _
 from workbench.reports.delivery.destinations import DESTINATIONS, Destination, OnlyIf, Titles
 from workbench.reports.for_each import ForEach
-from workbench.reports.inspection import Parameter, notebook_parameters, shown
+from workbench.reports.inspection import Parameter, notebook_parameters, read_yaml, shown
 from workbench.reports.schedule import Schedule
 from workbench.settings import settings
 from workbench.sources.calendar import Closure
@@ -137,18 +136,7 @@ def load_report(name: str) -> Report:
             hint=_("Reports: {names}").format(names=", ".join(report_names()) or "-"),
         )
     file = reports_dir() / f"{name}.yml"
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise ConfigurationError(f"{shown(file)}: {problem.strerror}") from None
-    # a date such as 2026-02-30 is a ValueError, endless brackets are a RecursionError
-    except (yaml.YAMLError, ValueError, RecursionError) as problem:
-        mark = getattr(problem, "problem_mark", None)
-        raise ConfigurationError(
-            _("{file}, line {line}: this is not YAML.").format(
-                file=shown(file), line=mark.line + 1 if mark else 1
-            )
-        ) from None
+    content = read_yaml(file)
     if not isinstance(content, dict):
         raise ConfigurationError(
             _("{file}: expected keys like notebook, title, parameters.").format(file=shown(file))

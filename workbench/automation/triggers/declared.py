@@ -19,7 +19,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.errors import ConfigurationError, ParameterError, UsageError, WorkbenchError
@@ -29,7 +28,7 @@ from workbench.metrics.filters import Filter, both, parse_filter, write_filter
 from workbench.metrics.segments import segment_filter
 from workbench.metrics.user_fields import NAME as USER_FIELD
 from workbench.reports.delivery.destinations import Titles
-from workbench.reports.inspection import Parameter, shown
+from workbench.reports.inspection import Parameter, read_yaml, shown
 from workbench.reports.parameters import COMMAND_LINE, check_parameters
 from workbench.reports.report import load_report
 from workbench.settings import settings
@@ -138,18 +137,7 @@ def load_trigger(name: str) -> Trigger:
                 file=where
             )
         )
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise ConfigurationError(f"{where}: {problem.strerror}") from None
-    # a date such as 2026-02-30 is a ValueError, endless brackets are a RecursionError
-    except (yaml.YAMLError, ValueError, RecursionError) as problem:
-        mark = getattr(problem, "problem_mark", None)
-        raise ConfigurationError(
-            _("{file}, line {line}: this is not YAML.").format(
-                file=where, line=mark.line + 1 if mark else 1
-            )
-        ) from None
+    content = read_yaml(file)
     if not isinstance(content, dict) or "name" in content:
         raise ConfigurationError(
             _("{file}: expected keys like title, when, run.").format(file=where)
