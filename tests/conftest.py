@@ -2,11 +2,10 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import command_line
 import pytest
 from loaded_company import load_company
 from sandbox_portal import SEED, SMALL_COMPANY, TODAY, SandboxPortal, running_portal
@@ -64,14 +63,26 @@ def fresh_portal(tmp_path: Path) -> Iterator[SandboxPortal]:
 def company_home(portal: SandboxPortal, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with one snapshot of the small company, with spend and plan; read only."""
     folder = tmp_path_factory.mktemp("company")
-    subprocess.run(
-        [sys.executable, "-m", "workbench", "sandbox", "spend", "--company", "small"]
-        + ["--seed", SEED, "--today", TODAY, str(folder / "imports" / "marketing_spend.csv")],
+    command_line.workbench(
+        "sandbox",
+        "spend",
+        "--company",
+        "small",
+        "--seed",
+        SEED,
+        "--today",
+        TODAY,
+        str(folder / "imports" / "marketing_spend.csv"),
         check=True,
     )
-    subprocess.run(
-        [sys.executable, "-m", "workbench", "sandbox", "targets", "--company", "small"]
-        + ["--today", TODAY, str(folder / "imports" / "targets.csv")],
+    command_line.workbench(
+        "sandbox",
+        "targets",
+        "--company",
+        "small",
+        "--today",
+        TODAY,
+        str(folder / "imports" / "targets.csv"),
         check=True,
     )
     environ = {
@@ -80,7 +91,7 @@ def company_home(portal: SandboxPortal, tmp_path_factory: pytest.TempPathFactory
         "WORKBENCH_WEBHOOK": portal.url,
         "WORKBENCH_PLAN": "unlimited",
     }
-    subprocess.run([sys.executable, "-m", "workbench", "sync"], env=environ, check=True)
+    command_line.workbench("sync", env=environ, check=True)
     return folder
 
 

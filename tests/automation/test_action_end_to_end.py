@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import command_line
 import httpx
 import pytest
 from listener import wait_until
@@ -63,13 +64,7 @@ class Company:
             )
 
     def command(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "workbench", *arguments],
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = command_line.workbench(*arguments, env=self.environ)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -2,10 +2,9 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
+import command_line
 import pytest
 import yaml
 from sandbox_portal import SMALL_COMPANY, running_portal
@@ -23,12 +22,7 @@ RULE = {
 
 
 def workbench(environ, *arguments: str, code: int = 0):
-    run = subprocess.run(
-        [sys.executable, "-m", "workbench", *arguments],
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-    )
+    run = command_line.workbench(*arguments, env={**os.environ, **environ})
     assert run.returncode == code, run.stdout + run.stderr
     return json.loads(run.stdout) if "--json" in arguments and code == 0 else run.stderr
 
@@ -140,11 +134,8 @@ def test_a_replay_finds_the_same_figures_and_tells_what_a_changed_rule_changes(
     above = largest["reason"]["amount_base"] + 1
     rule = yaml.safe_load(shipped.read_text("utf-8")) | {"min_amount": above}
     (rules / shipped.name).write_text(yaml.safe_dump(rule), "utf-8")
-    other = subprocess.run(
-        [sys.executable, "-m", "workbench", "decisions", "replay", largest["id"], "--json"],
-        env={**os.environ, **environ, **project},
-        capture_output=True,
-        text=True,
+    other = command_line.workbench(
+        "decisions", "replay", largest["id"], "--json", env={**os.environ, **environ, **project}
     )
     assert other.returncode == 1
     told = json.loads(other.stdout)

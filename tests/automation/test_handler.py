@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
+import command_line
 import httpx
 import pytest
 from hypothesis import HealthCheck, given
@@ -103,13 +104,7 @@ def same_home(request, monkeypatch) -> None:
 
 
 def command(handler: Handler, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "workbench", "app", *arguments],
-        env=handler.environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return command_line.workbench("app", *arguments, env=handler.environ)
 
 
 @pytest.fixture

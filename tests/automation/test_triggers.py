@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import command_line
 import pytest
 import yaml
 from loaded_company import copied_company
@@ -229,12 +230,7 @@ def test_the_run_is_told_what_started_it_and_the_command_says_how_it_stands(
     declare(project, "large_deals")
 
     def workbench(*arguments: str) -> str:
-        answer = subprocess.run(
-            [sys.executable, "-m", "workbench", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=90,
-        )
+        answer = command_line.workbench(*arguments, timeout=90)
         assert answer.returncode == 0, answer.stderr
         return answer.stdout
 
@@ -299,9 +295,7 @@ def test_a_wrong_file_is_one_line_and_holds_up_no_other(
     assert len(told.started) == 1 and started() == {"good": [{"ids": [new]}]}
     (line,) = told.problems
     assert "parameters/triggers/bad.yml: when.where:" in line and "colour" in line
-    answer = subprocess.run(
-        [sys.executable, "-m", "workbench", "triggers"], capture_output=True, text=True
-    )
+    answer = command_line.workbench("triggers")
     assert answer.returncode == 1 and "colour" in answer.stdout
     assert "Traceback" not in answer.stderr
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import command_line
 import psutil
 import pytest
 from small_project import HELLO, SmallProject
@@ -77,12 +78,7 @@ def test_once_works_off_the_queue_past_a_bad_job_and_ends(project: SmallProject,
     queue.enqueue("report", {"report": "../good", "parameters": []}, id="3")
     queue.enqueue("report", {"report": "bad"}, id="4")
     queue.enqueue("report", {"report": "good", "parameters": {"n": "5"}}, id="5")
-    answer = subprocess.run(
-        [sys.executable, "-m", "workbench", "worker", "--once"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    answer = command_line.workbench("worker", "--once", timeout=60)
     assert answer.returncode == 0
     found = {job.id: job for job in queue.jobs()}
     assert {name: job.state for name, job in found.items()} == {
@@ -136,12 +132,7 @@ def test_a_worker_asked_to_end_does_so_at_once_and_leaves_its_run_to_the_next(
     queue.enqueue("report", {"report": "slow"}, id="job")
     with worker(home) as first:
         wait_for(lambda: ledger.exists() and "begun" in ledger.read_text())
-        other = subprocess.run(
-            [sys.executable, "-m", "workbench", "worker", "--once"],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        other = command_line.workbench("worker", "--once", timeout=60)
         assert other.returncode == 1 and "Another worker" in other.stderr
         listening = [
             connection
@@ -157,7 +148,7 @@ def test_a_worker_asked_to_end_does_so_at_once_and_leaves_its_run_to_the_next(
     assert [r.outcome for r in runs()] == ["interrupted"]
     with ledger.open("a") as file:
         file.write("go ")
-    subprocess.run([sys.executable, "-m", "workbench", "worker", "--once"], check=True, timeout=60)
+    command_line.workbench("worker", "--once", timeout=60, check=True)
     assert [(r.outcome, r.attempts) for r in runs()] == [("succeeded", 2)]
 
 
@@ -267,7 +258,7 @@ def test_once_ends_past_a_job_that_has_lost_its_content(
             f"update workflow_input set inputs = {content} where workflow_uuid = 'damaged'"
         )
         database.execute("update workflow_status set name = 'x' where workflow_uuid = 'unknown'")
-    subprocess.run([sys.executable, "-m", "workbench", "worker", "--once"], check=True, timeout=60)
+    command_line.workbench("worker", "--once", timeout=60, check=True)
     assert queue.job("whole").state == "done"
     assert queue.job("damaged").state == "failed"
     assert queue.job("damaged").error

@@ -3,9 +3,9 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
+import command_line
 import pytest
 from hand_company import hand_snapshot
 
@@ -19,12 +19,7 @@ def hand_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def cohorts(home: Path, *arguments: str, language: str = "en") -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "WORKBENCH_HOME": str(home), "WORKBENCH_LANGUAGE": language}
-    return subprocess.run(
-        [sys.executable, "-m", "workbench", "cohorts", *arguments],
-        env=environ,
-        capture_output=True,
-        text=True,
-    )
+    return command_line.workbench("cohorts", *arguments, env=environ)
 
 
 def rows(text: str) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import command_line
 import httpx
 import psutil
 import pytest
@@ -27,12 +28,8 @@ class Demo:
     started: list[psutil.Process]
 
     def workbench(self, *arguments: str) -> str:
-        return subprocess.run(
-            [sys.executable, "-m", "workbench", *arguments],
-            env={**environ(self.home), "WORKBENCH_HOME": str(self.home)},
-            capture_output=True,
-            text=True,
-            check=True,
+        return command_line.workbench(
+            *arguments, env={**environ(self.home), "WORKBENCH_HOME": str(self.home)}, check=True
         ).stdout
 
 
@@ -119,12 +116,7 @@ def test_its_portal_is_the_one_of_every_command_until_another_is_connected(demo:
 
 
 def test_a_second_demonstration_leaves_the_running_one_alone(demo: Demo):
-    second = subprocess.run(
-        [sys.executable, "-m", "workbench", "demo", "--once"],
-        env=environ(demo.home),
-        capture_output=True,
-        text=True,
-    )
+    second = command_line.workbench("demo", "--once", env=environ(demo.home))
     assert second.returncode == 2
     assert "tourne déjà" in second.stderr
     assert '"deals"' in demo.workbench("metric", "deals", "--json")

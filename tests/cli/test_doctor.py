@@ -3,10 +3,9 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import command_line
 import pytest
 from sandbox_portal import SandboxPortal
 
@@ -15,11 +14,8 @@ ROOT = Path(__file__).parents[2]
 
 def doctor(code: int, **environ: str) -> dict[str, list[dict[str, str]]]:
     """The findings by subject, in English."""
-    run = subprocess.run(
-        [sys.executable, "-m", "workbench", "doctor", "--json"],
-        env={**os.environ, "WORKBENCH_LANGUAGE": "en", **environ},
-        capture_output=True,
-        text=True,
+    run = command_line.workbench(
+        "doctor", "--json", env={**os.environ, "WORKBENCH_LANGUAGE": "en", **environ}
     )
     assert run.returncode == code, run.stdout + run.stderr
     found: dict[str, list[dict[str, str]]] = {}

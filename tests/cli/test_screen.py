@@ -3,8 +3,8 @@
 import json
 import os
 import subprocess
-import sys
 
+import command_line
 import pytest
 from hand_company import hand_snapshot
 
@@ -25,11 +25,9 @@ def hostile_home(tmp_path_factory):
 
 def workbench(home, *arguments: str) -> subprocess.CompletedProcess:
     environ = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    done = subprocess.run(
-        [sys.executable, "-m", "workbench", *arguments],
+    done = command_line.workbench(
+        *arguments,
         env={**environ, "WORKBENCH_HOME": str(home), "WORKBENCH_LANGUAGE": "en"},
-        capture_output=True,
-        text=True,
         timeout=90,
     )
     assert "Traceback" not in done.stderr

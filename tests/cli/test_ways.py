@@ -3,9 +3,9 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
+import command_line
 import pytest
 from hand_company import hand_snapshot
 
@@ -19,12 +19,7 @@ def hand_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def workbench(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "WORKBENCH_HOME": str(home), "WORKBENCH_LANGUAGE": "en"}
-    return subprocess.run(
-        [sys.executable, "-m", "workbench", *arguments],
-        env=environ,
-        capture_output=True,
-        text=True,
-    )
+    return command_line.workbench(*arguments, env=environ)
 
 
 def test_the_process_of_the_largest_pipeline_is_told_with_its_bottleneck(hand_home):

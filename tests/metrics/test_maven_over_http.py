@@ -5,21 +5,15 @@ Published figures: ../shared/data/maven_crm/SOURCE.txt.
 
 import json
 import os
-import subprocess
-import sys
 
+import command_line
 import pandas as pd
 import pytest
 from sandbox_portal import running_portal
 
 
 def workbench(*arguments: str, **environ: str) -> str:
-    run = subprocess.run(
-        [sys.executable, "-m", "workbench", *arguments],
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-    )
+    run = command_line.workbench(*arguments, env={**os.environ, **environ})
     assert run.returncode == 0, run.stderr
     return run.stdout
 

@@ -4,10 +4,10 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import command_line
 import pandas as pd
 import pytest
 from made_run import made_run
@@ -141,12 +141,8 @@ def test_what_cannot_be_compared_is_refused(project: SmallProject):
 
 
 def workbench(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "workbench", *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "COLUMNS": "140", **environment},
-        timeout=120,
+    return command_line.workbench(
+        *arguments, env={**os.environ, "COLUMNS": "140", **environment}, timeout=120
     )
 
 

@@ -8,12 +8,12 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
+import command_line
 import nbformat
 import pytest
 from made_run import made_run
@@ -279,12 +279,8 @@ def test_relative_periods_are_recorded_with_their_days(there):
 
 
 def workbench(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "workbench", *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "COLUMNS": "120", **environment},
-        timeout=60,
+    return command_line.workbench(
+        *arguments, env={**os.environ, "COLUMNS": "120", **environment}, timeout=60
     )
 
 

@@ -1,11 +1,10 @@
 """Free days and blackout dates: which slots run, later or not at all, by the calendar."""
 
-import subprocess
-import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import command_line
 import pytest
 from small_project import HELLO, SmallProject
 
@@ -93,6 +92,6 @@ def test_the_worker_passes_a_slot_over_or_hands_it_in_for_later(project: SmallPr
     (job,) = queue.jobs()
     due = at("2099-11-02T07:00").astimezone(UTC)
     assert (job.state, job.payload["due"]) == ("queued", due.isoformat())
-    subprocess.run([sys.executable, "-m", "workbench", "worker", "--once"], check=True, timeout=100)
+    command_line.workbench("worker", "--once", timeout=100, check=True)
     assert queue.job(job.id).state == "queued"
     assert put_off("later", at("2026-10-05T07:00")) == {}  # a Monday

@@ -4,9 +4,9 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+import command_line
 import pytest
 from handmade import made_rows, make_snapshot
 
@@ -15,12 +15,8 @@ HEADER = "month,channel,spend,currency,clicks,impressions\n"
 
 
 def workbench(*arguments: str, **environ: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "workbench", *arguments],
-        env={**os.environ, "WORKBENCH_LANGUAGE": "en", **environ},
-        capture_output=True,
-        text=True,
-        timeout=90,
+    return command_line.workbench(
+        *arguments, env={**os.environ, "WORKBENCH_LANGUAGE": "en", **environ}, timeout=90
     )
 
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import command_line
 import httpx
 import pytest
 from between import between
@@ -130,12 +131,7 @@ def test_a_second_command_is_told_who_is_at_it_and_changes_nothing(
     environ = {**os.environ, "WORKBENCH_WEBHOOK": bare_portal.url, "WORKBENCH_LANGUAGE": language}
     with Store.open(home / "warehouse") as store:
         before = store.connection.execute("FROM state.info").fetchall()
-        done = subprocess.run(
-            [sys.executable, "-m", "workbench", "sync", "bitrix24"],
-            env=environ,
-            capture_output=True,
-            text=True,
-        )
+        done = command_line.workbench("sync", "bitrix24", env=environ)
         assert store.connection.execute("FROM state.info").fetchall() == before
     assert done.returncode == 1 and "Traceback" not in done.stderr
     words = said.format(pid=os.getpid()).split("|")

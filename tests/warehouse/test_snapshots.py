@@ -1,13 +1,12 @@
 """Publishing and reading: immutable, whole, closed to everything else."""
 
 import json
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import command_line
 import duckdb
 import pytest
 from handmade import fill, made_rows, make_snapshot
@@ -191,12 +190,7 @@ def test_a_damaged_newest_snapshot_is_passed_over_and_told_and_the_next_sync_rep
     assert snapshot_facts() | {"as_of": ""} == {
         "snapshot": good, "as_of": "", "damaged": [broken.stem],
     }  # fmt: skip
-    shown = subprocess.run(
-        [sys.executable, "-m", "workbench", "sources", "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    shown = command_line.workbench("sources", "--json", check=True)
     assert broken.stem in shown.stderr
     assert {row["entity"] for row in json.loads(shown.stdout)} >= {"deals"}
     with Store.open(home / "warehouse") as store:

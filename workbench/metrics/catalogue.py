@@ -153,7 +153,7 @@ class Definition(_Strict):
 @cache
 def _models_file() -> tuple[dict[str, Model], dict[str, Text]]:
     try:
-        raw = yaml.safe_load(MODELS.read_text("utf-8"))
+        raw = yaml.load(MODELS.read_text("utf-8"), yaml.CSafeLoader)
         models = {name: Model.model_validate(value) for name, value in raw["models"].items()}
         titles = {name: Text.model_validate(value) for name, value in raw["dimensions"].items()}
     except (ValidationError, yaml.YAMLError) as error:
@@ -183,7 +183,8 @@ def catalogue() -> dict[str, Definition]:
     found: dict[str, Definition] = {}
     for file in sorted(DEFINITIONS.glob("*.yml")):
         try:
-            definition = Definition.model_validate(yaml.safe_load(file.read_text("utf-8")))
+            content = yaml.load(file.read_text("utf-8"), yaml.CSafeLoader)  # 8 times as fast
+            definition = Definition.model_validate(content)
         except (ValidationError, yaml.YAMLError) as error:
             raise ConfigurationError(f"{file.name}: {error}") from None
         if definition.id != file.stem:

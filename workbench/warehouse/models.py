@@ -68,7 +68,8 @@ def read_model(file: Path) -> Model:
             prose[current].append(line)
     for key_name, text in prose.items():
         joined = "\n".join(text)
-        header[key_name] = yaml.safe_load(joined) if key_name == "tests" else joined.strip()
+        parsed = key_name == "tests"
+        header[key_name] = yaml.load(joined, yaml.CSafeLoader) if parsed else joined.strip()
     unknown = [kind for kind in header.get("tests") or {} if kind not in TESTS]
     if unknown:
         raise ConfigurationError(f"{file.name}: there is no test {unknown[0]}")

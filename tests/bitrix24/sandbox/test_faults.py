@@ -1,9 +1,8 @@
 """Faults on demand, from the command line and by control calls, as clients see them."""
 
-import subprocess
-import sys
 import time
 
+import command_line
 import httpx
 import pytest
 
@@ -217,12 +216,7 @@ def test_a_control_call_says_what_is_wrong_with_a_fault(empty, spec):
 
 @pytest.mark.parametrize("spec", ["nonsense", "503:rate=2", "delete:entity=zebras", ""])
 def test_a_bad_fault_on_the_command_line_is_one_clear_line_and_exit_2(spec):
-    done = subprocess.run(
-        [sys.executable, "-m", "workbench", "sandbox", "start", "--port", "0", "--fault", spec],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = command_line.workbench("sandbox", "start", "--port", "0", "--fault", spec, timeout=60)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     message, hint = done.stderr.strip().splitlines()

@@ -3,12 +3,11 @@
 import os
 import resource
 import socket
-import subprocess
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import command_line
 import httpx
 import psutil
 import pytest
@@ -137,12 +136,14 @@ def test_control_calls_are_for_names_that_are_the_portals(portal, host, origin, 
 
 
 def start(*options):
-    return subprocess.run(
-        [sys.executable, "-m", "workbench", "sandbox", "start", "--port", "0", *options],
-        capture_output=True,
-        text=True,
-        timeout=60,
+    return command_line.workbench(
+        "sandbox",
+        "start",
+        "--port",
+        "0",
+        *options,
         env={**os.environ, "WORKBENCH_LANGUAGE": "en"},
+        timeout=60,
     )
 
 

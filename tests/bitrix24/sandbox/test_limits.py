@@ -3,12 +3,11 @@
 import http.server
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import command_line
 import pytest
 
 from workbench.bitrix24.sandbox.rest.accounts import PLANS, Accounts, Bucket, Operating, cost
@@ -92,12 +91,7 @@ def test_the_cost_of_a_page_is_the_documented_pair_and_proportional_between():
 
 
 def lines(portal):
-    answer = subprocess.run(
-        [sys.executable, "-m", "workbench", "sandbox", "stats", portal.url, "--json"],
-        capture_output=True,
-        check=True,
-        text=True,
-    )
+    answer = command_line.workbench("sandbox", "stats", portal.url, "--json", check=True)
     assert portal.url.rstrip("/").rsplit("/", 1)[-1] not in answer.stdout
     figures = json.loads(answer.stdout)
     return figures, {(line["caller"], line["method"]): line for line in figures["methods"]}
@@ -142,12 +136,12 @@ def test_stats_tell_requests_commands_rows_and_seconds_of_each_method_and_caller
 )
 def test_stats_are_a_table_that_fits_a_terminal(empty, language, word, caller):
     empty.result("crm.deal.list")
-    answer = subprocess.run(
-        [sys.executable, "-m", "workbench", "sandbox", "stats", empty.url],
+    answer = command_line.workbench(
+        "sandbox",
+        "stats",
+        empty.url,
         env={**os.environ, "WORKBENCH_LANGUAGE": language, "COLUMNS": "80"},
-        capture_output=True,
         check=True,
-        text=True,
     )
     assert word in answer.stdout
     assert caller in answer.stdout
@@ -236,12 +230,7 @@ def test_in_real_time_callers_wait_side_by_side_for_what_their_calls_cost(start_
 
 @pytest.mark.parametrize("value", ["0", "-5", "nan", "inf", "much", ""])
 def test_an_operating_limit_that_is_none_is_refused(value):
-    answer = subprocess.run(
-        [sys.executable, "-m", "workbench", "sandbox", "start", f"--operating={value}"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    answer = command_line.workbench("sandbox", "start", f"--operating={value}", timeout=60)
     assert answer.returncode != 0
     assert "--operating" in answer.stderr + answer.stdout
     assert "Traceback" not in answer.stderr
@@ -249,11 +238,8 @@ def test_an_operating_limit_that_is_none_is_refused(value):
 
 def asked(address):
     """What ``stats`` says of an address that is no portal's."""
-    return subprocess.run(
-        [sys.executable, "-m", "workbench", "sandbox", "stats", address, "--json"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "WORKBENCH_LANGUAGE": "en"},
+    return command_line.workbench(
+        "sandbox", "stats", address, "--json", env={**os.environ, "WORKBENCH_LANGUAGE": "en"}
     )
 
 

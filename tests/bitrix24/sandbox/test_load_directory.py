@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import command_line
 import pandas as pd
 import pytest
 import yaml
@@ -320,11 +319,14 @@ def test_the_command_exits_with_2_and_one_clear_line(tmp_path):
     not_a_portal = tmp_path / "junk.sqlite"
     not_a_portal.write_bytes(os.urandom(4096))
     for state, said in (("p.sqlite", "affaires.csv"), ("junk.sqlite", "junk.sqlite")):
-        run = subprocess.run(
-            [sys.executable, "-m", "workbench", "sandbox", "load", str(tmp_path)]
-            + ["--mapping", str(tmp_path / "m.yml"), "--state", str(tmp_path / state)],
-            capture_output=True,
-            text=True,
+        run = command_line.workbench(
+            "sandbox",
+            "load",
+            str(tmp_path),
+            "--mapping",
+            str(tmp_path / "m.yml"),
+            "--state",
+            str(tmp_path / state),
         )
         assert run.returncode == 2
         assert said in run.stderr
@@ -333,11 +335,8 @@ def test_the_command_exits_with_2_and_one_clear_line(tmp_path):
 
 def command(*arguments):
     """Run `workbench sandbox load` in English; gives exit code, stdout and stderr."""
-    run = subprocess.run(
-        [sys.executable, "-m", "workbench", "sandbox", "load", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "WORKBENCH_LANGUAGE": "en"},
+    run = command_line.workbench(
+        "sandbox", "load", *map(str, arguments), env={**os.environ, "WORKBENCH_LANGUAGE": "en"}
     )
     return run.returncode, run.stdout, run.stderr
 

@@ -5,11 +5,10 @@ import re
 import socket
 import ssl
 import stat
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
+import command_line
 import httpx
 import pytest
 import requests
@@ -21,13 +20,7 @@ from workbench.bitrix24.sandbox.certificates import host_name
 
 
 def workbench(*arguments, **environ):
-    return subprocess.run(
-        [sys.executable, "-m", "workbench", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, **environ},
-    )
+    return command_line.workbench(*arguments, env={**os.environ, **environ}, timeout=60)
 
 
 def test_who_trusts_the_authority_is_answered_and_nobody_else(secure):

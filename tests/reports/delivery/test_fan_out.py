@@ -1,10 +1,9 @@
 """A run for each manager: which there are, who gets theirs, and that nobody gets another's."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import command_line
 import pytest
 from hand_company import changed_snapshot
 from made_run import made_run
@@ -115,7 +114,7 @@ def test_without_a_part_there_is_no_recipient_of_its_own(project, company):
 def test_from_the_queue_to_the_one_mail(project, company, mails: MailServer):
     known(project, for_each={"by": "manager", "only": ["Bo"]}, deliver=[OWN])
     queue.enqueue("report", {"report": "scores"}, id="slot")
-    subprocess.run([sys.executable, "-m", "workbench", "worker", "--once"], check=True, timeout=280)
+    command_line.workbench("worker", "--once", timeout=280, check=True)
     assert queue.job("slot").result == {"outcome": "fanned out", "runs": 1}
     (run,) = runs()
     assert (run.outcome, run.part, run.parameters["manager"]) == ("succeeded", "Bo", "Bo")

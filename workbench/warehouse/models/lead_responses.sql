@@ -44,8 +44,8 @@ timed AS (
             - working_seconds(first_day.working_days_before, first_day.is_working, moments.created)
             AS seconds
     FROM moments
-    LEFT JOIN staging.calendar AS first_day ON first_day.day = moments.created::DATE
-    LEFT JOIN staging.calendar AS last_day ON last_day.day = moments.answered::DATE
+    LEFT JOIN snapshot.calendar AS first_day ON first_day.day = moments.created::DATE
+    LEFT JOIN snapshot.calendar AS last_day ON last_day.day = moments.answered::DATE
 )
 SELECT
     lead_id,

@@ -14,7 +14,7 @@ WITH working AS (
         count(*) FILTER (is_working) AS working_days,
         count(*) FILTER (is_working AND day <= local_day(getvariable('as_of')))
             AS working_days_gone
-    FROM staging.calendar
+    FROM snapshot.calendar
     GROUP BY ALL
 ),
 pipelines AS (

@@ -1,9 +1,8 @@
 """Business processes of the sandbox over HTTP; the points are those of the fidelity checklist."""
 
 import json
-import subprocess
-import sys
 
+import command_line
 import pytest
 from listener import wait_until
 from portal_application import add_application, ordinary_user, webhook_call
@@ -318,17 +317,19 @@ def test_run_process_starts_waits_and_prints(portal, application, listener, tmp_
     text = "name: plain\ntitle: {fr: a, en: b}\nsteps: [{set_stage: EXECUTING}, {log: fin}]"
     add_template(portal, text)
     deal = new_deal(portal)
-    answer = subprocess.run(
-        [sys.executable, "-m", "workbench", "sandbox", "run-process", str(deal)]
-        + ["--process", "plain", "--json"],
+    answer = command_line.workbench(
+        "sandbox",
+        "run-process",
+        str(deal),
+        "--process",
+        "plain",
+        "--json",
         env={
             "WORKBENCH_WEBHOOK": portal.url,
             "WORKBENCH_PLAN": "unlimited",
             "PATH": "",
             "WORKBENCH_HOME": str(tmp_path),
         },
-        capture_output=True,
-        text=True,
         check=True,
     )
     (run,) = json.loads(answer.stdout)
