@@ -13,7 +13,7 @@ import command_line
 import pytest
 import yaml
 from loaded_company import copied_company
-from sandbox_portal import SandboxPortal
+from sandbox_portal import TODAY, SandboxPortal
 from small_project import SmallProject
 
 from workbench.automation import queue
@@ -45,7 +45,7 @@ def project(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Smal
 def loaded_portal(
     loaded_company: tuple[Path, str], project: SmallProject, home: Path, tmp_path: Path
 ) -> Iterator[SandboxPortal]:
-    with copied_company(loaded_company, home, tmp_path) as running:
+    with copied_company(loaded_company, home, tmp_path, "--today", TODAY) as running:
         yield running
 
 

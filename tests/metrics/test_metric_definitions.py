@@ -71,10 +71,14 @@ def test_an_expression_is_one_aggregate_over_columns_of_its_model(metric):
             assert {column.name for column in tree.find_all(exp.Column)} <= known
 
 
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory):
+    return hand_snapshot(tmp_path_factory.mktemp("hand"))
+
+
 @pytest.mark.parametrize("name", models())
-def test_every_dimension_and_field_of_a_model_is_a_column(name, tmp_path):
+def test_every_dimension_and_field_of_a_model_is_a_column(name, snapshot):
     model = models()[name]
-    snapshot = hand_snapshot(tmp_path)
     metric = next(m for m in catalogue().values() if m.model == name)
     for dimension in model.dimensions:
         assert dimension in query(metric.id, by=dimension, snapshot=snapshot).columns

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from loaded_company import copied_company
-from sandbox_portal import SandboxPortal, running_portal
+from sandbox_portal import TODAY, SandboxPortal, running_portal
 
 
 @pytest.fixture
@@ -28,5 +28,5 @@ def loaded_portal(
     loaded_company: tuple[Path, str], no_external_sources: None, home: Path, tmp_path: Path
 ) -> Iterator[SandboxPortal]:
     """The small company with control calls on, and the test's home has already read it."""
-    with copied_company(loaded_company, home, tmp_path) as running:
+    with copied_company(loaded_company, home, tmp_path, "--today", TODAY) as running:
         yield running

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from between import Refused, between
+from loaded_company import copied_company, load_company
 from portal_truth import differences, stored_rows
-from sandbox_portal import SandboxPortal, running_portal
+from sandbox_portal import SandboxPortal
 from syncing import synced
 
 from workbench.bitrix24.client import Portal
@@ -32,18 +33,31 @@ CALL = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def busy_portal(tmp_path: Path) -> Iterator[SandboxPortal]:
-    """A portal without a seed that has one of everything."""
-    file = tmp_path / "portal.state"
-    state = State(file)
+@pytest.fixture(scope="module")
+def busy_company(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A portal without a seed that has one of everything, and a warehouse that has read it."""
+    folder = tmp_path_factory.mktemp("busy")
+    state = State(folder / "portal.sqlite")
     furnish(state)
     state.add("calls", CALL)  # webhooks may read calls, not make them
     state.close()
-    options = ("--state", str(file), "--plan", "unlimited", "--control")
-    with running_portal(tmp_path, *options) as it:
-        fill(it.url)
-        yield it
+    return load_company(folder, ("--plan", "unlimited"), fill)
+
+
+@pytest.fixture
+def busy_portal(busy_company: tuple[Path, str], tmp_path: Path) -> Iterator[SandboxPortal]:
+    """A copy of that portal which nobody has read."""
+    with copied_company(busy_company, None, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def read_portal(
+    busy_company: tuple[Path, str], home: Path, tmp_path: Path
+) -> Iterator[SandboxPortal]:
+    """A copy of that portal, and the test's home has read it."""
+    with copied_company(busy_company, home, tmp_path) as running:
+        yield running
 
 
 def fill(url: str) -> None:
@@ -131,31 +145,29 @@ def test_one_of_everything_is_read_and_agrees_with_the_portal_row_by_row(busy_po
         assert [o.check for o in run_checks(snapshot) if not o.passed] == []
 
 
-def test_an_unchanged_portal_with_smart_processes_costs_a_handful_of_requests(busy_portal, home):
-    synced(busy_portal.url)
-    again = synced(busy_portal.url)
+def test_an_unchanged_portal_with_smart_processes_costs_a_handful_of_requests(read_portal, home):
+    again = synced(read_portal.url)
     assert again.requests <= 5 and again.snapshot is None and sum(again.changed.values()) == 0
 
 
 def test_a_smart_process_that_is_made_renamed_and_deleted_between_syncs_is_followed(
-    busy_portal, home
+    read_portal, home
 ):
-    synced(busy_portal.url)
-    with Portal(busy_portal.url, "unlimited") as portal:
+    with Portal(read_portal.url, "unlimited") as portal:
         kind = portal.call("crm.type.add", {"fields": {"title": "Contrats"}})["type"]
         first = portal.call("crm.type.list")["types"][0]
         portal.call("crm.type.update", {"id": first["id"], "fields": {"title": "Poses"}})
         new = {"entityTypeId": kind["entityTypeId"], "fields": {"title": "Contrat 1"}}
         item = portal.call("crm.item.add", new)["item"]["id"]
-    synced(busy_portal.url)
-    assert differences(home, busy_portal.url) == []
+    synced(read_portal.url)
+    assert differences(home, read_portal.url) == []
     with newest_snapshot() as snapshot:
         names = snapshot.query("SELECT DISTINCT smart_process FROM smart_items").smart_process
         assert set(names) == {"Poses", "Contrats"}
-    with Portal(busy_portal.url, "unlimited") as portal:
+    with Portal(read_portal.url, "unlimited") as portal:
         portal.call("crm.item.delete", {"entityTypeId": kind["entityTypeId"], "id": item})
         portal.call("crm.type.delete", {"id": kind["id"]})
-    assert synced(busy_portal.url).snapshot
+    assert synced(read_portal.url).snapshot
     with newest_snapshot() as snapshot:
         assert list(snapshot.query("SELECT smart_process FROM smart_items").smart_process) == [
             "Poses"
@@ -163,31 +175,29 @@ def test_a_smart_process_that_is_made_renamed_and_deleted_between_syncs_is_follo
         assert f"smart_{kind['entityTypeId']}" not in set(snapshot.sources().entity)
 
 
-def test_links_and_product_rows_change_and_go_with_their_records(busy_portal, home):
-    synced(busy_portal.url)
+def test_links_and_product_rows_change_and_go_with_their_records(read_portal, home):
     deal = min(stored_rows(home, "deals"))
-    number = smart_number(busy_portal.url)
+    number = smart_number(read_portal.url)
     site = min(stored_rows(home, f"smart_{number}"))
-    busy_portal.advance(3600)
-    with Portal(busy_portal.url, "unlimited") as portal:
+    read_portal.advance(3600)
+    with Portal(read_portal.url, "unlimited") as portal:
         contact = min(stored_rows(home, "contacts"))
         portal.call("crm.deal.update", {"id": deal, "fields": {"CONTACT_IDS": [contact]}})
         portal.call("crm.item.delete", {"entityTypeId": number, "id": site})
-    synced(busy_portal.url)
-    assert differences(home, busy_portal.url) == []
+    synced(read_portal.url)
+    assert differences(home, read_portal.url) == []
     assert stored_rows(home, f"smart_{number}_products") == {}
     assert stored_rows(home, f"smart_{number}_history") == {}
     assert stored_rows(home, "deal_contacts")[deal]["contactIds"] == f"[{contact}]"
 
 
-def test_what_was_never_read_is_read_for_all_records_after_an_upgrade(busy_portal, home):
-    synced(busy_portal.url)
+def test_what_was_never_read_is_read_for_all_records_after_an_upgrade(read_portal, home):
     with Store.open(home / "warehouse") as store:  # as an older version would have left it
         for name in ("deal_contacts", "quote_products"):
             store.connection.execute(f"DELETE FROM raw.{name}")
             store.connection.execute("DELETE FROM state.progress WHERE entity = ?", [name])
-    synced(busy_portal.url)
-    assert differences(home, busy_portal.url) == []
+    synced(read_portal.url)
+    assert differences(home, read_portal.url) == []
 
 
 def floors(url: str, name: str) -> int:
@@ -223,12 +233,11 @@ def test_a_store_of_a_version_that_asked_for_fewer_fields_is_read_anew_by_itself
     assert not synced(url).remarks
 
 
-def test_a_field_that_is_new_at_the_portal_costs_no_full_load(busy_portal, home):
-    synced(busy_portal.url)
-    busy_portal.advance(600)
-    synced(busy_portal.url)
-    floors(busy_portal.url, "NIVEAUX")
-    result = synced(busy_portal.url)
+def test_a_field_that_is_new_at_the_portal_costs_no_full_load(read_portal, home):
+    read_portal.advance(600)
+    synced(read_portal.url)
+    floors(read_portal.url, "NIVEAUX")
+    result = synced(read_portal.url)
     assert not result.remarks and result.rows["deals"] == 0
 
 

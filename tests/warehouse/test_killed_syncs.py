@@ -27,8 +27,9 @@ from workbench.warehouse.snapshots import Snapshot
 ROOT = Path(__file__).parent.parent.parent / "workbench"
 FRAME = re.compile(r'File "(.+?)", line (\d+) in (\w+)')
 PHASES = {"fetch", "merge", "checkpoint", "rename"}
-# Reads the newest snapshot without a pause until it is told to end: its facts, and every check
-# that the models declare. Prints how many readings there were and how long the slowest took.
+# Reads the newest snapshot until it is told to end, with the pause that it is given: its facts,
+# and every check that the models declare. Prints how many readings there were and how long the
+# slowest took.
 READER = """
 import json, os, signal, sys, time
 from workbench.errors import NoSnapshot
@@ -50,6 +51,7 @@ while going and os.getppid() == parent:  # a test that is killed leaves no reade
             if told != snapshot.path.stem or not counted:
                 broken.append(f"{snapshot.path.stem} says it is {told}, {counted} deals")
             ids.add(told)
+        time.sleep(float(sys.argv[1]))
     except NoSnapshot:
         time.sleep(0.01)
 print(json.dumps({"readings": len(taken), "slowest": max(taken), "snapshots": len(ids),
@@ -176,14 +178,16 @@ def disturb(portal, rng: random.Random, attempt: int) -> None:
         bitrix.batch([("crm.deal.delete", {"id": chosen[0]})])
 
 
-def run_with_kills(portal, home: Path, seed: int, *, least: int, most: int) -> Counter:
+def run_with_kills(
+    portal, home: Path, seed: int, *, least: int, most: int, pause: float = 0
+) -> Counter:
     """Kill syncs, at least ``least`` times and until each phase was met; compare at the end."""
     rng = random.Random(seed)
     started = time.monotonic()
     finish(start_sync(home, portal.url))
     usual = time.monotonic() - started
     reader = subprocess.Popen(
-        [sys.executable, "-c", READER],
+        [sys.executable, "-c", READER, str(pause)],
         env={**os.environ, "WORKBENCH_HOME": str(home)},
         stdout=subprocess.PIPE,
         text=True,
@@ -220,7 +224,7 @@ def run_with_kills(portal, home: Path, seed: int, *, least: int, most: int) -> C
 
 @pytest.mark.timeout(300)
 def test_syncs_killed_in_every_phase_lose_nothing(fresh_portal, home):
-    run_with_kills(fresh_portal, home, 20261124, least=6, most=30)
+    run_with_kills(fresh_portal, home, 20261124, least=6, most=30, pause=1)
 
 
 @pytest.mark.soak

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -263,12 +264,13 @@ def test_readers_see_whole_snapshots_while_new_ones_are_published(tmp_path, monk
             with newest_snapshot() as snapshot:
                 count = snapshot.execute("SELECT count(*) FROM deals").fetchone()
                 seen.append((snapshot.id, count[0]))
+            time.sleep(0.01)
 
     reader = threading.Thread(target=read)
     reader.start()
     try:
         with Store.open(tmp_path / "warehouse") as store:
-            for _ in range(8):
+            for _ in range(4):
                 publish(store, AS_OF)
     finally:
         stop.set()
