@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -20,7 +20,8 @@ ARGUMENTS = [
 ]
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
-READY = 60_000  # milliseconds; on a busy machine a kernel's imports alone take twenty seconds
+DRAWN = ".wb-chart-live :is(svg.marks, canvas.marks)"
+READY = 100_000  # milliseconds; on a busy machine a page takes half a minute
 
 
 @dataclass
@@ -46,9 +47,12 @@ class Watched:
         self.ready()
 
     def ready(self) -> None:
-        """Wait until the cells are shown and each chart has its marks."""
-        self.page.wait_for_selector("body[data-state=ready]", timeout=READY)
-        self.page.wait_for_selector(".wb-chart-live :is(svg.marks, canvas.marks)", timeout=READY)
+        """Wait until the cells are shown and a chart has its marks; tell what went wrong if not."""
+        try:
+            self.page.wait_for_selector("body[data-state=ready]", timeout=READY)
+            self.page.wait_for_selector(DRAWN, timeout=READY)
+        except TimeoutError as error:
+            raise AssertionError(f"{self.page.url}: {error.message}\n{self.errors}") from None
 
 
 @contextmanager

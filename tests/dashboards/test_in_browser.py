@@ -3,11 +3,20 @@
 import re
 
 import pytest
-from browser import CHROMIUM, Watched, body, changed, chart, hrefs, shows
+from browser import (
+    CHROMIUM,
+    Watched,
+    body,
+    changed,
+    chart,
+    hrefs,
+    shows,
+)
 from serving import Server
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.timeout(300),
     pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's package chromium is not installed"),
 ]
 

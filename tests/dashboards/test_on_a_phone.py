@@ -7,8 +7,10 @@ from serving import Server
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.timeout(300),
     pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's package chromium is not installed"),
 ]
+
 
 # Texts of charts that stick out of their picture, where they would be cut.
 CUT = """() => [...document.querySelectorAll(".wb-chart-live svg.marks")].flatMap((picture) => {

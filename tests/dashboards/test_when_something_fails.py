@@ -7,12 +7,13 @@ import signal
 from pathlib import Path
 
 import pytest
-from browser import CHROMIUM, Watched, body
+from browser import CHROMIUM, READY, Watched, body
 from playwright.sync_api import Browser
 from serving import Server, serving
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.timeout(300),
     pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's package chromium is not installed"),
 ]
 
@@ -25,7 +26,7 @@ def test_loading_shows_the_title_and_steps_before_anything_is_computed(
     assert "Title slow" in body(seen)
     assert "Loading…" in body(seen)
     seen.page.wait_for_function(
-        "document.querySelector('#wb-step').textContent === 'Step 1 of 2'", timeout=60_000
+        "document.querySelector('#wb-step').textContent === 'Step 1 of 2'", timeout=READY
     )
     assert seen.page.eval_on_selector("#wb-progress", "bar => bar.value") == 0.5
     assert seen.page.get_attribute("main", "aria-busy") == "true"
@@ -33,7 +34,7 @@ def test_loading_shows_the_title_and_steps_before_anything_is_computed(
 
 def test_a_failing_notebook_shows_its_title_and_a_reference(server: Server, seen: Watched):
     seen.page.goto(f"{server.address}dashboards/broken?lang=en", wait_until="commit")
-    seen.page.wait_for_selector(".wb-failure", timeout=60_000)
+    seen.page.wait_for_selector(".wb-failure", timeout=READY)
     shown = body(seen)
     assert "Title broken" in shown
     assert re.search(r"This part could not be computed\. Reference: [A-Z2-9]{8}", shown)
@@ -44,7 +45,7 @@ def test_a_failing_notebook_shows_its_title_and_a_reference(server: Server, seen
 
 def test_an_error_after_loading_shows_a_banner_with_its_reference(server: Server, seen: Watched):
     seen.page.goto(f"{server.address}dashboards/partly?lang=en", wait_until="commit")
-    seen.page.wait_for_selector("body[data-state=ready]", timeout=60_000)
+    seen.page.wait_for_selector("body[data-state=ready]", timeout=READY)
     seen.page.wait_for_selector(".wb-failure")
     seen.page.click("button.jupyter-button")
     seen.page.wait_for_selector("#wb-banner:not([hidden])")
@@ -99,7 +100,7 @@ def test_a_page_that_arrives_cut_off_says_so(server: Server, seen: Watched, tmp_
     with serving(Path(server.home.parent / "project"), tmp_path) as other:
         seen.page.goto(f"{other.address}dashboards/slow?lang=en", wait_until="commit")
         seen.page.wait_for_function(
-            "document.querySelector('#wb-step').textContent !== ''", timeout=60_000
+            "document.querySelector('#wb-step').textContent !== ''", timeout=READY
         )
         other.process.kill()
         seen.page.wait_for_selector("body[data-state=broken]")
@@ -113,7 +114,7 @@ def test_a_page_without_javascript_says_so_and_loads_nothing(browser: Browser, s
         context = browser.new_context(java_script_enabled=False)
         try:
             page = context.new_page()
-            page.goto(f"{other.address}dashboards/sales?lang=en", timeout=60_000)
+            page.goto(f"{other.address}dashboards/sales?lang=en", timeout=READY)
             assert page.is_visible("h1")
             assert page.is_visible("noscript .wb-notice")  # a text in it is not found by words
             assert page.is_hidden("progress") and page.is_hidden(".wb-skeleton")
