@@ -1,10 +1,13 @@
-"""A local application of a sandbox portal, as the tests use it: plain HTTP, nothing ours."""
+"""A local application of a sandbox portal: by plain HTTP, and as ours stores it."""
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 from listener import Listener
+
+from workbench.bitrix24 import oauth
 
 SCOPES = "crm,bizproc,placement,user,im"
 
@@ -76,3 +79,17 @@ def ordinary_user(portal) -> int:
     """Return an active user who is no administrator."""
     _status, body = webhook_call(portal.url, "user.get", {"filter": {"ACTIVE": True}})
     return int(next(row["ID"] for row in body["result"] if row["ID"] != "1"))
+
+
+def installation_of(application: Application, **more) -> oauth.Installation:
+    """Return what we keep of an application that was installed."""
+    return oauth.Installation(
+        member_id=application.member_id,
+        domain=application.base.split("://")[1],
+        client_endpoint=f"{application.base}/rest/",
+        access_token=application.access_token,
+        refresh_token=application.refresh_token,
+        application_token=application.application_token,
+        expires=time.time() + 3600,
+        **more,
+    )

@@ -24,7 +24,7 @@ from portal_application import webhook_call
 from sandbox_portal import SMALL_COMPANY, SandboxPortal, running_portal
 
 from workbench.automation.queue import job, jobs
-from workbench.bitrix24 import activity, oauth
+from workbench.bitrix24 import activity, oauth, offline_events
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -198,6 +198,7 @@ def test_status_install_and_uninstall_compare_and_change_nothing_twice(handler, 
     assert {row["state"] for row in rows} == {"registered"}
     assert [row["code"] for row in rows] == [
         *("analyse_commerciale", "analyse_commerciale_robot", "ONAPPUNINSTALL"),
+        *offline_events.EVENTS,
     ]
     again = json.loads(command(handler, "install", "--json").stdout)
     assert {row["did"] for row in again} == {""}

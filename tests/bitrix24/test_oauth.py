@@ -5,7 +5,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
@@ -13,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from listener import listening
-from portal_application import Application, add_application
+from portal_application import Application, add_application, installation_of
 from sandbox_portal import SMALL_COMPANY, running_portal
 
 from workbench.bitrix24 import oauth
@@ -43,19 +42,6 @@ def installation(application) -> oauth.Installation:
     stored = installation_of(application)
     oauth.save(stored)
     return stored
-
-
-def installation_of(application: Application, **more) -> oauth.Installation:
-    return oauth.Installation(
-        member_id=application.member_id,
-        domain=application.base.split("://")[1],
-        client_endpoint=f"{application.base}/rest/",
-        access_token=application.access_token,
-        refresh_token=application.refresh_token,
-        application_token=application.application_token,
-        expires=time.time() + 3600,
-        **more,
-    )
 
 
 def test_the_file_is_private_and_repr_shows_no_secret(installation, home):

@@ -11,6 +11,8 @@ import papermill
 import pytest
 from hostile_company import make_hostile_home
 
+from workbench.kernels import keeper, specs
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -39,6 +41,8 @@ def hostile_home(tmp_path_factory) -> Path:
 def execute(hostile_home, tmp_path_factory):
     """Return a function (notebook, language, parameters) -> Executed; each is run once."""
 
+    keeper.keep_zygote()
+
     @cache
     def run(name: str, language: str, parameters: tuple[tuple[str, object], ...] = ()) -> Executed:
         folder = tmp_path_factory.mktemp(f"{name}-{language}")
@@ -46,6 +50,7 @@ def execute(hostile_home, tmp_path_factory):
             environment.setenv("WORKBENCH_HOME", str(hostile_home))
             environment.setenv("WORKBENCH_LANGUAGE", language)
             environment.setenv("WORKBENCH_RUN", str(folder))
+            environment.setenv("JUPYTER_PATH", str(specs.JUPYTER))  # forked, as runs have them
             done = papermill.execute_notebook(
                 ROOT / "notebooks" / f"{name}.ipynb",
                 folder / "notebook.ipynb",

@@ -1,5 +1,7 @@
 """What the application registers on its portal: the action as activity and as robot, its events.
 
+Events of deleted records are kept by the portal until a sync takes them, where its plan can.
+
 Registering twice changes nothing; a changed version updates what is there. The portal lists codes
 only, so the digest of what was registered is kept with the tokens.
 """
@@ -11,7 +13,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from workbench.automation.action import action_metrics, action_reports, action_rules
-from workbench.bitrix24 import activity, oauth
+from workbench.bitrix24 import activity, oauth, offline_events
 from workbench.bitrix24.client import Portal
 from workbench.errors import ConfigurationError
 from workbench.i18n import _, use_language
@@ -81,6 +83,10 @@ def register(installation: oauth.Installation) -> list[Registered]:
                 portal.call("event.bind", {"event": event, "handler": handler})
             did = "" if event in bound else "added"
             rows.append(_row(installation, "event", event, "registered", did))
+        for event, kept in _kept(portal).items():
+            if not kept:
+                offline_events.bind(portal, event)
+            rows.append(_row(installation, "event", event, "registered", "" if kept else "added"))
     _remember(installation, digests)
     return rows
 
@@ -95,6 +101,9 @@ def status(installation: oauth.Installation) -> list[Registered]:
         bound = _bound(portal, f"{address()}/bitrix24/install")
         for event in EVENTS:
             state: State = "registered" if event in bound else "missing"
+            rows.append(_row(installation, "event", event, state))
+        for event, kept in _kept(portal).items():
+            state = "registered" if kept else "missing"
             rows.append(_row(installation, "event", event, state))
     return rows
 
@@ -115,6 +124,10 @@ def unregister(installation: oauth.Installation) -> list[Registered]:
                 portal.call("event.unbind", {"event": event, "handler": handler})
             did = "removed" if event in bound else ""
             rows.append(_row(installation, "event", event, "missing", did))
+        for event, kept in _kept(portal).items():
+            if kept:
+                offline_events.unbind(portal, event)
+            rows.append(_row(installation, "event", event, "missing", "removed" if kept else ""))
     _remember(installation, {})
     return rows
 
@@ -131,6 +144,14 @@ def _state(
 def _bound(portal: Portal, handler: str) -> set[str]:
     rows = portal.call("event.get") or []
     return {str(row["event"]).upper() for row in rows if row.get("handler") == handler}
+
+
+def _kept(portal: Portal) -> dict[str, bool]:
+    """Return the events that the portal can keep for us, and whether it does."""
+    if not offline_events.bindable(portal):
+        return {}
+    bound = offline_events.bound(portal)
+    return {event: event in bound for event in offline_events.EVENTS}
 
 
 def _remember(installation: oauth.Installation, digests: dict[str, str]) -> None:

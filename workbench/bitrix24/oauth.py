@@ -123,6 +123,11 @@ def installations() -> list[Installation]:
     return [installation for installation in found if installation]
 
 
+def at(host: str) -> Installation | None:
+    """Return the installation on the portal with this host (and port), or None."""
+    return next((each for each in installations() if each.domain == host), None)
+
+
 def save(installation: Installation) -> None:
     """Write an installation: whole or not at all, readable by its owner only."""
     folder = private_folder(apps_dir())

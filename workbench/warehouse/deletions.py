@@ -1,17 +1,27 @@
-"""Records that the portal no longer has, found by comparing ids, and what goes with them."""
+"""Records that the portal no longer has, and what goes with them.
+
+They are found by comparing ids: daily, and whenever the portal counts another number of rows. Lists
+that are too long to be counted at every sync go by the portal's events in between, where the
+application is installed. An event is only a hint: whether a record is gone, the portal says.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import date
 
 import pyarrow as pa
 
+from workbench.bitrix24 import oauth, offline_events
 from workbench.bitrix24.commands import Command
 from workbench.bitrix24.entity import Entity
+from workbench.errors import WorkbenchError
 from workbench.warehouse.bookkeeping import Bookkeeping
 from workbench.warehouse.store import Store
 
+TAKEN = "events taken"  # in state.info: process ids that are not cleared yet
+MOST_PAGES = 40  # of events in one sync
 COUNTED = 200_000  # up to so many rows a count at the portal is cheap enough for every sync
 
 
@@ -56,3 +66,44 @@ def count_call(entity: Entity) -> Command:
 def no_ids() -> pa.ChunkedArray:
     """Return an empty set of ids."""
     return pa.chunked_array([pa.array([], pa.int64())])
+
+
+def told_by_events(store: Store, host: str) -> dict[str, list[int]]:
+    """Take the events of a portal's queue; returns the ids that they say are gone, by entity.
+
+    They stay taken until `let_events_go`: what a sync had taken that was killed comes again. None
+    without the application; where it is refused, the daily comparison has to do.
+    """
+    found: dict[str, list[int]] = {}
+    installation = oauth.at(host)
+    if installation is None:
+        return found
+    taken: list[str] = json.loads(store.info(TAKEN) or "[]")
+    try:
+        with oauth.portal(installation) as application:
+            for before in [*taken, *[""] * MOST_PAGES]:
+                process, ids = offline_events.take(application, before)
+                if not process and not before:
+                    break
+                if not before:
+                    taken.append(process)
+                    store.set_info(TAKEN, json.dumps(taken))
+                for entity, gone in ids.items():
+                    found.setdefault(entity, []).extend(gone)
+    except WorkbenchError:
+        return {}
+    return found
+
+
+def let_events_go(store: Store, host: str) -> None:
+    """Clear the events that were taken: what they told is committed."""
+    installation, taken = oauth.at(host), json.loads(store.info(TAKEN) or "[]")
+    if installation is None or not taken:
+        return
+    try:
+        with oauth.portal(installation) as application:
+            for process in taken:
+                offline_events.clear(application, process)
+    except WorkbenchError:
+        return  # they come again with the next sync
+    store.set_info(TAKEN, "[]")

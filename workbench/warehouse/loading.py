@@ -48,8 +48,10 @@ from workbench.warehouse.deletions import (
     count_call,
     delete_missing,
     is_countable,
+    let_events_go,
     no_ids,
     suspects,
+    told_by_events,
 )
 from workbench.warehouse.rates import observe_rates
 from workbench.warehouse.reasons import missing_right
@@ -109,6 +111,7 @@ class Loading(ChildLoading):
         self._load_fully(fresh)
         self._load_changes([e for e in listed if e.name not in self.loaded.problems])
         self._compare([e for e in listed if e.paging == "changed"])
+        self._follow_events([e for e in listed if e.paging == "changed"])
         reconcile(self, listed)
         self.load_children(children)
         self.know("timezone", portal_zone(self.store, timezone, self._user_zone, self._clock))
@@ -426,6 +429,29 @@ class Loading(ChildLoading):
             self.store.save(entity.name, progress)
         for chunk in stream(self.portal, missing):
             self._store_chunk(chunk, frontier=False)
+
+    def _follow_events(self, entities: Sequence[Entity]) -> None:
+        """Delete what the portal's events say is gone, where it is stored and the portal agrees."""
+        told = told_by_events(self.store, self.portal.host)
+        asked: dict[str, set[int]] = {}
+        readers: list[Reader] = []
+        for entity in entities:
+            ids = set(told.get(entity.name, ()))
+            ids -= set(self.store.unknown(entity.name, sorted(ids))) if ids else set()
+            if ids and entity.name not in self.loaded.problems:
+                asked[entity.name] = ids
+                readers.append(IdReader(entity, sorted(ids)))
+        for chunk in stream(self.portal, readers):
+            if chunk.error is not None:
+                self.fail(chunk.entity, chunk.error)
+                return
+            asked[chunk.entity.name] -= {record_id(row, chunk.entity.key) for row in chunk.rows}
+        for entity in entities:
+            with self.store.transaction():
+                for gone in sorted(asked.get(entity.name, ())):
+                    lost = delete_missing(self.store, entity, no_ids(), gone - 1, gone)
+                    self.note(entity, 0, lost)
+        let_events_go(self.store, self.portal.host)
 
     def _store_ids(self, chunk: Chunk) -> list[int]:
         """Delete what the portal no longer has in the chunk; returns ids that we lack."""
