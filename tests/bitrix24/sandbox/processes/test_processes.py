@@ -295,7 +295,7 @@ def test_processes_survive_a_kill_of_the_portal(tmp_path, listener):
         tokens = [called(listener, number)["event_token"] for number in (*numbers, late)]
         before = len(listener.posts)
         portal.process.kill()
-        portal.process.wait()
+        portal.process.join()
     with running_portal(second, *state) as portal:
         application.base = portal.base
         assert [process(portal, number)["STATE"] for number in numbers] == ["waiting"] * 3
