@@ -6,10 +6,7 @@ the portal's *processor* time.
 """
 
 import asyncio
-import subprocess
-import sys
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
@@ -20,8 +17,8 @@ import httpx
 import orjson
 import psutil
 import pytest
+from cold_portal import cold_portal
 from figures import show
-from sandbox_portal import running_portal
 
 from workbench.bitrix24.sandbox.memory.state import State
 from workbench.bitrix24.sandbox.seed import seed_company
@@ -65,10 +62,10 @@ def prepared(tmp_path_factory):
         "administrator": everyone,
         "restricted": [row for row in everyone if row[1] in mates],
     }
-    with running_portal(folder, "--state", str(file), "--plan", "unlimited") as portal:
+    with cold_portal(folder, "--state", str(file), "--plan", "unlimited") as portal:
         yield Prepared(
             portal.base,
-            psutil.Process(portal.process.pid),
+            portal.process,
             {who: f"{portal.base}/rest/{h.user_id}/{h.code}/" for who, h in hooks.items()},
             {who: [row[0] for row in found] for who, found in seen.items()},
             {who: sum(round(row[2] * 100) for row in found) for who, found in seen.items()},
@@ -193,30 +190,16 @@ def peak(pid):
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
-@contextmanager
 def million(folder, *options):
-    url_file = folder / "portal.url"
-    url_file.unlink(missing_ok=True)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "workbench", "sandbox", "start", "--port", "0"]
-        + ["--company", "demo", "--deals", str(MILLION), "--plan", "unlimited"]
-        + ["--url-file", str(url_file), *options],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        while not url_file.exists():
-            assert process.poll() is None
-            time.sleep(0.05)
-        yield url_file.read_text().strip(), psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait(30)
+    company = ("--company", "demo", "--deals", str(MILLION))
+    return cold_portal(folder, *company, "--plan", "unlimited", *options)
 
 
 def test_a_million_deals(tmp_path):
     file = ("--state", str(tmp_path / "portal.sqlite"))
     began = time.perf_counter()
-    with million(tmp_path, *file) as (url, process):
+    with million(tmp_path, *file) as portal:
+        url, process = portal.url, portal.process
         seconds = time.perf_counter() - began
         busy = sum(process.cpu_times()[:2])
         highest = peak(process.pid)
@@ -239,15 +222,16 @@ def test_a_million_deals(tmp_path):
     assert size < 2e9
     assert highest < 2e9
     began = time.perf_counter()
-    with million(tmp_path, *file) as (url, _process):
+    with million(tmp_path, *file) as portal:
+        url = portal.url
         restarted = time.perf_counter() - began
         again = httpx.post(
             f"{url}crm.deal.list", json={"filter": {"IS_RECURRING": "N"}}, timeout=60
         )
     assert again.json()["total"] == MILLION
     (tmp_path / "portal.sqlite").unlink()
-    with million(tmp_path) as (url, process):
-        held = peak(process.pid)
+    with million(tmp_path) as portal:
+        held = peak(portal.process.pid)
     assert held < 2 * 2**30
     show(
         "A company of 1,000,000 deals: 14.7 million rows",

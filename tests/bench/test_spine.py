@@ -13,9 +13,9 @@ from statistics import median
 import httpx
 import pandas as pd
 import pytest
+from cold_portal import cold_portal
 from fast_bitrix24 import Bitrix
 from figures import show
-from sandbox_portal import running_portal
 
 from workbench.metrics import query, resolve_period
 from workbench.warehouse import newest_snapshot
@@ -41,7 +41,7 @@ def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
     options = ("--company", "demo", "--today", TODAY, "--plan", "unlimited")
     start = time.perf_counter()
-    with running_portal(folder, *options) as portal:
+    with cold_portal(folder, *options) as portal:
         seeded = time.perf_counter() - start
         environ = {
             "WORKBENCH_HOME": str(folder / "home"),

@@ -22,8 +22,8 @@ import duckdb
 import httpx
 import psutil
 import pytest
+from cold_portal import cold_portal
 from figures import show
-from sandbox_portal import running_portal
 from ways_to_sync import fingerprint
 
 from workbench.bitrix24.budget import USABLE
@@ -88,8 +88,8 @@ def portal(folder: Path, state, plan: str, operating: str = "off"):
     file, path = state
     (folder / "portal.url").unlink(missing_ok=True)
     options = ("--state", str(file), "--plan", plan, "--operating", operating, "--control")
-    with running_portal(folder, *options) as running:
-        yield Running(running.base, running.base + path, psutil.Process(running.process.pid))
+    with cold_portal(folder, *options) as running:
+        yield Running(running.base, running.base + path, running.process)
 
 
 def counted(running: Running) -> dict[str, float]:
