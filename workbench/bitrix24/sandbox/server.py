@@ -17,7 +17,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from workbench.bitrix24.sandbox.portal import Portal
@@ -54,11 +54,6 @@ def build_app(portal: Portal) -> Starlette:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def front(_request: Request) -> Response:
-        return PlainTextResponse(
-            "Bitrix24-compatible sandbox portal. REST: /rest/USER/CODE/METHOD\n"
-        )
-
     async def unknown(_request: Request, _error: Exception) -> Response:
         return JSONResponse({"error": "NOT_FOUND", "error_description": "Not found"}, 404)
 
@@ -71,7 +66,6 @@ def build_app(portal: Portal) -> Starlette:
         Route("/rest/api/{rest:path}", v3.Door(portal).answer, methods=["GET", "POST"]),
         Route("/rest/{rest:path}", door.answer, methods=["GET", "POST", "HEAD"]),
         *control_routes(portal),
-        Route("/", front),
     ]
     return Starlette(
         routes=routes,

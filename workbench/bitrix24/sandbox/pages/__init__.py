@@ -1,10 +1,10 @@
-"""The sandbox's own web pages, for people: processes, and what they did."""
+"""The sandbox's own web pages, for people: what it holds, processes, and what they did."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.bitrix24.sandbox.pages.processes import routes
+from workbench.bitrix24.sandbox.pages import front, processes
 
 if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.portal import Portal
@@ -12,4 +12,4 @@ if TYPE_CHECKING:
 
 def attach(portal: Portal) -> None:
     """Add the pages to the portal's addresses."""
-    portal.routes += routes(portal)
+    portal.routes += [*front.routes(portal), *processes.routes(portal)]

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from html import escape
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from workbench.i18n import LANGUAGES, Language, _, language
+
+if TYPE_CHECKING:
+    from workbench.bitrix24.sandbox.portal import Portal
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 STYLE = Path(__file__).parent / "style.css"
 
@@ -56,7 +63,7 @@ def page(title: str, body: str, request: Request, *, reload: bool = False) -> HT
 </head>
 <body>
 <header>
-<a class="brand" href="/sandbox/processes?lang={language()}">{escape(portal)}</a>
+<a class="brand" href="/?lang={language()}">{escape(portal)}</a>
 <nav aria-label="{escape(choice)}">{others}</nav>
 </header>
 <main>
@@ -101,6 +108,17 @@ def under_its_own_name(request: Request, portal_host: str) -> bool:
     except ValueError:
         return asked in ("localhost", urlsplit(f"//{portal_host}").hostname)
     return True
+
+
+def here(portal: Portal, answer: Endpoint) -> Endpoint:
+    """Return a page that is not there under another host's name."""
+
+    async def checked(request: Request) -> Response:
+        if not under_its_own_name(request, portal.host):
+            return PlainTextResponse("Not found", status_code=404)
+        return await answer(request)
+
+    return checked
 
 
 def from_this_site(request: Request) -> bool:

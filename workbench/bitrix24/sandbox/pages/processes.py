@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from html import escape
@@ -17,11 +16,11 @@ from workbench.bitrix24.sandbox.crm import stages
 from workbench.bitrix24.sandbox.pages.layout import (
     asked_language,
     from_this_site,
+    here,
     note,
     page,
     section,
     style,
-    under_its_own_name,
 )
 from workbench.bitrix24.sandbox.processes.documents import TYPES, Document, fields
 from workbench.bitrix24.sandbox.processes.process_book import Entry, Instance
@@ -31,8 +30,6 @@ from workbench.i18n import _, format_datetime, format_number, language, use_lang
 if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.portal import Portal
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-
 SHOWN = 50  # processes, newest first
 SUGGESTED = 30  # open deals, newest first
 _ENDS_WELL = {"completed", "returned", "stage"}
@@ -41,14 +38,6 @@ _ENDS_BADLY = {"failed", "timeout", "not delivered", "terminated"}
 
 def routes(portal: Portal) -> list[BaseRoute]:
     """Return the page's routes."""
-
-    def here(answer: Endpoint) -> Endpoint:
-        async def checked(request: Request) -> Response:
-            if not under_its_own_name(request, portal.host):
-                return PlainTextResponse("Not found", status_code=404)
-            return await answer(request)
-
-        return checked
 
     async def overview(request: Request) -> Response:
         with use_language(asked_language(request)):
@@ -75,9 +64,9 @@ def routes(portal: Portal) -> list[BaseRoute]:
 
     return [
         Route("/sandbox/style.css", style),
-        Route("/sandbox/processes", here(overview), methods=["GET"]),
-        Route("/sandbox/processes", here(start), methods=["POST"]),
-        Route("/sandbox/processes/{id:str}", here(one), methods=["GET"]),
+        Route("/sandbox/processes", here(portal, overview), methods=["GET"]),
+        Route("/sandbox/processes", here(portal, start), methods=["POST"]),
+        Route("/sandbox/processes/{id:str}", here(portal, one), methods=["GET"]),
     ]
 
 
