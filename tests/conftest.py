@@ -63,28 +63,12 @@ def fresh_portal(tmp_path: Path) -> Iterator[SandboxPortal]:
 def company_home(portal: SandboxPortal, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with one snapshot of the small company, with spend and plan; read only."""
     folder = tmp_path_factory.mktemp("company")
-    command_line.workbench(
-        "sandbox",
-        "spend",
-        "--company",
-        "small",
-        "--seed",
-        SEED,
-        "--today",
-        TODAY,
-        str(folder / "imports" / "marketing_spend.csv"),
-        check=True,
+    small = ("--company", "small", "--today", TODAY)
+    spend, plan = (
+        str(folder / "imports" / f"{name}.csv") for name in ("marketing_spend", "targets")
     )
-    command_line.workbench(
-        "sandbox",
-        "targets",
-        "--company",
-        "small",
-        "--today",
-        TODAY,
-        str(folder / "imports" / "targets.csv"),
-        check=True,
-    )
+    command_line.workbench("sandbox", "spend", *small, "--seed", SEED, spend, check=True)
+    command_line.workbench("sandbox", "targets", *small, plan, check=True)
     environ = {
         **os.environ,
         "WORKBENCH_HOME": str(folder),

@@ -1,12 +1,23 @@
 """What the processes of `command_line` are forked with: the commands' imports, and no threads."""
 
-import command_line  # noqa: F401
-import duckdb  # noqa: F401
-import pandas as pd  # noqa: F401
-import pyarrow.compute  # noqa: F401
+from importlib import import_module
 
 from workbench.i18n import catalogue
 from workbench.metrics import catalogue as metrics
 
+IMPORTED = (
+    "command_line",
+    "duckdb",
+    "pandas",
+    "pyarrow.compute",
+    "workbench.bitrix24.sandbox.portal",
+    "workbench.bitrix24.sandbox.seed",
+    "workbench.bitrix24.sandbox.server",
+    "workbench.cli",
+    "workbench.warehouse.sync",
+)
+
+for name in IMPORTED:
+    import_module(name)
 catalogue("fr")
 metrics()
