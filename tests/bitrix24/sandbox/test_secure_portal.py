@@ -5,10 +5,11 @@ import re
 import socket
 import ssl
 import stat
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
-import command_line
 import httpx
 import pytest
 import requests
@@ -20,7 +21,14 @@ from workbench.bitrix24.sandbox.certificates import host_name
 
 
 def workbench(*arguments, **environ):
-    return command_line.workbench(*arguments, env={**os.environ, **environ}, timeout=60)
+    # started anew: OpenSSL reads the variables of the authority when it is loaded
+    return subprocess.run(
+        [sys.executable, "-m", "workbench", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environ},
+    )
 
 
 def test_who_trusts_the_authority_is_answered_and_nobody_else(secure):
