@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from listener import Listener, listening, wait_until
-from portal_application import Application, add_application, webhook_call
+from portal_application import Application, add_application, installation_of, webhook_call
 from pydantic import SecretStr
 from sandbox_portal import SMALL_COMPANY, running_portal
 
@@ -189,16 +189,7 @@ def application(portal, listener, home, monkeypatch) -> Application:
     given["CODE"] = f"action_{made.client_id[6:12]}"
     assert made.call("bizproc.activity.add", given)[1]["result"] is True
     made.extra["code"] = given["CODE"]
-    oauth.save(
-        oauth.Installation(
-            member_id=made.member_id,
-            domain=portal.base.split("://")[1],
-            client_endpoint=f"{portal.base}/rest/",
-            access_token=made.access_token,
-            refresh_token=made.refresh_token,
-            application_token=made.application_token,
-        )
-    )
+    oauth.save(installation_of(made))
     return made
 
 

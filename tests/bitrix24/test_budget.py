@@ -21,13 +21,13 @@ from workbench.bitrix24.budget import Budget, Plan
 rate, burst, n, background = float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
 budget = Budget(Plan(rate, burst), Path(sys.argv[1]), background=background == "background")
 async def run():
+    sent = []
     for _ in range(n):
         await budget.take()
-        print(time.time(), flush=True)
+        sent.append(time.time())
+    print(*sent)
 asyncio.run(run())
 """
-
-LATE = 1.0  # a process that has to wait for a core tells the moment of a request a little late
 
 
 def taker(file: Path, plan: Plan, n: int, kind: str = "urgent") -> subprocess.Popen:
@@ -74,7 +74,7 @@ def test_three_processes_together_stay_within_one_bucket(tmp_path):
     takers = [taker(tmp_path / "b.json", plan, 16) for _ in range(3)]
     sent = [moment for process in takers for moment in moments(process)]
     assert len(sent) == 48
-    assert overflow(sent, plan) <= LATE
+    assert overflow(sent, plan) <= 0
     least = (48 - (plan.burst - MARGIN)) / plan.rate
     assert least * 0.9 <= max(sent) - min(sent), "the bucket was not shared"
 
@@ -89,7 +89,7 @@ def test_an_urgent_call_finds_room_while_the_background_uses_all_of_its_own(tmp_
     assert urgent[-1] - max(urgent[0], began) < 0.3, "five calls fit into the reserve at once"
     sent = moments(busy)
     assert len(sent) == 80
-    assert overflow(sent + urgent, plan) <= LATE
+    assert overflow(sent + urgent, plan) <= 0
 
 
 def test_a_full_bucket_seen_by_one_process_slows_the_other(tmp_path):

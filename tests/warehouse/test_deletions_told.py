@@ -89,6 +89,19 @@ def test_what_a_sync_could_not_clear_comes_again_and_only_to_it(loaded_portal, a
     assert application.call("event.offline.list") == []
 
 
+def test_what_could_not_be_read_again_is_not_cleared(loaded_portal, application, home):
+    loaded_portal.fault(fault="500", method="event.offline.clear")
+    delete_some(loaded_portal.url, home)
+    synced(loaded_portal.url)
+    loaded_portal.no_faults()
+    loaded_portal.fault(fault="500", method="event.offline.get")
+    synced(loaded_portal.url)
+    assert application.call("event.offline.list") != []
+    loaded_portal.no_faults()
+    synced(loaded_portal.url)
+    assert application.call("event.offline.list") == []
+
+
 def test_more_than_a_page_of_them(loaded_portal, application, home):
     gone = sorted(stored_rows(home, "deals"))[:120]
     with Portal(loaded_portal.url, "unlimited") as portal:

@@ -68,16 +68,16 @@ def no_ids() -> pa.ChunkedArray:
     return pa.chunked_array([pa.array([], pa.int64())])
 
 
-def told_by_events(store: Store, host: str) -> dict[str, list[int]]:
+def told_by_events(store: Store, host: str) -> dict[str, list[int]] | None:
     """Take the events of a portal's queue; returns the ids that they say are gone, by entity.
 
     They stay taken until `let_events_go`: what a sync had taken that was killed comes again. None
-    without the application; where it is refused, the daily comparison has to do.
+    without the application, and where it is refused: then the daily comparison has to do.
     """
-    found: dict[str, list[int]] = {}
     installation = oauth.at(host)
     if installation is None:
-        return found
+        return None
+    found: dict[str, list[int]] = {}
     taken: list[str] = json.loads(store.info(TAKEN) or "[]")
     try:
         with oauth.portal(installation) as application:
@@ -91,7 +91,7 @@ def told_by_events(store: Store, host: str) -> dict[str, list[int]]:
                 for entity, gone in ids.items():
                     found.setdefault(entity, []).extend(gone)
     except WorkbenchError:
-        return {}
+        return None
     return found
 
 

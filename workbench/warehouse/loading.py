@@ -433,12 +433,16 @@ class Loading(ChildLoading):
     def _follow_events(self, entities: Sequence[Entity]) -> None:
         """Delete what the portal's events say is gone, where it is stored and the portal agrees."""
         told = told_by_events(self.store, self.portal.host)
+        if told is None:
+            return
         asked: dict[str, set[int]] = {}
         readers: list[Reader] = []
         for entity in entities:
             ids = set(told.get(entity.name, ()))
             ids -= set(self.store.unknown(entity.name, sorted(ids))) if ids else set()
-            if ids and entity.name not in self.loaded.problems:
+            if ids and entity.name in self.loaded.problems:
+                return  # they come again
+            if ids:
                 asked[entity.name] = ids
                 readers.append(IdReader(entity, sorted(ids)))
         for chunk in stream(self.portal, readers):
