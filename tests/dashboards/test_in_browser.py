@@ -72,6 +72,20 @@ def test_a_link_reproduces_the_filters_and_the_language_switch_keeps_them(
     assert "lang=en" in seen.page.url
 
 
+LATE_TIMERS = """
+const onTime = window.setTimeout;
+window.setTimeout = (call, delay = 0, ...rest) =>
+  onTime(call, delay > 0 && delay <= 100 ? 3000 : delay, ...rest);
+"""
+
+
+def test_a_browser_too_busy_for_its_timers_still_shows_every_widget(server: Server, seen: Watched):
+    seen.page.add_init_script(LATE_TIMERS)
+    seen.open(f"{server.address}dashboards/sales?lang=en")
+    assert seen.page.inner_text("output") == "6,000.5"
+    assert seen.errors == []
+
+
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_each_page_speaks_both_languages_without_an_error(
     shop: Server, seen: Watched, language: str
