@@ -184,7 +184,7 @@ def test_it_runs_live_in_a_kernel_as_voila_starts_it(hostile_home, monkeypatch, 
     state = json.loads(shown)["state"]
     charts = [each for each in state.values() if each["state"].get("spec")]
     assert len(charts) == len(CHARTS[name])
-    bundles = [each for each in state.values() if len(each["state"].get("_esm", "")) > 100_000]
+    bundles = [each for each in state.values() if len(each["state"].get("bundle", "")) > 100_000]
     assert len(bundles) == 1
     lists = [each["state"] for each in state.values() if each["model_name"] == "DropdownModel"]
     assert {each["description"] for each in lists} >= {"Period", "Pipeline", "Department"}

@@ -25,7 +25,7 @@ from altair.jupyter.jupyter_chart import load_js_src
 from workbench.i18n.directions import straight_all
 from workbench.views import theme
 
-# Whoever comes first makes the gate; the runtime opens it, the charts wait at it.
+# Whoever comes first makes the gate; the bundle opens it, the charts wait at it.
 GATE = """
 const gate = (globalThis.workbenchCharts ??= (() => {
   let open;
@@ -34,10 +34,16 @@ const gate = (globalThis.workbenchCharts ??= (() => {
 })());
 """
 
-RUNTIME = """
-gate.open({ vegaEmbed, lodashDebounce });
+BUNDLED = GATE + "gate.open({ vegaEmbed, lodashDebounce });\n"
 
+# A model that is not there after two seconds is deaf to its kernel for good (anywidget), so nobody
+# waits here, and no chart before it is drawn.
+RUNTIME = """
 function initialize({ model }) {
+  const bundle = new Blob([model.get("bundle")], { type: "text/javascript" });
+  const place = URL.createObjectURL(bundle);
+  import(place).finally(() => URL.revokeObjectURL(place));
+
   const follow = () => {
     const query = model.get("query");
     if (query && model.get("in_address")) {
@@ -71,10 +77,11 @@ const NARROW = {theme.NARROW};
 const NARROW_CONFIG = {json.dumps(theme.NARROW_CONFIG)};
 """
     + """
-const charts = await gate.ready;
-const lodashDebounce = charts.lodashDebounce;
+let lodashDebounce;
 const widthOf = (el) => Math.floor(el.getBoundingClientRect().width);
 const vegaEmbed = async (el, spec, options) => {
+  const charts = await gate.ready;
+  lodashDebounce = charts.lodashDebounce;
   el.classList.add("wb-chart-live");
   const fluid = typeof spec.width === "number";
   if (fluid && widthOf(el) > 200) spec.width = widthOf(el);
@@ -110,11 +117,13 @@ class Runtime(anywidget.AnyWidget):
     ``query`` holds the filters; with ``in_address`` they are written into the page's address.
     """
 
+    _esm = RUNTIME
+    bundle = traitlets.Unicode().tag(sync=True)
     query = traitlets.Dict().tag(sync=True)
     in_address = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
-        super().__init__(_esm=runtime_script(), **traits)
+        super().__init__(bundle=chart_bundle(), **traits)
 
 
 class LiveChart(alt.JupyterChart):
@@ -134,16 +143,15 @@ class LiveChart(alt.JupyterChart):
 
 
 @cache
-def runtime_script() -> str:
-    """Return the runtime as one self-contained JavaScript module."""
-    snippet = GATE + RUNTIME
-    file = _cache_file(snippet)
+def chart_bundle() -> str:
+    """Return what draws charts as one self-contained JavaScript module."""
+    file = _cache_file(BUNDLED)
     try:
         return file.read_text("utf-8")
     except OSError:
         pass
     vega_lite = "_".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    script = vl_convert.javascript_bundle(snippet, vl_version=vega_lite)
+    script = vl_convert.javascript_bundle(BUNDLED, vl_version=vega_lite)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_suffix(f".{os.getpid()}")
