@@ -186,6 +186,13 @@ def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         yield client
 
 
+@pytest.fixture
+def untouched(tmp_path: Path) -> Iterator[Client]:
+    """An unlimited portal of one test's own."""
+    with serving(tmp_path, "--plan", "unlimited") as client:
+        yield client
+
+
 class _Leading(socketserver.BaseRequestHandler):
     """Answers ``CONNECT any.name:443`` by a connection to one port of this machine."""
 

@@ -14,7 +14,7 @@ import orjson
 from workbench.bitrix24.sandbox.crm import crm, links, stages
 from workbench.bitrix24.sandbox.crm.field_descriptions import describe
 from workbench.bitrix24.sandbox.crm.links import Link
-from workbench.bitrix24.sandbox.crm.records import MULTI, Selection, call_number, read_page
+from workbench.bitrix24.sandbox.crm.records import MULTI, Selection, read_page
 from workbench.bitrix24.sandbox.crm.smart_processes import absent
 from workbench.bitrix24.sandbox.crm.strictness import refuse_filter, strict_order
 from workbench.bitrix24.sandbox.crm.user_values import universal_value
@@ -266,7 +266,7 @@ def _values(call: Call, entity: Entity, *, imported: bool = False) -> Row:
             elif name == "fm" and isinstance(value, list | dict):
                 result.update(_multifields(value))
             elif name.startswith("parentId") and name[8:].isdecimal():
-                result[f"PARENT_ID_{name[8:]}"] = call_number(value)
+                result[f"PARENT_ID_{name[8:]}"] = positive(value) or None
             continue
         if field.readonly and not (imported and field.name in played):
             continue

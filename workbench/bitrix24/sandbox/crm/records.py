@@ -22,6 +22,7 @@ from workbench.bitrix24.sandbox.memory.fields import (
     Row,
     is_email,
     old_form,
+    positive,
 )
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
 from workbench.bitrix24.sandbox.people import rights
@@ -254,7 +255,7 @@ def writable(
             if link and key.upper() in (link.ids, link.column):
                 result[link.ids] = value if isinstance(value, list) else [value] if value else []
             elif key.upper().startswith("PARENT_ID_") and key[10:].isdecimal():
-                result[key.upper()] = call_number(value)
+                result[key.upper()] = positive(value) or None
             continue
         if field.readonly or (field.immutable and not creating):
             continue
@@ -262,14 +263,6 @@ def writable(
             value = list(value.values())
         result[field.name] = value
     return result
-
-
-def call_number(value: Any) -> int | None:
-    """A link's id, or None."""
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return None
 
 
 def refuse_value(error: ValueError) -> Refusal:

@@ -10,6 +10,7 @@ from typing import Any
 
 from workbench.bitrix24.sandbox.crm.user_fields import change, create, required, settings_of
 from workbench.bitrix24.sandbox.memory.fields import Row
+from workbench.bitrix24.sandbox.memory.filters import BadFilter
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method, page
 
@@ -101,7 +102,11 @@ def list_configs(call: Call) -> Page:
     kept = {names[k]: v for k, v in filter.items() if k in names}
     asked = call.get("select")
     language = str(asked.get("language") or "") if isinstance(asked, dict) else ""
-    found = [_config(row, language) for row in call.state.find("user_fields", kept)]
+    try:
+        rows = call.state.find("user_fields", kept)
+    except BadFilter as error:
+        raise Refusal("", f"Invalid value of filter field '{error.field}'.") from None
+    found = [_config(row, language) for row in rows]
     answer = page(call, found)
     answer.result = {"fields": answer.result}
     return answer

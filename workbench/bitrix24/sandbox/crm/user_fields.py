@@ -110,9 +110,8 @@ def _whole(value: Any, name: str) -> int:
 
 def _options(call: Call, given: Any) -> list[Row]:
     """The options of an enumeration, each with an id."""
-    items = given.values() if isinstance(given, dict) else given or []
     result = []
-    for place, item in enumerate(item for item in items if isinstance(item, dict)):
+    for place, item in enumerate(_items(given)):
         number = item.get("ID")
         if not number:
             number = call.state.settings.get("enumeration", 0) + 1
@@ -203,10 +202,15 @@ def create(call: Call, owner: str, given: Row) -> int:
     )
 
 
+def _items(given: Any) -> list[Row]:
+    """The options that a write names; whatever is none of them is passed over."""
+    rows = given.values() if isinstance(given, dict) else given
+    return [row for row in rows if isinstance(row, dict)] if isinstance(given, dict | list) else []
+
+
 def _distinct(given: Any) -> list[Row]:
     """The options of a write. Refuses two with the same XML_ID."""
-    items = given.values() if isinstance(given, dict) else given or []
-    options = [item for item in items if isinstance(item, dict)]
+    options = _items(given)
     seen: set[str] = set()
     for code in (str(item.get("XML_ID") or "") for item in options):
         if code in seen:

@@ -284,6 +284,9 @@ def set_rights(call: Call) -> bool:
 # -- departments --------------------------------------------------------------------------
 
 
+SECOND_TOP = "There can only be one top-level department in the company structure"
+
+
 def _department(row: Row) -> Row:
     result: Row = {"ID": str(row["ID"]), "NAME": row["NAME"], "SORT": row["SORT"]}
     if row["PARENT"]:
@@ -342,9 +345,9 @@ def add_department(call: Call) -> int:
     values = _department_values(call)
     if not values.get("NAME"):
         raise Refusal("ERROR_CORE", "Department name not provided.<br>")
-    if not call.state.get("departments", call.number("PARENT") or 0):
-        text = "There can only be one top-level department in the company structure"
-        raise Refusal("ERROR_CORE", text)
+    values["PARENT"] = positive(values.get("PARENT"))
+    if call.state.get("departments", values["PARENT"]) is None:
+        raise Refusal("ERROR_CORE", SECOND_TOP)
     return call.state.add("departments", {"SORT": 500, **values})
 
 
@@ -354,7 +357,14 @@ def update_department(call: Call) -> bool:
     _administrator(call, "Access denied")
     number = call.number("id", 0) or 0
     values = _department_values(call)
-    above = positive(values.get("PARENT"))
+    present = call.state.get("departments", number)
+    if present is None:
+        raise Refusal("ERROR_CORE", "Department not found")
+    if "PARENT" in values:
+        values["PARENT"] = positive(values["PARENT"])
+        if present["PARENT"] and not values["PARENT"]:
+            raise Refusal("ERROR_CORE", SECOND_TOP)
+    above = values.get("PARENT") or 0
     while above:
         row = call.state.get("departments", above)
         if row is None:
@@ -362,9 +372,7 @@ def update_department(call: Call) -> bool:
         if above == number:
             raise Refusal("ERROR_CORE", "A department cannot be part of itself")
         above = row["PARENT"] or 0
-    if not call.state.update("departments", number, values):
-        raise Refusal("ERROR_CORE", "Department not found")
-    return True
+    return call.state.update("departments", number, values)
 
 
 @method("department.delete", scope="department")

@@ -37,8 +37,10 @@ def bindings(call: Call, activity: Row) -> list[Key]:
 
 def _bound(given: Any) -> tuple[str, list[Any]]:
     """The filter ``BINDINGS``: activities bound to any of these records."""
-    rows = given.values() if isinstance(given, dict) else given
-    rows = list(rows) if rows and not isinstance(rows, str) else []
+    rows = list(given.values()) if isinstance(given, dict) else given or []
+    rows = [] if isinstance(rows, str) else rows
+    if not isinstance(rows, list):
+        raise Refusal("", "Invalid value of filter field 'BINDINGS'.")
     if rows and not isinstance(rows[0], dict):
         rows = [given]
     parts: list[str] = []
