@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-# One process more than there are cores: some tests wait.
-CORES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Two processes more than there are cores: many tests wait.
+CORES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 SPREAD := --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help

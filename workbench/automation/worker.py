@@ -54,9 +54,10 @@ from workbench.reports.run import run_report
 from workbench.settings import private_folder, settings
 
 VERSION = "1"  # of what jobs look like in the queue: a job outlives an upgrade of the package
-POLLING = 0.1  # seconds between two looks at a queue
 # Jobs of a queue at once: a run takes a core, a try of sending waits for the portal.
 CONCURRENCY = {"reports": 2, "actions": 2, "answers": 8, "deliveries": 4}
+# Seconds between two looks at a queue: each costs 5 ms of a core, and a process waits for answers.
+POLLING = {"reports": 0.5, "actions": 0.2, "answers": 0.2, "deliveries": 0.5}
 ATTEMPTS, FIRST_WAIT, GROWTH = 6, 1.0, 3.0  # waits of 1, 3, 9, 27, 81 s for what may pass
 FIRST_RETRY = 60.0  # seconds before a run that was killed is run again; then three times as long
 # A cell that fails on these data fails again; memory and time may be there later.
@@ -341,7 +342,7 @@ def _launch() -> None:
     DBOS(config=config)
     DBOS.launch()
     for queue, at_once in CONCURRENCY.items():
-        DBOS.register_queue(queue, worker_concurrency=at_once, polling_interval_sec=POLLING)
+        DBOS.register_queue(queue, worker_concurrency=at_once, polling_interval_sec=POLLING[queue])
 
 
 def is_running() -> bool:
