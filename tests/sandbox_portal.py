@@ -49,6 +49,7 @@ def running_portal(folder: Path, *options: str) -> Iterator[SandboxPortal]:
     """Run ``workbench sandbox start`` on a port of its own until the block ends."""
     url_file = folder / "portal.url"
     log = folder / "portal.log"
+    url_file.unlink(missing_ok=True)
     log.unlink(missing_ok=True)
     process = start(
         *("sandbox", "start", "--port", "0", "--url-file", str(url_file)), *options, output=log

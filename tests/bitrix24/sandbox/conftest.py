@@ -5,10 +5,7 @@ import select
 import socket
 import socketserver
 import ssl
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox_portal import SMALL_COMPANY
+from sandbox_portal import SMALL_COMPANY, running_portal
 
 
 @dataclass
@@ -83,29 +80,11 @@ class Secure(Client):
 
 @contextmanager
 def serving(folder: Path, *options: str) -> Iterator[Client]:
-    url_file = folder / "portal.url"
-    url_file.unlink(missing_ok=True)
-    with (folder / "portal.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "workbench", "sandbox", "start", "--port", "0"]
-            + ["--control", "--url-file", str(url_file), *options],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        deadline = time.monotonic() + 60
-        while not url_file.exists():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((folder / "portal.log").read_text())
-            time.sleep(0.02)
-        url = url_file.read_text().strip()
+    with running_portal(folder, "--control", *options) as portal:
         ca = folder / "ca.pem"
         trusted = ssl.create_default_context(cafile=ca) if ca.exists() else True
         with httpx.Client(timeout=30, verify=trusted, trust_env=False) as http:
-            yield Client(url, url.split("/rest/")[0], http)
-    finally:
-        process.terminate()
-        process.wait(10)
+            yield Client(portal.url, portal.base, http)
 
 
 @pytest.fixture
