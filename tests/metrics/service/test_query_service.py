@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -257,6 +258,36 @@ def test_a_kill_in_the_middle_of_a_query_is_answered_by_the_next_process(service
     assert len(found) == 8
     for frame in found:
         assert frame["won_revenue"].sum() == pytest.approx(truth["won_revenue"].sum())
+
+
+def test_a_process_that_is_told_to_leave_before_it_has_begun_answers_first(
+    company_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    home = copied_home(company_home, tmp_path / "home")
+    monkeypatch.setenv("WORKBENCH_HOME", str(home))
+    with running_service(home, idle=1) as service:
+        before = service.door()
+        whole = len(before.rows("deals"))
+        made = next_snapshot(home, 1, "DELETE FROM deals WHERE deal_id % 2 = 0")
+        until(lambda: service.door().id == made)
+        until(lambda: len(service.processes()) == 1)
+        known, ended = {each.pid for each in service.processes()}, threading.Event()
+
+        def hasten() -> None:
+            while not ended.is_set():
+                for pid in {each.pid for each in service.processes()} - known:
+                    os.kill(pid, signal.SIGUSR1)
+                    known.add(pid)
+
+        hurry = threading.Thread(target=hasten)
+        hurry.start()
+        try:
+            assert len(before.rows("deals", "deal_id > 0")) == whole
+        finally:
+            ended.set()
+            hurry.join(10)
+        assert len(known) == 2
+        until(lambda: len(service.processes()) == 1)  # and leaves
 
 
 def test_a_new_snapshot_takes_over_under_load_and_a_pinned_one_stays(

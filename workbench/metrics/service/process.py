@@ -63,15 +63,22 @@ class Service:
         self.connections = 0
         self.used = time.monotonic()
 
-    async def serve(self, listener: socket.socket, seconds_idle: float) -> None:
-        """Answer until SIGTERM; after SIGUSR1 (not the newest any more), until idle for long."""
+    async def serve(
+        self, listener: socket.socket, seconds_idle: float, ready: Callable[[], None]
+    ) -> None:
+        """Call ``ready``, then answer until SIGTERM, or until idle for long after SIGUSR1.
+
+        SIGUSR1 says that the snapshot is not the newest any more; it arrives blocked.
+        """
         loop = asyncio.get_running_loop()
         ended, retired = asyncio.Event(), asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, ended.set)
         loop.add_signal_handler(signal.SIGUSR1, retired.set)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
         listener.setblocking(False)
         # Not start_unix_server: that would take the supervisor's socket away at its end.
         server = await asyncio.start_server(self.connected, sock=listener, backlog=512)
+        ready()
         while not ended.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), 0.2)
@@ -187,7 +194,7 @@ def run(
     passed_over: Sequence[str],
     ready: Callable[[], None],
 ) -> None:
-    """Open the snapshot, call ``ready``, serve to the end (in a process of its own).
+    """Open the snapshot and serve it to the end, in a process of its own (see `Service.serve`).
 
     Raises `WarehouseError` if the snapshot cannot be opened.
     """
@@ -199,5 +206,4 @@ def run(
         seconds=config.query_seconds,
         passed_over=passed_over,
     )
-    ready()
-    asyncio.run(service.serve(listener, seconds_idle))
+    asyncio.run(service.serve(listener, seconds_idle, ready))

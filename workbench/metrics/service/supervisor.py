@@ -93,6 +93,8 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_about: self.end())
         signal.signal(signal.SIGCHLD, lambda *_about: None)  # wakes the loop
+        # For the children: one that is told to leave before it can listen to it would be killed.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
         self.selector.register(wake, selectors.EVENT_READ, "wake")
         self.selector.register(sys.stdin, selectors.EVENT_READ, "owner")
         try:

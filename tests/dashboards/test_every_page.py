@@ -1,7 +1,9 @@
-"""The dashboards on a telephone, in Debian's Chromium."""
+"""Every dashboard of the product in both languages, on a telephone and on a desk, in Chromium."""
+
+import re
 
 import pytest
-from browser import CHROMIUM, PHONE, chart, hrefs, watched
+from browser import CHROMIUM, DESKTOP, PHONE, body, chart, hrefs, watched
 from playwright.sync_api import Browser
 from serving import Server
 
@@ -21,25 +23,48 @@ CUT = """() => [...document.querySelectorAll(".wb-chart-live svg.marks")].flatMa
     }).map((text) => text.textContent);
 })"""
 
+WIDTH = "document.documentElement.scrollWidth"
+
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_a_phone_cuts_no_text_of_a_chart_and_scrolls_only_down(
+def test_each_page_fits_a_phone_and_a_desk_and_speaks_its_language_without_an_error(
     browser: Browser, shop: Server, language: str
 ):
     with watched(browser, PHONE) as seen:
-        for path in hrefs(seen, shop.address):
+        paths = hrefs(seen, shop.address)
+        assert "/dashboards/sales" in paths
+        for path in paths:
+            seen.page.set_viewport_size(PHONE)
             seen.open(f"{shop.address}{path[1:]}?lang={language}")
             chart(seen)
             assert seen.page.evaluate(CUT) == [], path
-            width = seen.page.evaluate("document.documentElement.scrollWidth")
-            assert width <= PHONE["width"], path
+            assert seen.page.evaluate(WIDTH) <= PHONE["width"], path
             marked = seen.page.locator(".wb-nav [aria-current=page]").bounding_box()
             assert 0 <= marked["x"] < PHONE["width"]
+            check_language(body(seen), language)
+
+            seen.page.set_viewport_size(DESKTOP)
+            chart(seen)
+            assert seen.page.evaluate(CUT) == [], path
+            assert seen.page.evaluate(WIDTH) <= DESKTOP["width"], path
+            assert seen.page.locator("h1").count() == 1
+            check_language(body(seen), language)
+        assert seen.errors == []
+        assert seen.foreign(shop.address) == []
+
+
+def check_language(shown: str, language: str) -> None:
+    if language == "fr":
+        assert "€" in shown
+        assert re.search(r"\d[\u202f\u00a0]\d{3}", shown)
+        assert not re.search(r"€\d", shown)
+    else:
+        assert re.search(r"€\d{1,3}(,\d{3})*", shown)
+        assert not re.search(r"\d[\u202f\u00a0]€", shown)
 
 
 def test_one_long_word_makes_no_page_wider(browser: Browser, shop: Server):
     with watched(browser, PHONE) as seen:
         seen.page.goto(shop.address)
         seen.page.evaluate("document.querySelector('main h1').append('W'.repeat(300))")
-        width = seen.page.evaluate("document.documentElement.scrollWidth")
-        assert width <= PHONE["width"]
+        assert seen.page.evaluate(WIDTH) <= PHONE["width"]
