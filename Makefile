@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-# Two processes more than there are cores: many tests wait.
-CORES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
+# One process more than there are cores: some tests wait. Two more gain nothing.
+CORES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 SPREAD := --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
