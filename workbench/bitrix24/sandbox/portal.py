@@ -13,6 +13,8 @@ import importlib
 import importlib.util
 import inspect
 import logging
+import re
+import sqlite3
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -222,7 +224,7 @@ class Portal:
             found, call = self._begin(name, params, caller, outer.spent, True)
             if self.faults.rules:
                 self.strike_inside(found.name, after=False)
-            with unforeseen(found.name):
+            with unforeseen(found.name), self.state.whole():
                 answer = found.handler(call)
             if inspect.isawaitable(answer):
                 close = getattr(answer, "close", None)
@@ -249,7 +251,8 @@ class Portal:
         start = time.time()
         found, call = self._begin(name, params, caller, spent, False)
         with unforeseen(found.name):
-            answer = found.handler(call)
+            with self.state.whole(keeping=OutOfTime):
+                answer = found.handler(call)
             if inspect.isawaitable(answer):
                 answer = await answer
         page = self._end(found, call, answer)
@@ -336,6 +339,14 @@ def unforeseen(method: str) -> Iterator[None]:
         raise
     except Unfit as error:
         raise Refusal("", f"Invalid value: {error}") from None
+    except sqlite3.IntegrityError:
+        raise Refusal("ERROR_ARGUMENT", "An id is given twice, or taken") from None
+    except sqlite3.Error as error:
+        # More conditions, or a longer text to look for, than SQLite takes.
+        if not re.search("too (many|large|big|long|complex)|depth", str(error)):
+            log.exception("%s", method)
+            raise Refusal("INTERNAL_SERVER_ERROR", "Internal server error", 500) from None
+        raise Refusal("ERROR_ARGUMENT", f"The request is too large: {error}"[:200]) from None
     except Exception:
         log.exception("%s", method)
         raise Refusal("INTERNAL_SERVER_ERROR", "Internal server error", 500) from None

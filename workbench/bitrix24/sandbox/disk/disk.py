@@ -175,22 +175,30 @@ def move(state: State, row: Row, target: Row, *, actor: int) -> None:
 
 
 def copy(state: State, row: Row, target: Row, *, actor: int) -> int:
-    """Copy a file, or a folder with all that is in it. Raises NameTaken."""
+    """Copy a file, or a folder with all in it. Raises NameTaken, ValueError for a circle."""
+    if target["ID"] in {each["ID"] for each in tree(state, row)}:
+        raise ValueError("targetFolderId")
+    return _copy(state, row, target, actor=actor)
+
+
+def _copy(state: State, row: Row, target: Row, *, actor: int) -> int:
     if row["TYPE"] == "file":
         return add_file(state, target, row["NAME"], content_of(row), actor=actor)
     inside = children(state, row["ID"])
     number = add_folder(state, target, row["NAME"], actor=actor)
     made = state.get("disk_objects", number) or {}
     for child in inside:
-        copy(state, child, made, actor=actor)
+        _copy(state, child, made, actor=actor)
     return number
 
 
 def tree(state: State, row: Row) -> Iterator[Row]:
     """A folder or file and all below it, what is in the trash too."""
-    yield row
-    for child in state.find("disk_objects", {"PARENT_ID": row["ID"]}):
-        yield from tree(state, child)
+    waiting = [row]
+    while waiting:
+        each = waiting.pop()
+        yield each
+        waiting += state.find("disk_objects", {"PARENT_ID": each["ID"]})
 
 
 def delete(state: State, row: Row) -> None:

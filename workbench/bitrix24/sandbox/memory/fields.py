@@ -311,11 +311,15 @@ _REST = [f"{minute:02}:{second:02}" for minute in range(60) for second in range(
 
 
 class Clock:
-    """Writes unix seconds as ISO 8601 text in one zone; remembers the offset per hour."""
+    """Writes unix seconds as ISO 8601 text in one zone; remembers each hour of UTC.
+
+    Of an hour: the local hour that it begins in, the one that it ends in, the seconds into the
+    former at its beginning (half-hour zones), the offset. None where the offset changes within.
+    """
 
     def __init__(self, zone: ZoneInfo) -> None:
         self.zone = zone
-        self._hours: dict[int, tuple[str, str]] = {}
+        self._hours: dict[int, tuple[str, str, int, str] | None] = {}
         self._midnights: dict[str, str | None] = {}
 
     def iso(self, seconds: int | None) -> str | None:
@@ -323,13 +327,27 @@ class Clock:
         if seconds is None:
             return None
         hour = seconds // 3600
-        known = self._hours.get(hour)
-        if known is None:
+        if hour not in self._hours:
             if len(self._hours) > 200_000:
                 self._hours.clear()
-            local = datetime.fromtimestamp(hour * 3600, self.zone).isoformat()
-            known = self._hours[hour] = (local[:14], local[19:])
-        return known[0] + _REST[seconds - hour * 3600] + known[1]
+            self._hours[hour] = self._hour(hour)
+        known = self._hours[hour]
+        if known is None:
+            return self._written(seconds)
+        at = known[2] + seconds - hour * 3600
+        if at < 3600:
+            return known[0] + _REST[at] + known[3]
+        return known[1] + _REST[at - 3600] + known[3]
+
+    def _written(self, seconds: int) -> str:
+        # Without the seconds of the offsets of before there were time zones.
+        return datetime.fromtimestamp(seconds, self.zone).isoformat()[:25]
+
+    def _hour(self, hour: int) -> tuple[str, str, int, str] | None:
+        begin, end = self._written(hour * 3600), self._written(hour * 3600 + 3599)
+        if begin[19:] != end[19:]:
+            return None
+        return begin[:14], end[:14], int(begin[14:16]) * 60 + int(begin[17:19]), begin[19:]
 
     def midnight(self, value: str | None) -> str | None:
         """A date as CRM methods send it: midnight of UTC on the portal's clock.

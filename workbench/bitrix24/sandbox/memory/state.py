@@ -147,6 +147,27 @@ class State:
             finally:
                 self._bulk = False
 
+    @contextmanager
+    def whole(self, keeping: type[BaseException] | None = None) -> Iterator[None]:
+        """Write all that is written within, or nothing; within another one, a part of it.
+
+        What was written stays if it ends with the exception ``keeping``.
+        """
+        inner = self.connection.in_transaction
+        self.connection.execute("SAVEPOINT call" if inner else "BEGIN")
+        try:
+            yield
+        except BaseException as error:
+            if keeping and isinstance(error, keeping) and self.connection.in_transaction:
+                self.connection.execute("RELEASE call" if inner else "COMMIT")
+            elif inner and self.connection.in_transaction:
+                self.connection.execute("ROLLBACK TO call")
+                self.connection.execute("RELEASE call")
+            else:
+                undo(self.connection)
+            raise
+        self.connection.execute("RELEASE call" if inner else "COMMIT")
+
     def insert_many(self, name: str, rows: Iterable[Mapping[str, Any]]) -> int:
         """Insert finished rows, in one transaction; returns how many.
 
@@ -155,7 +176,7 @@ class State:
         hold.
         """
         entity, keepers = self.entities[name], self._plans[name]
-        own = not self._bulk
+        own = not self.connection.in_transaction
         if own:
             self.connection.execute("BEGIN")
         try:

@@ -248,6 +248,7 @@ def update_user(call: Call) -> bool:
     names = {f.name for f in USERS.fields if not f.hidden and f.name != "ID"}
     values = {k: v for k, v in given.items() if k in names}
     if "UF_DEPARTMENT" in values:
+        _administrator(call)  # what somebody sees goes by it
         values["UF_DEPARTMENT"] = _departments(values["UF_DEPARTMENT"])
     if not call.state.update("users", number, values):
         raise Refusal("ERROR_CORE", "access_denied")

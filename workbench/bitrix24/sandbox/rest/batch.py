@@ -10,7 +10,7 @@ from workbench.bitrix24.sandbox.rest.methods import Call, Refusal
 
 LIMIT = 50
 _WHOLE = re.compile(r"^\$result((?:\[[^\]]*\])+)$")
-_PART = re.compile(r"\$result((?:\[[^\]]*\])+)")
+_PART = re.compile(r"\$result((?:\[[^\]]{0,250}\])+)")
 _STEP = re.compile(r"\[([^\]]*)\]")
 _MISSING = object()
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote_plus
 
-_KEY = re.compile(r"\[([^\]]*)\]")
 MAX_DEPTH = 64
 MAX_VARIABLES = 20_000
 
@@ -46,7 +44,7 @@ def nest(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         if bracket <= 0:
             tree[name] = value
             continue
-        path = [name[:bracket], *_KEY.findall(name[bracket:])]
+        path = _path(name, bracket)
         if len(path) > MAX_DEPTH:
             continue
         at = tree
@@ -58,6 +56,18 @@ def nest(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
             at = below
         at[path[-1] or str(at.next)] = value
     return {key: listed(value) for key, value in tree.items()}
+
+
+def _path(name: str, bracket: int) -> list[str]:
+    """The steps of ``a[b][c]``, the first bracket given; stops where one more is too many."""
+    path = [name[:bracket]]
+    while bracket >= 0 and len(path) <= MAX_DEPTH:
+        end = name.find("]", bracket)
+        if end < 0:
+            break
+        path.append(name[bracket + 1 : end])
+        bracket = name.find("[", end)
+    return path
 
 
 def listed(value: Any) -> Any:
