@@ -23,6 +23,7 @@ from workbench.bitrix24.sandbox.memory.fields import (
     Field,
     Row,
     camel,
+    each,
     positive,
     universal_form,
 )
@@ -114,11 +115,13 @@ def selection(state: State, entity: Entity, names: Mapping[str, Field], asked: A
         [f for _, f in columns],
         [n for n, _ in columns],
         [
-            (lambda v: v or 0)
-            if f.name in ("COMPANY_ID", "CONTACT_ID")
-            else (lambda v: v or "")
-            if f.name == "XML_ID"
-            else universal_form(f, state.clock)
+            each(
+                (lambda v: v or 0)
+                if f.name in ("COMPANY_ID", "CONTACT_ID")
+                else (lambda v: v or "")
+                if f.name == "XML_ID"
+                else universal_form(f, state.clock)
+            )
             for _, f in columns
         ],
         [

@@ -17,11 +17,12 @@ from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all, with
 from workbench.bitrix24.sandbox.crm.user_values import old_value
 from workbench.bitrix24.sandbox.memory.fields import (
     Convert,
+    ConvertColumn,
     Entity,
     Field,
     Row,
     is_email,
-    old_form,
+    old_column,
     positive,
 )
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
@@ -43,7 +44,7 @@ class Selection:
 
     columns: Sequence[Field]
     names: Sequence[str]
-    forms: Sequence[Convert | None]
+    forms: Sequence[ConvertColumn | None]
     body: Sequence[tuple[str, str, Convert | None, Any]]  # key in the body, name, form, if absent
 
     def write(self, stored: Sequence[Any]) -> Row:
@@ -56,7 +57,7 @@ class Selection:
         bodies = found[-1] if self.body and found else ()
         names = self.names
         columns = [
-            values if form is None else map(form, values)
+            values if form is None else form(values)
             for values, form in zip(found, self.forms, strict=False)
         ]
         rows = (
@@ -78,7 +79,7 @@ def selection(state: State, entity: Entity, chosen: Sequence[Field]) -> Selectio
     return Selection(
         columns,
         [f.name for f in columns],
-        [old_form(f, state.clock) for f in columns],
+        [old_column(f, state.clock) for f in columns],
         [
             (f.name, f.name, old_value(f, state.clock), [] if f.multiple else f.empty)
             for f in chosen

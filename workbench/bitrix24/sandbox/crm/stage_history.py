@@ -7,7 +7,7 @@ from typing import Any
 from workbench.bitrix24.sandbox.crm.records import Selection, read_page
 from workbench.bitrix24.sandbox.crm.stages import STAGE_HISTORY
 from workbench.bitrix24.sandbox.crm.strictness import refuse_filter, strict_order
-from workbench.bitrix24.sandbox.memory.fields import Entity, Field
+from workbench.bitrix24.sandbox.memory.fields import Entity, Field, each
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method
@@ -45,7 +45,7 @@ def list_stage_history(call: Call) -> Page:
         Selection(
             list(chosen.values()),
             list(chosen),
-            [_native(f, call) for f in chosen.values()],
+            [each(_native(f, call)) for f in chosen.values()],
             [],
         ),
         sql,

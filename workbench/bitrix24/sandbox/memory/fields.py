@@ -15,14 +15,16 @@ sent
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 Row = dict[str, Any]
 Convert = Callable[[Any], Any]
+ConvertColumn = Callable[[Sequence[Any]], Iterable[Any]]
 
 INTEGERS = frozenset(
     ("integer", "user", "crm_company", "crm_contact", "crm_lead", "crm_deal", "crm_quote",
@@ -339,6 +341,22 @@ class Clock:
             return known[0] + _REST[at] + known[3]
         return known[1] + _REST[at - 3600] + known[3]
 
+    def isos(self, column: Sequence[int | None]) -> list[str | None]:
+        """`iso` of a column, without a call for each value."""
+        hours = self._hours.get
+        result: list[str | None] = []
+        for seconds in column:
+            known = None if seconds is None else hours(seconds // 3600)
+            if known is None or seconds is None:
+                result.append(self.iso(seconds))
+                continue
+            at = known[2] + seconds % 3600
+            if at < 3600:
+                result.append(known[0] + _REST[at] + known[3])
+            else:
+                result.append(known[1] + _REST[at - 3600] + known[3])
+        return result
+
     def _written(self, seconds: int) -> str:
         # Without the seconds of the offsets of before there were time zones.
         return datetime.fromtimestamp(seconds, self.zone).isoformat()[:25]
@@ -392,6 +410,25 @@ def old_form(kind: Field, clock: Clock) -> Convert | None:
     if kind.type == "double":
         return lambda v: empty if v is None else str(plain(v))
     return (lambda v: empty if v is None else v) if empty is not None else None
+
+
+def each(form: Convert | None) -> ConvertColumn | None:
+    """A function of one value as one of a column."""
+    return None if form is None else partial(map, form)
+
+
+def old_column(kind: Field, clock: Clock) -> ConvertColumn | None:
+    """`old_form` for a column of stored values at once."""
+    form, empty = old_form(kind, clock), kind.empty
+    if form is None:
+        return None
+    if kind.type == "datetime" and empty is None:
+        return clock.isos
+    if kind.type in INTEGERS:
+        return lambda column: map(str if None not in column else form, column)
+    if kind.type not in ("datetime", "date", "money", "double"):
+        return lambda column: column if None not in column else map(form, column)
+    return each(form)
 
 
 def universal_form(kind: Field, clock: Clock) -> Convert | None:

@@ -15,7 +15,14 @@ from typing import Any
 
 from workbench.bitrix24.sandbox.crm import crm
 from workbench.bitrix24.sandbox.crm.records import Selection, read_page
-from workbench.bitrix24.sandbox.memory.fields import Field, Row, plain, positive, universal_form
+from workbench.bitrix24.sandbox.memory.fields import (
+    Field,
+    Row,
+    each,
+    plain,
+    positive,
+    universal_form,
+)
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.products.products import PRODUCTS
@@ -54,7 +61,10 @@ def _viewer(call: Call) -> None:
 def _selection(call: Call, names: Mapping[str, Field]) -> Selection:
     clock = call.state.clock
     return Selection(
-        list(names.values()), list(names), [universal_form(f, clock) for f in names.values()], []
+        list(names.values()),
+        list(names),
+        [each(universal_form(f, clock)) for f in names.values()],
+        [],
     )
 
 
