@@ -129,3 +129,15 @@ def test_a_moment_of_before_there_were_time_zones_is_read_as_it_was_written(chan
     read = datetime.fromisoformat(shown)
     assert abs((read - datetime.fromisoformat(given["DEADLINE"])).total_seconds()) < 60
     assert changing.call("tasks.task.list", {"order": {"ID": "DESC"}}).status_code == 200
+
+
+@pytest.mark.parametrize("levels", [100, 250, 900])
+def test_what_is_nested_too_deep_to_be_sent_again_is_not_stored(changing, deal, levels):
+    nested = {}
+    for _level in range(levels):
+        nested = {"a": nested}
+    fields = {"OWNER_TYPE_ID": 2, "OWNER_ID": deal, "TYPE_ID": 6, "SUBJECT": "deep"}
+    given = {"fields": {**fields, "SETTINGS": nested}}
+    assert changing.call("crm.activity.add", given).status_code in (200, 400)
+    found = changing.call("crm.activity.list", {"filter": {"OWNER_ID": deal}})
+    assert found.status_code == 200, found.text

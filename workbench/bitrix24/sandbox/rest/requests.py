@@ -21,6 +21,7 @@ from workbench.bitrix24.sandbox.rest.guard import BODY_LIMIT
 from workbench.bitrix24.sandbox.rest.methods import Caller, Refusal
 
 # What stands before the portal gives up and says so itself, in no language of the portal's.
+DEEPEST = 128  # levels of JSON; a record that holds more could not be sent again
 GATEWAY_TIMEOUT = (
     b"<html>\r\n<head><title>504 Gateway Time-out</title></head>\r\n<body>\r\n"
     b"<center><h1>504 Gateway Time-out</h1></center>\r\n</body>\r\n</html>\r\n"
@@ -86,8 +87,25 @@ async def parameters(request: Request) -> dict[str, Any]:
             given = orjson.loads(body)
         except orjson.JSONDecodeError:
             return params
+        if body.count(b"[") + body.count(b"{") > DEEPEST and _deeper(given, DEEPEST):
+            return params
         return {**params, **given} if isinstance(given, dict) else params
     return {**params, **forms.parse(body.decode("utf-8", "replace"))}
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether JSON is nested deeper than so many levels."""
+    level = [value]
+    for _level in range(levels):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True
 
 
 class CutResponse(Response):
