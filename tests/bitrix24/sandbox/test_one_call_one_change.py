@@ -141,3 +141,19 @@ def test_what_is_nested_too_deep_to_be_sent_again_is_not_stored(changing, deal, 
     assert changing.call("crm.activity.add", given).status_code in (200, 400)
     found = changing.call("crm.activity.list", {"filter": {"OWNER_ID": deal}})
     assert found.status_code == 200, found.text
+
+
+@pytest.mark.parametrize("handler", ["http://[bad", "ftp://host/x", "http:///path", "no address"])
+def test_a_handler_that_nothing_can_be_sent_to_is_refused(changing, handler):
+    given = {"TITLE": "A", "SCOPE": "crm", "HANDLER": handler, "INSTALL": handler}
+    assert changing.call("sandbox.application.add", given).status_code == 400
+    event = {"event": "ONCRMDEALADD", "handler": handler, "auth_type": 1}
+    pair = changing.application("crm,placement,bizproc")
+    token = {"auth": pair["access_token"]}
+    for method, params in (
+        ("event.bind", event),
+        ("placement.bind", {"PLACEMENT": "CRM_DEAL_DETAIL_TAB", "HANDLER": handler, "TITLE": "x"}),
+        ("bizproc.activity.add", {"CODE": "x", "HANDLER": handler, "NAME": "x"}),
+    ):
+        answer = changing.http.post(f"{changing.base}/rest/{method}", json={**params, **token})
+        assert 400 <= answer.status_code < 500, (method, answer.text)

@@ -20,7 +20,7 @@ from workbench.bitrix24.sandbox.applications.application_book import (
     ExpiredToken,
     OAuthError,
 )
-from workbench.bitrix24.sandbox.applications.deliveries import Deliveries
+from workbench.bitrix24.sandbox.applications.deliveries import Deliveries, is_web_address
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest import answers
 from workbench.bitrix24.sandbox.rest.methods import Call, Caller, Refusal, method
@@ -189,8 +189,7 @@ def add_application(call: Call) -> dict[str, Any]:
     scopes = scope if isinstance(scope, list) else str(scope).split(",")
     addresses = [str(call.get(name) or "") for name in ("HANDLER", "INSTALL")]
     for address in filter(None, addresses):
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not is_web_address(address):
             raise Refusal("ERROR_ARGUMENT", "HANDLER and INSTALL are http(s) addresses")
     client_id = str(call.get("CLIENT_ID") or "") or None
     applications = applications_of(call.portal)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 
@@ -40,6 +40,15 @@ CREATE TABLE IF NOT EXISTS deliveries (
     finished_at REAL
 )
 """
+
+
+def is_web_address(text: str) -> bool:
+    """Whether something can be sent to an address: http or https, with a host."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from workbench.bitrix24.sandbox.applications import offline_events
@@ -18,7 +17,7 @@ from workbench.bitrix24.sandbox.applications.applications import (
     applications_of,
     deliveries_of,
 )
-from workbench.bitrix24.sandbox.applications.deliveries import Deliveries
+from workbench.bitrix24.sandbox.applications.deliveries import Deliveries, is_web_address
 from workbench.bitrix24.sandbox.memory.changes import Change
 from workbench.bitrix24.sandbox.memory.state import State
 from workbench.bitrix24.sandbox.rest.methods import Call, Refusal, method
@@ -204,7 +203,7 @@ def bind(call: Call) -> bool:
         if not administrator(call):
             raise Refusal("ACCESS_DENIED", "Access denied! Offline events: admin only", 403)
         handler = ""
-    elif urlsplit(handler).scheme not in ("http", "https") or not urlsplit(handler).hostname:
+    elif not is_web_address(handler):
         raise Refusal("ERROR_WRONG_HANDLER_URL", "Wrong handler URL")
     handlers = event_handlers_of(call.portal)
     auth_type = 0 if offline else _auth_type(call)

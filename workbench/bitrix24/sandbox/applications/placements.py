@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from workbench.bitrix24.sandbox.applications.applications import administrator
+from workbench.bitrix24.sandbox.applications.deliveries import is_web_address
 from workbench.bitrix24.sandbox.applications.events import application_of
 from workbench.bitrix24.sandbox.rest.methods import Call, Refusal, method
 
@@ -63,7 +63,7 @@ def bind(call: Call) -> bool:
             )
     if not known(code, call.caller.scopes):
         raise Refusal("ERROR_PLACEMENT_NOT_FOUND", "Placement not found")
-    if urlsplit(handler).scheme not in ("http", "https") or not urlsplit(handler).hostname:
+    if not is_web_address(handler):
         raise Refusal("ERROR_WRONG_HANDLER_URL", "Wrong handler URL")
     same = (application.client_id, code, handler)
     if call.state.connection.execute(

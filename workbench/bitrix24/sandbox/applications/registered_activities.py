@@ -14,6 +14,7 @@ from workbench.bitrix24.sandbox.applications.applications import (
     administrator,
     applications_of,
 )
+from workbench.bitrix24.sandbox.applications.deliveries import is_web_address
 from workbench.bitrix24.sandbox.memory.fields import positive
 from workbench.bitrix24.sandbox.memory.state import State
 from workbench.bitrix24.sandbox.rest.methods import Call, Refusal, method
@@ -141,7 +142,10 @@ def _invalid(text: str) -> Refusal:
 def _checked(payload: Mapping[str, Any], applications: Applications, client_id: str) -> None:
     """Check what is given, as the portal does; raises `Refusal`."""
     if "HANDLER" in payload:
-        parts = urlsplit(str(payload["HANDLER"] or ""))
+        handler = str(payload["HANDLER"] or "")
+        if handler.startswith("http") and not is_web_address(handler):
+            raise Refusal("ERROR_WRONG_HANDLER_URL", "Wrong handler URL")
+        parts = urlsplit(handler)
         if parts.scheme not in ("http", "https"):
             raise Refusal("ERROR_UNSUPPORTED_PROTOCOL", "Unsupported event handler protocol")
         application = applications.get(client_id)
