@@ -106,7 +106,7 @@ def test_nobody_sees_more_by_changing_the_own_department(changing):
         ("crm.activity.list", {"BINDINGS": [{"OWNER_TYPE_ID": 2, "OWNER_ID": 1}] * 1_100}),
     ],
 )
-def test_more_than_the_portal_can_look_for_is_refused(changing, method, filter):
+def test_more_than_the_portal_can_look_for_is_refused(changing, deal, method, filter):
     answer = changing.call(method, {"filter": filter})
     assert (answer.status_code, answer.json()["error"]) == (400, "ERROR_ARGUMENT"), answer.text
 

@@ -50,6 +50,8 @@ from workbench.bitrix24.sandbox.rest.methods import (
 from workbench.i18n import _
 
 log = logging.getLogger("workbench.sandbox")
+# An id given twice; more conditions, or a longer text to look for, than it takes.
+REFUSED_BY_SQLITE = re.compile("^UNIQUE|too (many|large|big|long|complex)|depth")
 
 EXTENSIONS = (
     "applications.applications",
@@ -339,15 +341,9 @@ def unforeseen(method: str) -> Iterator[None]:
         raise
     except Unfit as error:
         raise Refusal("", f"Invalid value: {error}") from None
-    except sqlite3.IntegrityError:
-        raise Refusal("ERROR_ARGUMENT", "An id is given twice, or taken") from None
-    except sqlite3.Error as error:
-        # More conditions, or a longer text to look for, than SQLite takes.
-        if not re.search("too (many|large|big|long|complex)|depth", str(error)):
-            log.exception("%s", method)
-            raise Refusal("INTERNAL_SERVER_ERROR", "Internal server error", 500) from None
-        raise Refusal("ERROR_ARGUMENT", f"The request is too large: {error}"[:200]) from None
-    except Exception:
+    except Exception as error:
+        if isinstance(error, sqlite3.Error) and REFUSED_BY_SQLITE.search(str(error)):
+            raise Refusal("ERROR_ARGUMENT", f"Invalid request: {error}"[:200]) from None
         log.exception("%s", method)
         raise Refusal("INTERNAL_SERVER_ERROR", "Internal server error", 500) from None
 

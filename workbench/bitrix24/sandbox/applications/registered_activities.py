@@ -143,17 +143,14 @@ def _checked(payload: Mapping[str, Any], applications: Applications, client_id: 
     """Check what is given, as the portal does; raises `Refusal`."""
     if "HANDLER" in payload:
         handler = str(payload["HANDLER"] or "")
-        if handler.startswith("http") and not is_web_address(handler):
-            raise Refusal("ERROR_WRONG_HANDLER_URL", "Wrong handler URL")
-        parts = urlsplit(handler)
-        if parts.scheme not in ("http", "https"):
+        if handler.partition(":")[0].lower() not in ("http", "https"):
             raise Refusal("ERROR_UNSUPPORTED_PROTOCOL", "Unsupported event handler protocol")
         application = applications.get(client_id)
         known = {
             urlsplit(url).hostname
             for url in (application.handler_url, application.install_url) if url
         } if application else set()  # fmt: skip
-        if not parts.hostname or (known and parts.hostname not in known):
+        if not is_web_address(handler) or (known and urlsplit(handler).hostname not in known):
             raise Refusal("ERROR_WRONG_HANDLER_URL", "Wrong handler URL")
     if "NAME" in payload and not localised(payload["NAME"], "en"):
         raise _invalid("Empty activity NAME!")

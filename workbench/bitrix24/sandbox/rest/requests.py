@@ -20,8 +20,8 @@ from workbench.bitrix24.sandbox.rest.faults import Rule
 from workbench.bitrix24.sandbox.rest.guard import BODY_LIMIT
 from workbench.bitrix24.sandbox.rest.methods import Caller, Refusal
 
-# What stands before the portal gives up and says so itself, in no language of the portal's.
 DEEPEST = 128  # levels of JSON; a record that holds more could not be sent again
+# What stands before the portal gives up and says so itself, in no language of the portal's.
 GATEWAY_TIMEOUT = (
     b"<html>\r\n<head><title>504 Gateway Time-out</title></head>\r\n<body>\r\n"
     b"<center><h1>504 Gateway Time-out</h1></center>\r\n</body>\r\n</html>\r\n"
