@@ -4,8 +4,10 @@ A command that is started anew takes a second or two of imports; the tests give 
 that are about starting, signals or a terminal start ``python -m workbench`` themselves.
 """
 
+import faulthandler
 import multiprocessing
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -33,15 +35,19 @@ def forks() -> BaseContext:
     return context
 
 
-def _execute(
+def execute(
     arguments: tuple[str, ...], environ: dict[str, str], folder: str, output: str, error: str
 ) -> None:
+    """Be a command, in the process that was forked for it."""
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(folder)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # some are killed by signals that would dump
     for file, number in ((os.devnull, 0), (output, 1), (error, 2)):
         mode = os.O_RDWR | os.O_CREAT | os.O_APPEND
         os.dup2(os.open(file, mode, 0o600), number)
+    if environ.get("PYTHONFAULTHANDLER"):
+        faulthandler.enable()
     sys.argv = ["workbench", *arguments]
     from workbench.cli import main
 
@@ -54,7 +60,7 @@ def start(
     """Start a command that writes into files (both streams into ``output`` by default)."""
     environ = dict(os.environ if env is None else env)
     given = (arguments, environ, str(Path.cwd()), str(output), str(error or output))
-    process = forks().Process(target=_execute, args=given, daemon=True)
+    process = forks().Process(target=execute, args=given, daemon=True)
     process.start()
     return process
 

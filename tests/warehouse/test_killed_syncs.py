@@ -6,17 +6,21 @@ import linecache
 import os
 import random
 import re
-import resource
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import command_line
 import duckdb
 import httpx
 import pytest
+from killed_at import Place, sync_until
 from portal_truth import differences
 
 from workbench.bitrix24.client import Portal
@@ -59,45 +63,46 @@ print(json.dumps({"readings": len(taken), "slowest": max(taken), "snapshots": le
 """
 
 
-def start_sync(home: Path, url: str, *options: str) -> subprocess.Popen:
+@dataclass(frozen=True)
+class Sync:
+    """A sync in a process of its own, and what it says."""
+
+    process: BaseProcess
+    output: Path
+
+    def ends(self) -> str:
+        """Wait for its end; what it said."""
+        self.process.join(60)
+        said = self.output.read_text(errors="replace")
+        assert self.process.exitcode == 0, said
+        return said
+
+
+def surroundings(home: Path, url: str) -> dict[str, str]:
     environ = {**os.environ, "WORKBENCH_HOME": str(home), "WORKBENCH_WEBHOOK": url}
-    environ |= {"WORKBENCH_PLAN": "unlimited", "WORKBENCH_LANGUAGE": "en"}
-    environ["PYTHONFAULTHANDLER"] = "1"
-    return subprocess.Popen(
-        [sys.executable, "-m", "workbench", "sync", "bitrix24", *options],
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=no_core_file,
-    )
+    return environ | {"WORKBENCH_PLAN": "unlimited", "WORKBENCH_LANGUAGE": "en"}
 
 
-def no_core_file() -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def start_sync(home: Path, url: str, *options: str) -> Sync:
+    environ = surroundings(home, url) | {"PYTHONFAULTHANDLER": "1"}
+    output = home.parent / "sync.log"
+    output.unlink(missing_ok=True)
+    started = command_line.start("sync", "bitrix24", *options, output=output, env=environ)
+    return Sync(started, output)
 
 
-def finish(process: subprocess.Popen) -> str:
-    output = process.communicate(timeout=60)[0].decode()
-    assert process.returncode == 0, output
-    return output
-
-
-def kill(process: subprocess.Popen) -> str:
-    """Kill the whole process group where it stands; returns the phase it was in ("" if ended).
+def kill(sync: Sync) -> str:
+    """Kill a sync where it stands; returns the phase it was in ("" if it had ended).
 
     SIGABRT ends the process as suddenly as SIGKILL does: nothing of Python or DuckDB runs any
-    more. But Python's fault handler first writes where each thread was; SIGKILL follows for
-    whatever else is in the group.
+    more. But Python's fault handler first writes where each thread was.
     """
-    if process.poll() is not None:
-        process.communicate()
+    if not sync.process.is_alive():
         return ""
-    os.killpg(process.pid, signal.SIGABRT)
-    output = process.communicate(timeout=30)[0].decode(errors="replace")
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    return phase(output) if process.returncode == -signal.SIGABRT else ""
+    os.kill(sync.process.pid, signal.SIGABRT)
+    sync.process.join(30)
+    killed = sync.process.exitcode == -signal.SIGABRT
+    return phase(sync.output.read_text(errors="replace")) if killed else ""
 
 
 def phase(dump: str) -> str:
@@ -131,13 +136,13 @@ def phase(dump: str) -> str:
     return "other"
 
 
-def wait_for(process: subprocess.Popen, arrived) -> None:
+def wait_for(process: BaseProcess, arrived) -> None:
     """Look without pause until something has happened, or the process has ended."""
-    while process.poll() is None and not arrived():
-        time.sleep(0.0001)
+    while not arrived() and process.is_alive():
+        time.sleep(0.0005)
 
 
-def aim(process: subprocess.Popen, home: Path, rng: random.Random, target: str, usual: float):
+def aim(process: BaseProcess, home: Path, rng: random.Random, target: str, usual: float):
     """Let a sync run up to a random moment, of all its time or near the phase that is wanted."""
     folder = home / "warehouse" / "snapshots"
     before = len(snapshot_files(folder)), snapshot_files(folder)[-1:]
@@ -178,14 +183,9 @@ def disturb(portal, rng: random.Random, attempt: int) -> None:
         bitrix.batch([("crm.deal.delete", {"id": chosen[0]})])
 
 
-def run_with_kills(
-    portal, home: Path, seed: int, *, least: int, most: int, pause: float = 0
-) -> Counter:
-    """Kill syncs, at least ``least`` times and until each phase was met; compare at the end."""
-    rng = random.Random(seed)
-    started = time.monotonic()
-    finish(start_sync(home, portal.url))
-    usual = time.monotonic() - started
+@contextlib.contextmanager
+def read_meanwhile(home: Path, pause: float) -> Iterator[dict]:
+    """Let another process read all the time; what it tells at the end is checked."""
     reader = subprocess.Popen(
         [sys.executable, "-c", READER, str(pause)],
         env={**os.environ, "WORKBENCH_HOME": str(home)},
@@ -193,8 +193,34 @@ def run_with_kills(
         text=True,
     )
     assert reader.stdout is not None and reader.stdout.readline() == "reading\n"
-    hits: Counter[str] = Counter()
+    told: dict = {}
     try:
+        yield told
+    finally:
+        reader.terminate()
+        told |= json.loads(reader.communicate(timeout=60)[0])
+    print("reader:", told)
+    assert told["broken"] == []
+    assert told["readings"] > 5 and told["snapshots"] > 1
+    assert told["slowest"] < 5, "the reader was kept waiting"
+
+
+def nothing_is_lost(home: Path, url: str) -> None:
+    """Compare the warehouse with the portal, and try every snapshot."""
+    assert differences(home, url, children=20) == []
+    for file in snapshot_files(home / "warehouse" / "snapshots"):
+        with Snapshot(file) as snapshot:
+            assert [o.check for o in run_checks(snapshot) if not o.passed] == []
+
+
+def run_with_kills(portal, home: Path, seed: int, *, least: int, most: int) -> Counter:
+    """Kill syncs, at least ``least`` times and until each phase was met; compare at the end."""
+    rng = random.Random(seed)
+    started = time.monotonic()
+    start_sync(home, portal.url).ends()
+    usual = time.monotonic() - started
+    hits: Counter[str] = Counter()
+    with read_meanwhile(home, 0):
         for attempt in range(most):
             lacking = sorted(PHASES - hits.keys())
             if hits.total() >= least and not lacking:
@@ -202,29 +228,42 @@ def run_with_kills(
             targets = ["any", *(lacking or sorted(PHASES))]
             target = targets[attempt % len(targets)]
             disturb(portal, rng, attempt)
-            process = start_sync(home, portal.url, "--full")
-            aim(process, home, rng, target, usual)
-            if met := kill(process):
+            sync = start_sync(home, portal.url, "--full")
+            aim(sync.process, home, rng, target, usual)
+            if met := kill(sync):
                 hits[met] += 1
-        finish(start_sync(home, portal.url))
-    finally:
-        reader.terminate()
-        told = json.loads(reader.communicate(timeout=60)[0])
-    print(f"seed {seed}: killed in {dict(hits)}; reader: {told}")
-    assert told["broken"] == []
-    assert told["readings"] > 10 and told["snapshots"] > 1
-    assert differences(home, portal.url, children=20) == []
-    for file in snapshot_files(home / "warehouse" / "snapshots"):
-        with Snapshot(file) as snapshot:
-            assert [o.check for o in run_checks(snapshot) if not o.passed] == []
+        start_sync(home, portal.url).ends()
+    print(f"seed {seed}: killed in {dict(hits)}")
+    nothing_is_lost(home, portal.url)
     assert hits.keys() >= PHASES, f"never killed in {PHASES - hits.keys()}"
-    assert told["slowest"] < 5, "the reader was kept waiting"
     return hits
 
 
-@pytest.mark.timeout(300)
-def test_syncs_killed_in_every_phase_lose_nothing(fresh_portal, home):
-    run_with_kills(fresh_portal, home, 20261124, least=6, most=30, pause=1)
+# In each phase of a sync: before a line of its code, or within what that line began.
+PLACES = [
+    Place("portal.py", "fetch", "return", nth=6, late=0.003),
+    Place("store.py", "merge", "DELETE FROM", nth=2),
+    Place("store.py", "merge", "INSERT INTO", nth=1, late=0.0005),
+    Place("store.py", "transaction", "COMMIT", nth=9),
+    Place("store.py", "transaction", "COMMIT", nth=30, late=0.0003),
+    Place("publish.py", "_build", "connection.execute(statement)", nth=12),
+    Place("publish.py", "publish", "building.rename"),
+    Place("publish.py", "publish", "drop_others"),
+]
+
+
+@pytest.mark.timeout(240)
+def test_syncs_killed_in_every_phase_lose_nothing(loaded_portal, home):
+    rng = random.Random(20261124)
+    environ = surroundings(home, loaded_portal.url)
+    with read_meanwhile(home, 1):
+        for attempt, place in enumerate(PLACES):
+            disturb(loaded_portal, rng, attempt)
+            killed = sync_until(place, environ, home.parent / "sync.log")
+            killed.join(60)
+            assert killed.exitcode == -signal.SIGKILL, (place, killed.exitcode)
+        start_sync(home, loaded_portal.url).ends()
+    nothing_is_lost(home, loaded_portal.url)
 
 
 @pytest.mark.soak
@@ -238,13 +277,13 @@ def test_fifty_killed_syncs_lose_nothing(fresh_portal, home):
 def test_a_first_load_killed_half_way_goes_on_from_there(fresh_portal, home):
     # every second batch is refused, so that the sync takes its time and can be met half-way
     fresh_portal.fault(fault="503", method="batch", every=2)
-    process = start_sync(home, fresh_portal.url)
+    process = start_sync(home, fresh_portal.url).process
     deadline = time.monotonic() + 60
     while requests_made(fresh_portal) < 20:
-        assert time.monotonic() < deadline and process.poll() is None
+        assert time.monotonic() < deadline and process.is_alive()
         time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.kill()
+    process.join(10)
     fresh_portal.no_faults()
     assert snapshot_files(home / "warehouse" / "snapshots") == []
     # opening replays the log of the killed process
@@ -253,7 +292,7 @@ def test_a_first_load_killed_half_way_goes_on_from_there(fresh_portal, home):
             "SELECT entity FROM state.progress WHERE frontier > 0"
         ).fetchall()
     assert committed, "killed before any page was committed"
-    output = finish(start_sync(home, fresh_portal.url))
+    output = start_sync(home, fresh_portal.url).ends()
     assert "published" in output
     assert differences(home, fresh_portal.url, children=20) == []
 
