@@ -215,6 +215,47 @@ def test_point_40_the_offline_queue_keeps_one_row_per_event_and_deal(portal, app
     application.call("event.unbind", offline)
 
 
+def test_rows_of_the_offline_queue_are_found_ordered_and_taken_by_a_filter(portal, application):
+    offline = {"event": "ONCRMDEALUPDATE", "event_type": "offline"}
+    application.call("event.bind", offline)
+    deals = [deal_of(portal) for _time in range(3)]
+    for deal in deals:
+        webhook_call(portal.url, "crm.deal.update", {"id": deal, "fields": {"TITLE": "A"}})
+
+    def listed(**asked):
+        rows = application.call("event.offline.list", asked)[1]["result"]
+        return [row["EVENT_DATA"]["FIELDS"]["ID"] for row in rows]
+
+    assert listed(order={"ID": "DESC"}) == deals[::-1]
+    assert listed(start=1) == deals[1:]
+    numbers = [row["ID"] for row in application.call("event.offline.list")[1]["result"]]
+    assert listed(filter={">ID": numbers[0]}) == deals[1:]
+    assert listed(filter={"@ID": [numbers[0], numbers[2]]}) == [deals[0], deals[2]]
+    # A filter that cannot be followed takes nothing: what is taken is deleted at once.
+    status, body = application.call("event.offline.get", {"filter": {"DEAL": 1}})
+    assert (status, body["error"]) == (400, "ERROR_ARGUMENT")
+    given = {"filter": {">=ID": numbers[1]}, "order": {"ID": "DESC"}, "limit": 1}
+    (taken,) = application.call("event.offline.get", given)[1]["result"]["events"]
+    assert taken["ID"] == numbers[2]
+    assert listed() == deals[:2]
+    application.call("event.offline.get")
+    application.call("event.unbind", offline)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        *("ONTASKCOMMENTADD", "ONCRMDEALUSERFIELDADD", "ONCRMLEADUSERFIELDSETENUMVALUES"),
+        *("ONCRMTYPEADD", "ONCRMINVOICEADD", "ONCRMINVOICESETSTATUS", "ONCRMMEASUREADD"),
+        *("ONCRMDEALRECURRINGEXPOSE", "ONAPPPAYMENT", "ONCRMDYNAMICITEMADD_1040"),
+    ],
+)
+def test_every_event_of_the_documentation_can_be_bound(application, event):
+    bound = {"event": event, "handler": "http://127.0.0.1:9/none"}
+    assert application.call("event.bind", bound)[1]["result"] is True
+    assert application.call("event.unbind", bound)[1]["result"] == {"count": 1}
+
+
 def test_own_writes_under_a_connector_stay_out_of_its_queue(portal, application):
     offline = {"event": "ONCRMDEALUPDATE", "event_type": "offline", "auth_connector": "mine"}
     application.call("event.bind", offline)

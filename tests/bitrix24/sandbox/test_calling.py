@@ -415,3 +415,38 @@ def test_nesting_beyond_all_measure_gets_an_answer(empty, depth, method):
     brackets = "filter" + "[a]" * depth + "=1"
     assert empty.http.get(f"{empty.url}{method}?{brackets}").status_code in (200, 400, 404, 431)
     assert empty.call("profile").status_code == 200
+
+
+def test_the_token_is_found_in_any_case(empty, token):
+    for name in ("auth", "AUTH", "Auth"):
+        answer = empty.http.post(f"{empty.base}/rest/profile", json={name: token})
+        assert answer.status_code == 200, name
+        assert name not in answer.text
+
+
+def test_what_xml_cannot_hold_is_left_out_of_it(empty):
+    number = empty.result("crm.deal.add", {"fields": {"TITLE": "a\ufffeb\x0bc\uffff\U0001f600"}})
+    answer = empty.http.get(f"{empty.url}crm.deal.get.xml", params={"id": number})
+    assert xml(answer).findtext("result/TITLE") == "abc\U0001f600"
+
+
+def test_a_file_where_a_text_belongs_is_a_wrong_value(empty):
+    part = {"fields[TITLE]": ("a.txt", b"\xff\x00", "text/plain")}
+    answer = empty.http.post(f"{empty.url}crm.deal.add", files=part)
+    assert answer.status_code == 400, answer.text
+    assert "TITLE" in answer.json()["error_description"]
+
+
+def test_a_result_is_not_found_by_a_number_without_end_nor_doubled_without_end(empty):
+    far = f"crm.deal.get?id=$result[a][{'9' * 5_000}]"
+    answer = empty.result("batch", {"cmd": {"a": "crm.deal.list", "b": far}})
+    assert list(answer["result_error"]) == ["b"]
+    title = quote("$result[d0][TITLE]" * 40)
+    commands = {"a0": "crm.deal.add?fields[TITLE]=" + "x" * 30, "d0": "crm.deal.get?id=$result[a0]"}
+    for n in range(1, 5):
+        again = title.replace("d0", f"d{n - 1}")
+        commands[f"a{n}"] = f"crm.deal.add?fields[TITLE]={again}"
+        commands[f"d{n}"] = f"crm.deal.get?id=$result[a{n}]"
+    answer = empty.result("batch", {"cmd": commands})
+    assert answer["result_error"]["a3"]["error"] == "INVALID_REQUEST"
+    assert len(answer["result"]["d2"]["TITLE"]) == 30 * 40**2

@@ -214,3 +214,27 @@ def test_field_descriptions(empty):
     assert fields["DELETED_TYPE"]["TYPE"] == "enum"
     assert "SIZE" not in empty.result("disk.folder.getFields")
     assert "ROOT_OBJECT_ID" in empty.result("disk.storage.getFields")
+
+
+def test_what_is_in_a_folder_goes_into_the_trash_and_comes_back_with_it(empty, folder, refused):
+    inner = empty.result("disk.folder.addSubFolder", {"id": folder["ID"], "data": {"NAME": "in"}})
+    file = upload(empty, inner["ID"])
+    gone = upload(empty, inner["ID"], "gone.txt")
+    empty.result("disk.file.markDeleted", {"id": gone["ID"]})
+    empty.result("disk.folder.markDeleted", {"id": folder["ID"]})
+    assert refused(empty.call("disk.file.get", {"id": file["ID"]})) == (400, "ERROR_NOT_FOUND")
+    assert refused(empty.call("disk.file.restore", {"id": file["ID"]})) == (400, "ERROR_NOT_FOUND")
+    found = empty.result("disk.file.search", {"query": "note.txt"})
+    assert file["ID"] not in [int(row["ID"]) for row in found]
+    empty.result("disk.folder.restore", {"id": folder["ID"]})
+    assert empty.result("disk.file.get", {"id": file["ID"]})["DELETED_TYPE"] == "0"
+    assert names(empty, inner["ID"]) == ["note.txt"]
+    assert empty.result("disk.file.restore", {"id": gone["ID"]})["NAME"] == "gone.txt"
+
+
+def test_what_comes_back_onto_a_taken_name_gets_another(empty, folder):
+    first = upload(empty, folder["ID"])
+    empty.result("disk.file.markDeleted", {"id": first["ID"]})
+    upload(empty, folder["ID"])
+    assert empty.result("disk.file.restore", {"id": first["ID"]})["NAME"] == "note (1).txt"
+    assert names(empty, folder["ID"]) == ["note (1).txt", "note.txt"]

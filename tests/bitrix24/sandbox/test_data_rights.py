@@ -1,8 +1,10 @@
 """Whose records a user sees and changes: own, the department's with those below it, or all."""
 
+import base64
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 
 OLD = {"lead": "TITLE", "deal": "TITLE", "contact": "NAME", "company": "TITLE", "quote": "TITLE"}
@@ -194,3 +196,93 @@ def test_who_may_not_view_the_catalogue_lists_neither_products_nor_prices(empty,
         assert empty.call(method, params).status_code == 200
     empty.result("sandbox.user.rights", {"USER_ID": user, "CATALOG": "Y"})
     assert caller.call(*calls[0]).status_code == 200
+
+
+def test_lesser_scopes_of_users_only_read_and_only_what_they_show(empty, people, refused):
+    brief, basic = empty.webhook(1, ["user_brief"]), empty.webhook(1, ["user_basic"])
+    fields = {"EMAIL": "new@example.org", "UF_DEPARTMENT": [1]}
+    for client in (brief, basic):
+        assert refused(client.call("user.add", fields)) == (403, "insufficient_scope")
+        changed = client.call("user.update", {"ID": people.ids["mate"], "NAME": "Other"})
+        assert refused(changed) == (403, "insufficient_scope")
+    by_mail = {"filter": {"EMAIL": "mate@example.org"}}
+    assert [row["ID"] for row in basic.result("user.get", by_mail)] == [str(people.ids["mate"])]
+    # For user_brief the condition is none: it finds everybody, and nobody's address.
+    everybody = len(empty.result("user.get"))
+    assert len(brief.result("user.get", by_mail)) == everybody
+    assert len(brief.result("user.get", {"EMAIL": "mate@example.org"})) == everybody
+
+
+def test_users_are_filtered_by_not_being_active_and_selected_by_one_name(empty, people):
+    empty.result("user.update", {"ID": people.ids["other"], "ACTIVE": "N"})
+    try:
+        gone = empty.result("user.get", {"filter": {"!ACTIVE": True}, "select": "NAME"})
+        assert {"ID": str(people.ids["other"]), "NAME": "other"} in gone
+        assert str(people.ids["mate"]) not in [row["ID"] for row in gone]
+    finally:
+        empty.result("user.update", {"ID": people.ids["other"], "ACTIVE": "Y"})
+
+
+def test_who_may_not_view_the_catalogue_sees_no_product_by_either_door(empty, people, refused):
+    product = empty.result("crm.product.add", {"fields": {"NAME": "Lamp"}})
+    assert people.mate.result("crm.product.get", {"id": product})["NAME"] == "Lamp"
+    empty.result("sandbox.user.rights", {"USER_ID": people.ids["mate"], "CATALOG": "N"})
+    try:
+        assert refused(people.mate.call("crm.product.get", {"id": product})) == (400, "")
+        assert refused(people.mate.call("crm.product.list")) == (400, "")
+    finally:
+        empty.result("sandbox.user.rights", {"USER_ID": people.ids["mate"], "CATALOG": "Y"})
+
+
+def test_an_observer_does_not_hand_a_task_over(empty, people, refused):
+    ids = people.ids
+    fields = {"TITLE": "Watched", "RESPONSIBLE_ID": ids["other"], "AUDITORS": [ids["mate"]]}
+    task = empty.result("tasks.task.add", {"fields": fields})["task"]["id"]
+    asked = {"taskId": task, "userId": ids["mate"]}
+    assert refused(people.mate.call("tasks.task.delegate", asked)) == (400, "0")
+    given = people.other.result("tasks.task.delegate", asked)["task"]
+    assert given["responsibleId"] == str(ids["mate"])
+
+
+def test_counts_follow_the_rights_at_once(empty, people, smart):
+    deal = people.other.result("crm.deal.add", {"fields": {"TITLE": "Handed over"}})
+    row = {"ownerId": deal, "ownerType": "D", "productName": "x", "price": 1}
+    people.other.result("crm.item.productrow.add", {"fields": row})
+    owner = {"OWNER_TYPE_ID": 2, "OWNER_ID": deal}
+    activity = {**owner, "TYPE_ID": 2, "SUBJECT": "Call", "COMMUNICATIONS": [{"VALUE": "1"}]}
+    people.other.call("crm.activity.add", {"fields": activity})
+    asked = {
+        "crm.stagehistory.list": {"entityTypeId": 2, "filter": {"OWNER_ID": deal}},
+        "crm.activity.list": {"filter": owner},
+        "crm.item.productrow.list": {"filter": {"@ownerId": [deal], "@ownerType": ["D"]}},
+    }
+
+    def totals(client):
+        return {name: client.call(name, given).json()["total"] for name, given in asked.items()}
+
+    before = totals(people.other)
+    assert before["crm.stagehistory.list"] == before["crm.item.productrow.list"] == 1
+    assert set(totals(people.mate).values()) == {0}
+    change = {"id": deal, "fields": {"ASSIGNED_BY_ID": people.ids["mate"]}}
+    empty.result("crm.deal.update", change)
+    assert totals(people.mate) == before
+    assert set(totals(people.other).values()) == {0}
+
+
+def test_who_reads_a_deal_reads_the_files_of_its_comments(empty, people):
+    content = base64.b64encode(b"for all readers").decode()
+    deal = people.mate.result("crm.deal.add", {"fields": {"TITLE": "Commented"}})
+    fields = {"ENTITY_TYPE": "deal", "ENTITY_ID": deal, "COMMENT": "See"}
+    given = {"fields": {**fields, "FILES": [["note.txt", content]]}}
+    comment = people.mate.result("crm.timeline.comment.add", given)
+
+    def address(client):
+        (file,) = client.result("crm.timeline.comment.get", {"id": comment})["FILES"].values()
+        return file["urlDownload"]
+
+    seen = address(people.boss)
+    assert httpx.get(seen).content == b"for all readers"
+    change = {"id": deal, "fields": {"ASSIGNED_BY_ID": people.ids["other"]}}
+    empty.result("crm.deal.update", change)
+    assert httpx.get(seen).status_code == 403
+    assert httpx.get(address(people.other)).content == b"for all readers"

@@ -219,3 +219,82 @@ def test_definitions_that_cannot_be(empty, refused, fields):
         empty.result("crm.company.userfield.add", {"fields": fields})
     answer = empty.call("crm.company.userfield.add", {"fields": fields})
     assert refused(answer) == (400, "ERROR_CORE")
+
+
+@pytest.mark.parametrize(
+    ("type_id", "given", "matching", "others"),
+    [
+        ("string", 37, {"": ["37", 37], "%": ["7"]}, {"": ["38"]}),
+        ("url", "https://example.org", {"": ["https://example.org"]}, {"": ["https://example"]}),
+        ("employee", "1", {"": [1, "1"], "@": [[1, 2]]}, {"": [11, "x"], ">": [1]}),
+        ("money", "100.50|EUR", {"": ["100.50|EUR", 100.5], ">": [99]}, {">": [101], "": ["100"]}),
+        (
+            "datetime",
+            "2026-05-14T10:00:00",  # the portal's time, +02:00 in May
+            {"": ["2026-05-14T08:00:00Z"], "<": ["2026-05-14T10:00:01+02:00"]},
+            {">": ["2026-05-14T09:00:00+01:00"], "": ["2026-05-14T10:00:00Z"]},
+        ),
+        ("double", "0.10", {"": ["0.1", 0.1], "<=": [0.1]}, {">": [0.1], "": ["0.11"]}),
+    ],
+)
+def test_a_filter_compares_as_the_type_does(empty, type_id, given, matching, others):
+    _number, name = define(empty, type_id=type_id)
+    deal = record(empty, **{name: given})
+    record(empty)  # without a value
+    for prefix, values in matching.items():
+        for value in values:
+            assert found(empty, **{f"{prefix}{name}": value}) == [deal], (prefix, value)
+    for prefix, values in others.items():
+        for value in values:
+            assert found(empty, **{f"{prefix}{name}": value}) == [], (prefix, value)
+
+
+@pytest.mark.parametrize(
+    ("type_id", "wrong"),
+    [("datetime", "soon"), ("money", "much|EUR"), ("employee", "x"), ("string", {"a": "b"})],
+)
+def test_a_value_that_is_none_of_its_type_is_refused(empty, type_id, wrong):
+    _number, name = define(empty, type_id=type_id)
+    answer = empty.call("crm.deal.add", {"fields": {"TITLE": "x", name: wrong}})
+    assert answer.status_code == 400
+    assert name in answer.json()["error_description"]
+
+
+def test_a_list_of_numbers_is_found_by_one_of_them(empty):
+    _number, name = define(empty, type_id="double", MULTIPLE="Y")
+    deal = record(empty, **{name: [1, "2.50"]})
+    for value in ("1", 1.0, "1.00", 2.5, "2.5"):
+        assert found(empty, **{name: value}) == [deal], value
+    assert found(empty, **{name: "2"}) == []
+
+
+def test_an_emptied_number_is_neither_nothing_nor_below_one(empty):
+    _number, name = define(empty, type_id="double")
+    deal = record(empty, **{name: 5})
+    empty.result("crm.deal.update", {"id": deal, "fields": {name: ""}})
+    assert found(empty, **{f"<{name}": 1}) == []
+    assert deal in found(empty, **{name: ""})
+    assert empty.result("crm.deal.get", {"id": deal})[name] == ""
+
+
+@pytest.mark.parametrize("door", ["crm.deal.userfield.delete", "userfieldconfig.delete"])
+def test_a_field_made_anew_shows_nothing_of_the_old_one(empty, door):
+    number, name = define(empty)
+    deal = record(empty, **{name: "old"})
+    empty.call(door, {"id": number, "moduleId": "crm"})
+    fields = {"FIELD_NAME": name, "USER_TYPE_ID": "string"}
+    empty.result("crm.deal.userfield.add", {"fields": fields})
+    assert empty.result("crm.deal.get", {"id": deal})[name] == ""
+    assert found(empty, **{name: "old"}) == []
+
+
+def test_options_are_numbered_by_the_portal(empty):
+    given = [{"ID": 1, "VALUE": "a"}, {"ID": 1, "VALUE": "b"}, {"ID": 99_999, "VALUE": "c"}]
+    number, _name = define(empty, type_id="enumeration", LIST=given)
+    first = empty.result("crm.deal.userfield.get", {"id": number})["LIST"]
+    more = {"LIST": [{"ID": first[0]["ID"], "VALUE": "A"}, {"ID": 77_777, "VALUE": "d"}]}
+    empty.result("crm.deal.userfield.update", {"id": number, "fields": more})
+    options = empty.result("crm.deal.userfield.get", {"id": number})["LIST"]
+    assert [option["VALUE"] for option in options] == ["A", "b", "c", "d"]
+    numbers = [int(option["ID"]) for option in options]
+    assert len(set(numbers)) == 4 and max(numbers) < 77_777

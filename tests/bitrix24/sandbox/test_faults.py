@@ -203,6 +203,8 @@ BAD = {
     "delete:ids=a+b": "chacun des ids est un nombre entier",
     "change:field=ID,value=7": "pas de champ ID à modifier",
     "change:field=OPPORTUNITY,value=much": "OPPORTUNITY",
+    "change:entity=contacts,field=PHONE,value=1": "pas de champ PHONE à modifier",
+    "change:entity=tasks,field=TAGS,value=1": "pas de champ TAGS à modifier",
 }
 
 

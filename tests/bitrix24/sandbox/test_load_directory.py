@@ -425,6 +425,8 @@ def test_amounts(text, decimal, value):
         ("03/02/2026", "%d/%m/%Y", "2026-02-03"),
         ("2026-02-30", None, None),
         ("03/02/2026", None, None),
+        ("9999-12-31", None, None),  # "never", as some exports write it
+        ("01/01/0001", "%d/%m/%Y", None),
     ],
 )
 def test_dates(text, pattern, expected):

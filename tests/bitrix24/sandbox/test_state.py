@@ -10,6 +10,7 @@ from contextlib import closing
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+import command_line
 import httpx
 import psutil
 import pytest
@@ -463,3 +464,9 @@ def test_a_look_into_the_file_from_outside_costs_no_later_write(tmp_path):
     with closing(sqlite3.connect(file)) as outside:
         (seen,) = outside.execute("SELECT count(*) FROM deals WHERE TITLE LIKE 'seen %'").fetchone()
     assert seen == 20
+
+
+def test_an_empty_name_is_no_file(tmp_path):
+    done = command_line.workbench("sandbox", "start", "--port", "0", "--state", "", timeout=60)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr

@@ -66,7 +66,7 @@ def complete(state: State) -> None:
     for directory, entries in DIRECTORIES.items():
         _fill(state, directory, entries)
     if not state.count("categories", {"ENTITY_TYPE_ID": INVOICES.type_id}):
-        number = 1 + max((row["ID"] for row in state.find("categories")), default=0)
+        number = stages.new_category(state)
         of_invoices = {**FUNNEL, "ID": number, "ENTITY_TYPE_ID": INVOICES.type_id}
         state.insert_many("categories", [of_invoices])
         head = f"DT{INVOICES.type_id}_{number}:"

@@ -272,7 +272,8 @@ class Portal:
             raise ValueError(_("there is no method {name}").format(name=rule.method[:40]))
         if rule.field:
             entity = self.state.entities[rule.entity]
-            if not entity.has(rule.field) or entity.by_name[rule.field].readonly:
+            known = entity.by_name.get(rule.field)
+            if known is None or known.readonly or known.in_body:
                 raise ValueError(
                     _("{entity} has no field {field} to change").format(
                         entity=rule.entity, field=rule.field[:40]

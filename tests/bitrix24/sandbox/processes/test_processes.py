@@ -308,8 +308,9 @@ def test_processes_survive_a_kill_of_the_portal(tmp_path, listener):
         assert len(listener.posts) == before  # nothing was called twice
 
 
-def test_a_template_nested_too_deep_is_refused(portal):
-    status, body = webhook_call(portal.url, "sandbox.process.add", {"TEMPLATE": "[" * 5_000})
+@pytest.mark.parametrize("text", ["[" * 5_000, "name: 2020-13-45", f"name: {'9' * 5_000}"])
+def test_a_template_that_yaml_cannot_read_is_refused(portal, text):
+    status, body = webhook_call(portal.url, "sandbox.process.add", {"TEMPLATE": text})
     assert (status, body["error"]) == (400, "ERROR_TEMPLATE_VALIDATION_FAILURE")
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from workbench.bitrix24.sandbox.memory.fields import Field
+from workbench.bitrix24.sandbox.memory.filters import where
 from workbench.bitrix24.sandbox.memory.state import State
 
 RESERVED_SECONDS = 30 * 86_400
@@ -26,7 +28,15 @@ CREATE TABLE IF NOT EXISTS offline_events (
     error INTEGER NOT NULL DEFAULT 0)
 """
 
-_FILTERS = {"ID": "id", "EVENT_NAME": "event", "MESSAGE_ID": "message_id"}
+#: What rows are found and ordered by → the column that holds it.
+FIELDS = {
+    "ID": Field("ID", "integer"),
+    "TIMESTAMP_X": Field("AT", "datetime"),
+    "EVENT_NAME": Field("EVENT"),
+    "MESSAGE_ID": Field("MESSAGE_ID"),
+    "PROCESS_ID": Field("PROCESS_ID"),
+    "ERROR": Field("ERROR", "integer"),
+}
 
 
 class OfflineQueue:
@@ -57,11 +67,16 @@ class OfflineQueue:
         connector: str,
         filter: Mapping[str, Any],
         *,
+        order: Mapping[str, str] | None = None,
         process_id: str | None = None,
         limit: int = 50,
+        offset: int = 0,
         failed: bool | None = None,
     ) -> list[dict[str, Any]]:
-        """Return rows as the portal lists them, oldest first; ``process_id`` selects its own."""
+        """Return rows as the portal lists them, oldest first; ``process_id`` selects its own.
+
+        ``order`` maps columns to ``ASC`` or ``DESC``. Raises BadFilter.
+        """
         conditions = ["client_id = ?", "connector = ?"]
         values: list[Any] = [client_id, connector]
         if process_id is not None:
@@ -70,15 +85,15 @@ class OfflineQueue:
         if failed is not None:
             conditions.append("error = ?")
             values.append(int(failed))
-        for key, value in filter.items():
-            column = _FILTERS.get(str(key).lstrip("=").upper())
-            if column:
-                conditions.append(f"{column} = ?")
-                values.append(str(value))
+        sql, more = where(filter, FIELDS, self._state.zone, strict=True)
+        if sql:
+            conditions.append(sql)
+            values += more
+        ordering = "".join(f'"{column}" {way}, ' for column, way in (order or {}).items())
         found = self._connection.execute(
             "SELECT id, at, event, data, message_id, process_id, error FROM offline_events "  # noqa: S608
-            f"WHERE {' AND '.join(conditions)} ORDER BY id LIMIT ?",
-            (*values, max(1, min(limit, 500))),
+            f"WHERE {' AND '.join(conditions)} ORDER BY {ordering}id LIMIT ? OFFSET ?",
+            (*values, max(1, min(limit, 500)), offset),
         ).fetchall()
         return [
             {
@@ -100,6 +115,7 @@ class OfflineQueue:
         connector: str,
         filter: Mapping[str, Any],
         *,
+        order: Mapping[str, str],
         limit: int,
         clear: bool,
         process_id: str,
@@ -111,7 +127,13 @@ class OfflineQueue:
             (self._state.timestamp() - RESERVED_SECONDS,),
         )
         rows = self.rows(
-            client_id, connector, filter, process_id=process_id, limit=limit, failed=failed
+            client_id,
+            connector,
+            filter,
+            order=order,
+            process_id=process_id,
+            limit=limit,
+            failed=failed,
         )
         given = None
         if clear and not process_id:

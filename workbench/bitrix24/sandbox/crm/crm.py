@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 #: Fields of a new record that get the first entry of their directory if the write is silent.
+MULTI = ("PHONE", "EMAIL", "WEB", "IM", "LINK")
 FIRST = {
     "deals": ("TYPE_ID", "SOURCE_ID"),
     "leads": ("SOURCE_ID",),
@@ -64,6 +65,9 @@ def add(
     row.update(
         {key: value for key, value in _kept(state, name, values).items() if value is not None}
     )
+    for multi in MULTI:
+        if row.get(multi):
+            row[multi] = _merged([], row[multi])
     for part in FIRST.get(name, ()):
         if part not in values:
             entries = stages.directory(state, entity.by_name[part].status or "")
@@ -133,7 +137,7 @@ def update(
     link = links.link_of(entity)
     present = links.linked(state, link, before) if link and link.ids in changes else []
     bound = _bound(entity, link, changes, present)
-    for multi in ("PHONE", "EMAIL", "WEB", "IM", "LINK"):
+    for multi in MULTI:
         if multi in changes:
             changes[multi] = _merged(before.get(multi) or [], changes[multi] or [])
     moved = _move(state, entity, before, changes)
@@ -198,7 +202,8 @@ def delete(
 def _kept(state: State, name: str, values: Mapping[str, Any]) -> Row:
     """The values of a write, those of user fields in the form that records hold."""
     own = {f.name: f for f in state.fields(name) if f.dynamic}
-    return {k: user_values.kept(own[k], v) if k in own else v for k, v in values.items()}
+    clock = state.clock
+    return {k: user_values.kept(own[k], v, clock) if k in own else v for k, v in values.items()}
 
 
 def _unbound(state: State, entity: Entity, record: int) -> list[int]:

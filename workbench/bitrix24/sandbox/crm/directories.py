@@ -89,7 +89,7 @@ def add_category(call: Call) -> Row:
     if not str(fields.get("name") or "").strip():
         raise Refusal(0, "Field 'NAME' is required")
     # Funnel numbers are one series over all types, as in the portal's own table.
-    number = 1 + max((row["ID"] for row in call.state.find("categories")), default=0)
+    number = stages.new_category(call.state)
     call.state.add(
         "categories",
         {

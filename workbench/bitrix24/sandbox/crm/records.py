@@ -361,13 +361,19 @@ def old_methods(
     missing: str = "Not found",
     *,
     of_settings: bool = False,
+    viewed: Callable[[State, int], bool] = lambda _state, _user: True,
     **wording: tuple[str, str],
 ) -> None:
     """Register the six old methods of an entity under ``prefix`` (``crm.deal``).
 
     ``missing`` is what they say of a record that is not there, ``{id}`` filled in; ``update`` and
-    the like, code and text of those that say something else. ``of_settings``: administrators write.
+    the like, code and text of those that say something else. ``of_settings``: administrators write;
+    ``viewed``: who reads.
     """
+
+    def reading(call: Call) -> None:
+        if not viewed(call.state, call.caller.user_id):
+            raise Refusal("", "Access denied.")
 
     def guarded(call: Call) -> None:
         if of_settings and not rights.is_admin(call.state, call.caller.user_id):
@@ -378,10 +384,12 @@ def old_methods(
 
     @method(f"{prefix}.list", scope=scope)
     def list_all(call: Call) -> Page:
+        reading(call)
         return list_records(call, entity)
 
     @method(f"{prefix}.get", scope=scope)
     def get_one(call: Call) -> Row:
+        reading(call)
         record = identity(call)
         existing(call, entity, record)
         return full_row(call.state, entity, record)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from workbench.bitrix24.sandbox.crm import stages
 from workbench.bitrix24.sandbox.crm.records import written_page
 from workbench.bitrix24.sandbox.crm.smart_processes import TYPES
 from workbench.bitrix24.sandbox.crm.strictness import refuse_filter, strict_order
@@ -51,7 +52,7 @@ def add_type(
             "UPDATED_BY": actor, "CREATED_TIME": now, "UPDATED_TIME": now, "FLAGS": flags or {},
         },
     )  # fmt: skip
-    number = 1 + max((row["ID"] for row in state.find("categories")), default=0)
+    number = stages.new_category(state)
     state.add(
         "categories",
         {"ID": number, "NAME": title, "SORT": 500, "ENTITY_TYPE_ID": type_id, "IS_DEFAULT": "Y"},
@@ -211,5 +212,7 @@ def delete_type(call: Call) -> list[Any]:
         raise Refusal("BX_ERROR", "You cannot delete an entity type that has elements")
     call.state.delete("types", row["ID"])
     call.state.delete_where("categories", {"ENTITY_TYPE_ID": type_id})
+    call.state.delete_where("statuses", {"=%ENTITY_ID": f"DYNAMIC_{type_id}_STAGE_%"})
+    call.state.delete_where("user_fields", {"ENTITY_ID": f"CRM_{row['ID']}"})
     call.state.by_type.pop(type_id, None)
     return []

@@ -58,6 +58,14 @@ STAGE_HISTORY = Entity(
 )
 
 
+def new_category(state: State) -> int:
+    """The number of a new funnel: none that one has, or had before it was deleted."""
+    present = max((row["ID"] for row in state.find("categories")), default=0)
+    number = 1 + max(present, state.settings.get("category", 0))
+    state.settings["category"] = number
+    return number
+
+
 def directory_of(entity: Entity, category: int | None = None) -> str:
     """The ENTITY_ID of the statuses that are an entity's stages: ``DEAL_STAGE_1``, ``STATUS``, …"""
     if entity.name == "deals":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.bitrix24.sandbox.crm.user_fields import change, create, required, settings_of
+from workbench.bitrix24.sandbox.crm.user_fields import change, create, remove, required, settings_of
 from workbench.bitrix24.sandbox.memory.fields import Row
 from workbench.bitrix24.sandbox.memory.filters import BadFilter
 from workbench.bitrix24.sandbox.people import rights
@@ -173,7 +173,7 @@ def update_config(call: Call) -> Row:
 
 @method("userfieldconfig.delete", scope="userfieldconfig")
 def delete_config(call: Call) -> None:
-    """Delete a definition; the records keep their values, unseen."""
+    """Delete a definition with the values that records have."""
     module(call)
     _administrator(call, UNDELETED)
-    call.state.delete("user_fields", _definition(call, UNDELETED)["ID"])
+    remove(call.state, _definition(call, UNDELETED))

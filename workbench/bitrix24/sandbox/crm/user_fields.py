@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.bitrix24.sandbox.crm.records import identity, ordering
 from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, Unfit, whole
 from workbench.bitrix24.sandbox.memory.filters import BadFilter
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method, page
+
+if TYPE_CHECKING:
+    from workbench.bitrix24.sandbox.memory.state import State
 
 USER_FIELDS = Entity(
     "user_fields",
@@ -109,16 +112,14 @@ def _whole(value: Any, name: str) -> int:
 
 
 def _options(call: Call, given: Any) -> list[Row]:
-    """The options of an enumeration, each with an id."""
+    """New options of an enumeration, each with an id that no other has had."""
     result = []
     for place, item in enumerate(_items(given)):
-        number = item.get("ID")
-        if not number:
-            number = call.state.settings.get("enumeration", 0) + 1
-            call.state.settings["enumeration"] = number
+        number = call.state.settings.get("enumeration", 0) + 1
+        call.state.settings["enumeration"] = number
         result.append(
             {
-                "ID": _whole(number, "LIST"),
+                "ID": number,
                 "SORT": _whole(item.get("SORT") or 10 * (place + 1), "LIST"),
                 "VALUE": str(item.get("VALUE", "")),
                 "DEF": "Y" if str(item.get("DEF", "N")).upper() == "Y" else "N",
@@ -239,6 +240,14 @@ def change(call: Call, row: Row, given: Row) -> None:
     call.state.update("user_fields", row["ID"], changes)
 
 
+def remove(state: State, row: Row) -> bool:
+    """Delete a definition with the values that records have."""
+    for entity in state.entities.values():
+        if entity.uf_entity == row["ENTITY_ID"]:
+            state.forget(entity.name, row["FIELD_NAME"])
+    return state.delete("user_fields", row["ID"])
+
+
 def _merged(call: Call, present: list[Row], given: Any) -> list[Row]:
     """Options after an update: a known ID changes (or goes with ``DEL: Y``), others are added."""
     options = {int(o["ID"]): o for o in present}
@@ -293,7 +302,7 @@ def _methods(kind: str, owner: str) -> None:
     @method(f"crm.{kind}.userfield.delete", scope="crm")
     def delete_one(call: Call) -> bool:
         _administrator(call)
-        return call.state.delete("user_fields", _own(call, owner)["ID"])
+        return remove(call.state, _own(call, owner))
 
 
 for _kind, _owner in OWNERS.items():

@@ -15,8 +15,12 @@ from workbench.bitrix24.sandbox.memory.fields import (
     day,
     number,
     plain,
+    shown_moment,
+    text,
     whole,
 )
+
+WRITTEN = ("string", "money", "url", "address", "crm_status")  # kept as text
 
 
 def old_value(field: Field, clock: Clock) -> Convert | None:
@@ -63,20 +67,21 @@ def _universal_one(field: Field, clock: Clock) -> Convert:
     return lambda v: v
 
 
-def kept(field: Field, value: Any) -> Any:
+def kept(field: Field, value: Any, clock: Clock) -> Any:
     """A user field's value as records hold it, by type: 1 or 0, a whole number, a day, …
 
-    Raises ValueError for one that does not fit.
+    Moments are held with the portal's offset. None where it is empty. Raises ValueError for one
+    that does not fit.
     """
     if field.multiple:
         values = value if isinstance(value, list) else [value]
-        return [_kept_one(field, v) for v in values if v not in (None, "")]
-    return _kept_one(field, value)
+        return [_kept_one(field, v, clock) for v in values if v not in (None, "")]
+    return _kept_one(field, value, clock)
 
 
-def _kept_one(field: Field, value: Any) -> Any:
+def _kept_one(field: Field, value: Any, clock: Clock) -> Any:
     if value is None or value == "":
-        return value
+        return None
     try:
         if field.type == "boolean":
             return 1 if yes(value) else 0
@@ -86,6 +91,12 @@ def _kept_one(field: Field, value: Any) -> Any:
             return number(value)
         if field.type == "date":
             return day(value)
+        if field.type == "datetime":
+            return clock.iso(shown_moment(value, clock.zone))
+        if field.type == "money":
+            number(value)
+        if field.type in WRITTEN:
+            return str(int(value)) if isinstance(value, bool) else text(value)
     except (ValueError, TypeError, OverflowError):
         raise ValueError(field.name) from None
     return value

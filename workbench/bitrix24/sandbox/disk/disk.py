@@ -58,7 +58,7 @@ DISK_OBJECTS = Entity(
 )
 
 TYPES = ("user", "common", "group")
-TRASH = 3
+TRASH, BELOW_TRASH = 3, 4  # what was deleted, and what was in it
 MAX_NAME = 255
 
 
@@ -199,6 +199,35 @@ def tree(state: State, row: Row) -> Iterator[Row]:
         each = waiting.pop()
         yield each
         waiting += state.find("disk_objects", {"PARENT_ID": each["ID"]})
+
+
+def trash(state: State, row: Row, *, actor: int) -> None:
+    """Put into the trash, with all that is below."""
+    for each in _of_kind(state, row, 0):
+        state.update("disk_objects", each["ID"], {"DELETED_TYPE": BELOW_TRASH})
+    stamp = {"DELETE_TIME": state.timestamp(), "DELETED_BY": actor}
+    state.update("disk_objects", row["ID"], {"DELETED_TYPE": TRASH, **stamp})
+
+
+def restore(state: State, row: Row, *, actor: int) -> None:
+    """Take out of the trash with all that went there with it.
+
+    [?] Where its name is taken by now it gets another.
+    """
+    for each in _of_kind(state, row, BELOW_TRASH):
+        state.update("disk_objects", each["ID"], {"DELETED_TYPE": 0})
+    name = _free(state, row["PARENT_ID"], row["NAME"], unique=True)
+    touch(state, row, {"DELETED_TYPE": 0, "NAME": name}, actor=actor)
+
+
+def _of_kind(state: State, row: Row, deleted: int) -> list[Row]:
+    """What is below a folder, down to where something was deleted otherwise."""
+    found, waiting = [], [row]
+    while waiting:
+        above = waiting.pop()["ID"]
+        waiting += state.find("disk_objects", {"PARENT_ID": above, "DELETED_TYPE": deleted})
+        found += [each for each in waiting if each["PARENT_ID"] == above]
+    return found
 
 
 def delete(state: State, row: Row) -> None:

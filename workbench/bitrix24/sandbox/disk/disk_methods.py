@@ -95,7 +95,7 @@ def existing(call: Call, kind: str, name: str = "id", *, trash: bool = False) ->
     """The folder or file that a parameter names. Refuses one not there or not the caller's."""
     number = identity(call, name, int(kind == "folder"))
     row = call.state.get("disk_objects", number)
-    if row is None or row["TYPE"] != kind or bool(row["DELETED_TYPE"]) != trash:
+    if row is None or row["TYPE"] != kind or row["DELETED_TYPE"] != (disk.TRASH if trash else 0):
         raise missing(number)
     storage = disk.storage(call.state, row["STORAGE_ID"])
     if storage is None or not disk.may(call.state, call.caller.user_id, storage):
@@ -289,7 +289,7 @@ def search_files(call: Call) -> Page:
 
 
 def _content(call: Call, code: str = "ERROR_COULD_NOT_SAVE_FILE") -> tuple[str, bytes]:
-    """``fileContent``: name and base64, or name and bytes of a multipart form."""
+    """``fileContent``: name and base64, as the door also writes a file of a multipart form."""
     given = call.get("fileContent")
     given = list(given.values()) if isinstance(given, dict) else given
     if isinstance(given, str):
@@ -297,8 +297,6 @@ def _content(call: Call, code: str = "ERROR_COULD_NOT_SAVE_FILE") -> tuple[str, 
     if not isinstance(given, list) or len(given) != 2:
         raise Refusal("ERROR_ARGUMENT", "Invalid value of parameter {Parameter #2}")
     name, content = given
-    if isinstance(content, bytes):
-        return str(name), content
     try:
         return str(name), base64.b64decode("".join(str(content).split()), validate=True)
     except (binascii.Error, ValueError):
@@ -388,8 +386,7 @@ def _common(kind: str) -> None:
         row = existing(call, kind)
         if disk.is_root(row):
             raise Refusal("DISK_OBJ_22000", "Could not delete root folder")
-        stamp = {"DELETE_TIME": call.state.timestamp(), "DELETED_BY": call.caller.user_id}
-        call.state.update("disk_objects", row["ID"], {"DELETED_TYPE": disk.TRASH, **stamp})
+        disk.trash(call.state, row, actor=call.caller.user_id)
         return _sent(call, row["ID"])
 
     @method(f"disk.{kind}.restore", scope="disk")
@@ -397,7 +394,7 @@ def _common(kind: str) -> None:
         row = existing(call, kind, trash=True)
         if kind == "folder" and not rights.is_admin(call.state, call.caller.user_id):
             raise Refusal("ACCESS_DENIED", "Access denied")
-        disk.touch(call.state, row, {"DELETED_TYPE": 0}, actor=call.caller.user_id)
+        disk.restore(call.state, row, actor=call.caller.user_id)
         return _sent(call, row["ID"])
 
 

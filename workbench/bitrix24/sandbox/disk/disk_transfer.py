@@ -1,7 +1,7 @@
 """Uploads and downloads beside REST: ``/rest/upload.json`` and ``/rest/download.json``.
 
 The addresses come from ``disk.folder.uploadFile`` without content and from ``DOWNLOAD_URL``. Other
-modules add what they receive to `RECEIVERS`.
+modules add what they receive to `RECEIVERS`, and who may read what they keep to `READERS`.
 """
 
 from __future__ import annotations
@@ -80,6 +80,8 @@ def _receive(portal: Portal, what: dict[str, Any], name: str, content: bytes) ->
 
 #: Module → what it does with an upload that it gave the address for.
 RECEIVERS: dict[str, Callable[[Portal, dict[str, Any], str, bytes], Row]] = {}
+#: Module → whether it lets a user read what lies in another's storage.
+READERS: dict[str, Callable[[Portal, dict[str, Any]], bool]] = {}
 
 
 def _meant(portal: Portal, what: dict[str, Any]) -> Row:
@@ -89,7 +91,8 @@ def _meant(portal: Portal, what: dict[str, Any]) -> Row:
     storage = disk.storage(portal.state, row["STORAGE_ID"]) if row else None
     if row is None or storage is None or row["DELETED_TYPE"]:
         raise Refusal("ERROR_NOT_FOUND", f"Could not find entity with id `{number}`", 404)
-    if not disk.may(portal.state, user, storage):
+    reader = READERS.get(what["module"])
+    if not disk.may(portal.state, user, storage) and not (reader and reader(portal, what)):
         raise Refusal("ACCESS_DENIED", "Access denied", 403)
     return row
 

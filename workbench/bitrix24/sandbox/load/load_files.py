@@ -159,10 +159,16 @@ def read_number(text: str, decimal: str) -> float | None:
 
 
 def read_day(text: str, pattern: str | None) -> date | None:
-    """Date of a text: ISO 8601 (a time of day may follow), or as ``pattern`` of strptime says."""
+    """Date of a text: ISO 8601 (a time of day may follow), or as ``pattern`` of strptime says.
+
+    None if it is none, or of the calendar's first or last year, which stand for "never".
+    """
     try:
-        if pattern:
-            return datetime.strptime(text, pattern).date()  # noqa: DTZ007 - a date of the portal
-        return date.fromisoformat(text[:10])
+        day = (
+            datetime.strptime(text, pattern).date()  # noqa: DTZ007 - a date of the portal
+            if pattern
+            else date.fromisoformat(text[:10])
+        )
     except ValueError:
         return None
+    return day if date.min.year < day.year < date.max.year else None

@@ -58,14 +58,20 @@ def expression(field: Field) -> str:
         raise BadFilter(field.name, unknown=True)
     if not field.in_body:
         return f'"{field.name}"'
-    value = f"json_extract(body, '$.{field.name}')"
+    return _typed(field, f"nullif(json_extract(body, '$.{field.name}'), '')")
+
+
+#: Types of user fields that are compared as numbers; of an amount with its currency, the amount.
+NUMERIC = frozenset(("double", "money", "boolean", "enumeration", "employee")) | INTEGERS
+
+
+def _typed(field: Field, value: str) -> str:
+    """A value out of the JSON body, in the form that it is compared in."""
     if field.type == "datetime":
         return f"unixepoch({value})"
     if field.type == "date":
         return f"substr({value}, 1, 10)"
-    if field.type in ("double", "integer", "boolean", "enumeration") or field.type in INTEGERS:
-        return f"CAST({value} AS REAL)"
-    return value
+    return f"CAST({value} AS {'REAL' if field.type in NUMERIC else 'TEXT'})"
 
 
 def _value(field: Field, value: Any, zone: ZoneInfo) -> Any:
@@ -78,7 +84,7 @@ def _value(field: Field, value: Any, zone: ZoneInfo) -> Any:
             return day(value)
         if field.type == "boolean" and field.in_body:
             return 1 if str(value).upper() in ("1", "Y", "TRUE") else 0
-        if field.type in INTEGERS or field.type == "enumeration":
+        if field.type in INTEGERS or field.type in ("enumeration", "employee"):
             return integer(value)
         if field.type in ("double", "money"):
             return number(value)
@@ -103,10 +109,11 @@ def _empty(field: Field, column: str) -> str:
     return f"({column} IS NULL OR {column} = '')"
 
 
-def _members(field: Field) -> str:
+def _members(field: Field, *, as_text: bool) -> str:
     """Rows of a list in the body, for EXISTS."""
     path = "json_extract(value, '$.VALUE')" if field.type == "crm_multifield" else "value"
-    return f"SELECT 1 FROM json_each(body, '$.{field.name}') WHERE CAST({path} AS TEXT)"  # noqa: S608
+    each = f"CAST({path} AS TEXT)" if as_text else _typed(field, path)
+    return f"SELECT 1 FROM json_each(body, '$.{field.name}') WHERE {each}"  # noqa: S608
 
 
 def condition(field: Field, prefix: str, value: Any, zone: ZoneInfo) -> tuple[str, list[Any]]:
@@ -125,7 +132,7 @@ def condition(field: Field, prefix: str, value: Any, zone: ZoneInfo) -> tuple[st
             raise BadFilter(field.name)
         operator = {"=": "in", "!=": "not in"}.get(operator, operator)
     if field.multiple or field.type in STRUCTURED:
-        return _in_list(field, operator, value)
+        return _in_list(field, operator, value, zone)
     column = expression(field)
     if operator in ("in", "not in"):
         return _among(field, column, operator, value, zone)
@@ -211,7 +218,7 @@ def _among(
     return sql, bound
 
 
-def _in_list(field: Field, operator: str, value: Any) -> tuple[str, list[Any]]:
+def _in_list(field: Field, operator: str, value: Any, zone: ZoneInfo) -> tuple[str, list[Any]]:
     if not _SAFE.match(field.name):
         raise BadFilter(field.name, unknown=True)
     values = value if isinstance(value, list) else [value]
@@ -220,10 +227,10 @@ def _in_list(field: Field, operator: str, value: Any) -> tuple[str, list[Any]]:
     if value is None or value == "" or value == []:
         found = f"EXISTS (SELECT 1 FROM json_each(body, '$.{field.name}'))"  # noqa: S608
         return (f"NOT {found}" if operator in ("=", "in") else found), []
-    members = _members(field)
+    members = _members(field, as_text=operator.endswith("contains"))
     if operator in ("=", "in", "!=", "not in"):
         marks = ",".join("?" * len(values))
-        sql, bound = f"EXISTS ({members} IN ({marks}))", [str(v) for v in values]
+        sql, bound = f"EXISTS ({members} IN ({marks}))", [_value(field, v, zone) for v in values]
     elif operator.endswith("contains"):
         sql, bound = f"EXISTS ({members} LIKE ? ESCAPE '\\')", [f"%{_like(str(value))}%"]
     else:

@@ -51,10 +51,10 @@ def _claimed(path: Path) -> Iterator[None]:
     Each portal remembers what it has counted and which settings it has; two would not see what the
     other writes. (The lock is beside the file: SQLite gives its own up when the file is closed.)
     """
-    beside = path.with_name(f"{path.name}.lock")
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        beside = path.with_name(f"{path.name}.lock")
         lock = _locked(beside)
     except BlockingIOError:
         raise UsageError(

@@ -83,15 +83,17 @@ BRIEF = (
 )  # fmt: skip
 
 
+def _shown(call: Call) -> list[Field]:
+    """The fields that the caller's scope shows: ``user_brief`` without contacts and birthday."""
+    full = not call.caller.scopes.isdisjoint(("user", "user_basic"))
+    return [f for f in USERS.fields if not f.hidden and (full or f.name in BRIEF)]
+
+
 def _user(call: Call, row: Row) -> Row:
-    """A user as the caller's scope shows it: ``user_brief`` without contacts and birthday."""
-    scopes = call.caller.scopes
-    full = "user" in scopes or "user_basic" in scopes
+    """A user as the caller's scope shows it."""
     names = call.state.keepers("users")
     result: Row = {}
-    for field in USERS.fields:
-        if field.hidden or (not full and field.name not in BRIEF):
-            continue
+    for field in _shown(call):
         if field.name == "UF_DEPARTMENT":
             result[field.name] = row.get(field.name) or []
             continue
@@ -113,7 +115,8 @@ def _user(call: Call, row: Row) -> Row:
 
 def _picked(call: Call, row: Row) -> Row:
     asked = call.get("select")
-    wanted = {str(n).upper() for n in (asked.values() if isinstance(asked, dict) else asked or ())}
+    asked = list(asked.values()) if isinstance(asked, dict) else asked or []
+    wanted = {str(n).upper() for n in (asked if isinstance(asked, list) else [asked])}
     full = _user(call, row)
     if not wanted or "*" in wanted:
         return full
@@ -132,7 +135,7 @@ def current_user(call: Call) -> Row:
 def _user_filter(call: Call) -> dict[str, Any]:
     """``FILTER``, or (as older clients write it) the fields themselves at the top."""
     filter = dict(call.mapping("filter"))
-    names = {f.name for f in USERS.fields if not f.hidden}
+    names = {f.name for f in _shown(call)}
     for key, value in call.raw.items():
         if key.upper() in names:
             filter.setdefault(key.upper(), value)
@@ -140,14 +143,14 @@ def _user_filter(call: Call) -> dict[str, Any]:
         if key.upper().lstrip("=!") == "ACTIVE":
             value = filter.pop(key)
             yes = value is True or str(value).upper() in ("1", "TRUE", "Y")
-            filter["ACTIVE"] = "Y" if yes else "N"
+            filter["ACTIVE"] = "Y" if yes != key.startswith("!") else "N"
     return filter
 
 
 @method("user.get", scope="user")
 def list_users(call: Call) -> Page:
     """Users that a filter finds; ``sort`` names the field, ``order`` the direction."""
-    names = {f.name: f for f in USERS.fields}
+    names = {f.name: f for f in _shown(call)}
     try:
         sql, values = where(_user_filter(call), names, call.state.zone)
     except BadFilter as error:
@@ -197,6 +200,13 @@ def user_fields(call: Call) -> dict[str, str]:
     return {**more, **{f.name: f.title for f in USERS.fields if not f.hidden}}
 
 
+def _writer(call: Call) -> None:
+    """Refuse who reads users only: ``user_basic`` and ``user_brief`` are no more than that."""
+    if "user" not in call.caller.scopes:
+        text = "The request requires higher privileges than provided by the access token"
+        raise Refusal("insufficient_scope", text, 403)
+
+
 def _administrator(call: Call, text: str = "access_denied") -> None:
     if not rights.is_admin(call.state, call.caller.user_id):
         raise Refusal("ERROR_CORE", text)
@@ -214,6 +224,7 @@ def _departments(given: Any) -> list[int]:
 @method("user.add", scope="user")
 def invite_user(call: Call) -> int:
     """Invite a user; needs ``EMAIL`` and ``UF_DEPARTMENT``."""
+    _writer(call)
     _administrator(call)
     given = {k.upper(): v for k, v in (call.mapping("fields") or call.raw).items()}
     mail = str(given.get("EMAIL") or "")
@@ -240,6 +251,7 @@ def invite_user(call: Call) -> int:
 @method("user.update", scope="user")
 def update_user(call: Call) -> bool:
     """Change a user: administrators anyone, others themselves."""
+    _writer(call)
     given = {k.upper(): v for k, v in (call.mapping("fields") or call.raw).items()}
     named = str(given.pop("ID", "")).strip()
     number = positive(named)

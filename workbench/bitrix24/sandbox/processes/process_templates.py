@@ -185,12 +185,21 @@ def read(text: str, source: str) -> Template:
                 source=source, line=mark.line + 1 if mark else 1
             )
         ) from None
-    except ValidationError as error:
-        first = min(error.errors(), key=lambda item: -len(item["loc"]))
-        key = ".".join(str(part) for part in first["loc"])
+    except ValueError as error:
+        # YAML's own types: a date that is none, a number of thousands of digits
+        if isinstance(error, ValidationError):
+            raise _unfit(error, source) from None
         raise ConfigurationError(
-            _("{source}: {key}: {problem}").format(source=source, key=key, problem=first["msg"])
+            _("{source}: {problem}").format(source=source, problem=str(error)[:100])
         ) from None
+
+
+def _unfit(error: ValidationError, source: str) -> ConfigurationError:
+    first = min(error.errors(), key=lambda item: -len(item["loc"]))
+    key = ".".join(str(part) for part in first["loc"])
+    return ConfigurationError(
+        _("{source}: {key}: {problem}").format(source=source, key=key, problem=first["msg"])
+    )
 
 
 def examples() -> list[Template]:

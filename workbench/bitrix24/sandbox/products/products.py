@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workbench.bitrix24.sandbox.crm.records import old_methods
 from workbench.bitrix24.sandbox.memory.fields import Entity, Field
+from workbench.bitrix24.sandbox.people import rights
 
 #: What only the catalogue's methods tell of a product.
 STOCK = tuple(
@@ -67,7 +68,7 @@ PRODUCTS = Entity(
     modified_by="MODIFIED_BY",
 )
 
-old_methods(PRODUCTS, "crm.product", of_settings=True)
+old_methods(PRODUCTS, "crm.product", of_settings=True, viewed=rights.sees_catalogue)
 
 #: Units of measure of a new portal: id → (code, symbol).
 MEASURES = {1: (6, "m"), 2: (112, "l"), 3: (163, "g"), 4: (166, "kg"), 5: (796, "pcs")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,8 @@ import orjson
 
 from workbench.bitrix24.sandbox.memory.fields import Clock
 from workbench.bitrix24.sandbox.rest.methods import Page, Refusal
+
+_UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 
 
 def timing(
@@ -65,7 +68,7 @@ def _xml(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "1" if value else "0"
-    return escape("".join(c for c in str(value) if c in "\t\n\r" or c >= " "))
+    return escape(_UNWRITABLE.sub("", str(value)))
 
 
 def _element(key: str, item: Any) -> str:

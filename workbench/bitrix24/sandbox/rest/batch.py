@@ -9,9 +9,11 @@ from workbench.bitrix24.sandbox.rest import forms
 from workbench.bitrix24.sandbox.rest.methods import Call, Refusal
 
 LIMIT = 50
+LONGEST = 1_000_000  # letters of a parameter, once results are put into it
 _WHOLE = re.compile(r"^\$result((?:\[[^\]]*\])+)$")
 _PART = re.compile(r"\$result((?:\[[^\]]{0,250}\])+)")
 _STEP = re.compile(r"\[([^\]]*)\]")
+_PLACE = re.compile(r"^[0-9]{1,9}$")
 _MISSING = object()
 
 
@@ -27,7 +29,7 @@ def _find(results: dict[str, Any], path: str) -> Any:
     for step in _STEP.findall(path):
         if isinstance(at, dict):
             at = at.get(step, _MISSING)
-        elif isinstance(at, list) and step.isdecimal() and int(step) < len(at):
+        elif isinstance(at, list) and _PLACE.match(step) and int(step) < len(at):
             at = at[int(step)]
         else:
             return _MISSING
@@ -55,7 +57,10 @@ def resolve(value: Any, results: dict[str, Any]) -> Any:
             return match[0]
         return "" if found is None else str(found)
 
-    return _PART.sub(insert, value)
+    written = _PART.sub(insert, value)
+    if len(written) > LONGEST:
+        raise Refusal("INVALID_REQUEST", "Request entity is too large", 413)
+    return written
 
 
 def run(call: Call) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,8 @@ async def parameters(request: Request) -> dict[str, Any]:
         items: list[tuple[str, Any]] = []
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
-                items.append((name, [value.filename or "", await value.read()]))
+                content = base64.b64encode(await value.read()).decode()
+                items.append((name, [value.filename or "", content]))
             else:
                 items.append((name, value))
         return {**params, **forms.nest(items)}
@@ -139,7 +141,8 @@ class Door:
             refusal = self.admit(request)
             try:
                 params = await parameters(request)
-                caller = self.caller(where, params.pop("auth", None))
+                token = next((params.pop(k) for k in list(params) if k.lower() == "auth"), None)
+                caller = self.caller(where, token)
                 who = portal.label(caller)
             except Refusal as wrong:
                 refusal = refusal or wrong

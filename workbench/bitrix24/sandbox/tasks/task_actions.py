@@ -77,7 +77,8 @@ def delegate(call: Call) -> Row:
     user = call.number("userId")
     if user is None:
         raise Refusal("100", "Could not find value for parameter {userId} (internal error)")
-    if row["STATUS"] == COMPLETED or not rights.is_active(call.state, user):
+    able = takes_part(call, row) and rights.is_active(call.state, user)
+    if row["STATUS"] == COMPLETED or not able:
         raise barred
     auditors = [*(row.get("AUDITORS") or []), row["RESPONSIBLE_ID"]]
     kept = [n for n in dict.fromkeys(auditors) if n != user]
@@ -132,6 +133,8 @@ def attach_file(call: Call) -> Row:
         raise Refusal("100", f"{text} Should be value of type int. (internal error)")
     file = call.state.get("disk_objects", number)
     storage = disk.storage(call.state, file["STORAGE_ID"]) if file else None
+    if file is None or file["TYPE"] != "file" or file["DELETED_TYPE"]:
+        raise Refusal("ERROR_NOT_FOUND", f"Could not find entity with id `{number}`")
     if storage is None or not disk.may(call.state, call.caller.user_id, storage):
         raise Refusal("ERROR_CORE", "Insufficient permissions.<br>")
     files = [*(row.get("UF_TASK_WEBDAV_FILES") or []), f"n{number}"]

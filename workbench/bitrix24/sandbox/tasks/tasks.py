@@ -340,13 +340,15 @@ def closing(call: Call, status: int) -> Row:
 
 @method("tasks.task.delete", scope="task")
 def delete_task(call: Call) -> Row:
-    """Delete a task; its maker and administrators may."""
+    """Delete a task; its maker and administrators may. [?] Its subtasks pass to the one above."""
     barred = Refusal("1048582", "No access to delete the task (internal error)")
     row = task_of(call, barred)
     user = call.caller.user_id
     if user != row.get("CREATED_BY") and not rights.is_admin(call.state, user):
         raise barred
     crm.delete(call.state, "tasks", row["ID"], actor=user, connector=call.connector)
+    for below in call.state.find("tasks", {"PARENT_ID": row["ID"]}):
+        call.state.update("tasks", below["ID"], {"PARENT_ID": row["PARENT_ID"]})
     return {"task": True}
 
 

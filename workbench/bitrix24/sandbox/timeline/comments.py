@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.bitrix24.sandbox.crm import crm
 from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all
@@ -20,12 +20,16 @@ from workbench.bitrix24.sandbox.crm.records import (
     ordering,
     written_page,
 )
-from workbench.bitrix24.sandbox.disk import disk, disk_links
+from workbench.bitrix24.sandbox.disk import disk, disk_links, disk_transfer
 from workbench.bitrix24.sandbox.memory.fields import Entity, Row, positive
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method
 from workbench.bitrix24.sandbox.timeline.timeline import COMMENTS
 
+if TYPE_CHECKING:
+    from workbench.bitrix24.sandbox.portal import Portal
+
+MODULE = "timeline"  # of the addresses of its files
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 
 
@@ -53,7 +57,8 @@ def _files(call: Call, row: Row) -> Row:
         file = call.state.get("disk_objects", number)
         if file is None:
             continue
-        url = disk_links.url(call.portal, "download", call.caller.user_id, number)
+        what = {"user": call.caller.user_id, "id": number, "comment": row["ID"]}
+        url = disk_links.signed(call.portal, MODULE, "download", what)
         picture = str(file["NAME"]).lower().endswith(PICTURES)
         result[str(number)] = {
             "id": number,
@@ -69,6 +74,16 @@ def _files(call: Call, row: Row) -> Row:
             "urlDownload": url,
         }
     return result
+
+
+def _reads(portal: Portal, what: dict[str, Any]) -> bool:
+    """Whether a user sees the comment that a file belongs to."""
+    row = portal.state.get(COMMENTS.name, what["comment"])
+    belongs = row is not None and what["id"] in (row.get("FILES") or ())
+    return belongs and rights.may(portal.state, what["user"], COMMENTS, row or {})
+
+
+disk_transfer.READERS[MODULE] = _reads
 
 
 def _size(content: bytes) -> Row:
