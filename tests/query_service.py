@@ -16,6 +16,8 @@ import duckdb
 import psutil
 import pytest
 
+from workbench.kernels import keeper
+from workbench.kernels.forked import ForkedProcess
 from workbench.metrics.service.door import Door
 from workbench.metrics.service.frames import LENGTH, read_envelope
 from workbench.metrics.service.place import queries_folder
@@ -28,13 +30,13 @@ class RunningService:
 
     home: Path
     folder: Path
-    supervisor: psutil.Popen
+    supervisor: ForkedProcess
 
     def door(self, scope: Scope = EVERYTHING, name: str = "newest") -> Door:
         return Door(self.folder, make_token("test", scope), name)
 
     def processes(self) -> list[psutil.Process]:
-        return self.supervisor.children()
+        return psutil.Process(self.supervisor.pid).children()
 
     def send(self, message: bytes, name: str = "newest") -> dict:
         """Send bytes of one's own and return the head of the answer; EOFError without one."""
@@ -66,9 +68,13 @@ def exactly(connection: socket.socket, size: int) -> bytearray:
 
 @contextmanager
 def running_service(home: Path, *, idle: float = 120, **given: str) -> Iterator[RunningService]:
-    """Run the supervisor for ``home``, which ``WORKBENCH_HOME`` must name; ``given``: settings."""
+    """Run the supervisor for ``home``, which ``WORKBENCH_HOME`` must name; ``given``: settings.
+
+    It is forked from the zygote of these tests.
+    """
     folder = queries_folder()
-    supervisor = psutil.Popen(
+    keeper.keep_zygote()
+    supervisor = keeper.fork(
         [sys.executable, "-P", "-m", "workbench.metrics.service.supervisor", str(idle)],
         stdin=subprocess.PIPE,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **given},

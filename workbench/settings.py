@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -219,5 +219,15 @@ def installation() -> str:
 
 
 def settings() -> Settings:
-    """Return the settings of this moment's environment (cheap; nothing is cached)."""
+    """Return the settings of this moment's environment; cheap, as it is read anew when it changes.
+
+    Paths that depend on the working directory or on files are those of this moment too.
+    """
+    prefix = Settings.model_config["env_prefix"]
+    own = ((name, value) for name, value in os.environ.items() if name.upper().startswith(prefix))
+    return _read(tuple(own)).model_copy()
+
+
+@lru_cache(maxsize=8)
+def _read(_environment: tuple[tuple[str, str], ...]) -> Settings:
     return Settings()

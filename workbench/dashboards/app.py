@@ -172,8 +172,8 @@ class Dashboards(Voila):
             try:
                 asyncio.run(self.serve())
             finally:
-                keeper.end_zygote()  # first: one that is killed would be replaced
-                end_queries()  # so would this
+                end_queries()  # while the zygote that it may come from is there
+                keeper.end_zygote()  # before the rest: one that is killed would be replaced
                 end_children()
 
     async def serve(self) -> None:

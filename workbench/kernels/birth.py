@@ -162,7 +162,7 @@ class Newborn:
         os.close(own)
         self.connection.close()
         threading.Thread(
-            target=end_with, args=(self.fds[3],), name="Starter's end", daemon=True
+            target=end_with, args=(self.fds[3],), name=preloading.WATCH, daemon=True
         ).start()
         program = parse(self.request.argv)
         assert program is not None  # else it would have been refused  # noqa: S101

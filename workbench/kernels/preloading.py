@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +20,8 @@ MODULES = """
 """.split()  # noqa: SIM905 - a list of names, to be read
 # pyarrow's allocator starts it at import, and stops using it in a child by itself.
 KNOWN_THREADS = frozenset({"jemalloc_bg_thd"})
+# In what a zygote has forked: it sleeps until the starter ends, and holds nothing meanwhile.
+WATCH = "Starter's end"
 GRAMMAR = "rfc3987_syntax"
 
 
@@ -37,20 +39,25 @@ def preload() -> None:
         sys.modules["duckdb"].execute("set threads = 1")
 
 
-def threads() -> list[str]:
-    """Return the names of this process's threads but for the main one, as the system has them."""
+def threads(but: Collection[int | None] = ()) -> list[str]:
+    """Return the names of this process's threads but for the main one, as the system has them.
+
+    ``but``: numbers of those to leave out.
+    """
     own = Path("/proc/self/task")
     return sorted(
         (task / "comm").read_text().strip()
         for task in own.iterdir()
-        if int(task.name) != os.getpid()
+        if int(task.name) not in (os.getpid(), *but)
     )
 
 
 def unknown_threads() -> list[str]:
     """Return the threads that make forking unsafe: Python's own, and native ones not known."""
-    of_python = [each.name for each in threading.enumerate() if each is not threading.main_thread()]
-    return of_python + [name for name in threads() if name not in KNOWN_THREADS]
+    others = [each for each in threading.enumerate() if each is not threading.main_thread()]
+    watching = [each.native_id for each in others if each.name == WATCH]
+    of_python = [each.name for each in others if each.name != WATCH]
+    return of_python + [name for name in threads(but=watching) if name not in KNOWN_THREADS]
 
 
 def shared_files(known: set[int]) -> list[str]:

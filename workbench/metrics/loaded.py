@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
 from workbench.metrics.answered import answered
@@ -43,6 +44,9 @@ class Extent:
     whole: bool = True  # False where the source gave a part of its rows only
 
 
+_EXTENTS: WeakKeyDictionary[Snapshot, dict[str, Extent]] = WeakKeyDictionary()
+
+
 def worst(marks: Iterable[str]) -> str:
     """Return the worst of some marks; ``ok`` of none."""
     return max(marks, key=MARKS.index, default="ok")
@@ -59,6 +63,8 @@ def extents(snapshot: Snapshot) -> dict[str, Extent]:
     The portal's records are known up to the last sync, however old the newest record is; a
     file's up to its last row.
     """
+    if snapshot in _EXTENTS:
+        return _EXTENTS[snapshot]
     found: dict[str, Extent] = {}
     for row in snapshot.sources().to_dict("records"):
         has_rows = not _missing(row["rows"]) and int(row["rows"]) > 0
@@ -69,6 +75,7 @@ def extents(snapshot: Snapshot) -> dict[str, Extent]:
         found[str(row["entity"])] = Extent(
             usable, _day(row["loaded_from"], snapshot), _day(last, snapshot), status != "partial"
         )
+    _EXTENTS[snapshot] = found
     return found
 
 

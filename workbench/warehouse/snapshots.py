@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,6 +145,10 @@ class Snapshot:
         rows, loaded_from, loaded_to (days of creation), last_sync, missing (the right, scope or
         file that is missing), label (the portal's own name of a smart process).
         """
+        return self._sources.copy()
+
+    @cached_property
+    def _sources(self) -> pd.DataFrame:
         return self.read("sources")
 
 

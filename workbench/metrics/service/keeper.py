@@ -1,7 +1,8 @@
 """Starts the query service for a process that needs it, and hands kernels what they ask it with.
 
-An installation has one service. Whoever keeps it starts a supervisor; where one runs already, the
-new one waits and takes over when that ends. It ends with the process that started it.
+An installation has one service. Whoever keeps it starts a supervisor, forked from its zygote if it
+has one; where a supervisor runs already, the new one waits and takes over when that ends. It ends
+with the process that started it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ import threading
 import time
 from contextlib import suppress
 
+from workbench.kernels import surroundings
+from workbench.kernels.forked import ForkedProcess
+from workbench.kernels.runner import start_python
 from workbench.metrics.service.door import NEWEST
 from workbench.metrics.service.place import queries_folder
 from workbench.metrics.service.viewers import EVERYTHING, LIFETIME, Scope, make_token
@@ -28,11 +32,8 @@ SECONDS_IDLE = 120  # the process of an older snapshot leaves after so long with
 WAIT = 1.0  # seconds before a supervisor that has ended is started again
 # What a supervisor gets besides the settings: nothing that is secret.
 PASSED_ON = frozenset(
-    """
-    PATH HOME USER LOGNAME SHELL TZ TMPDIR LANG LANGUAGE PYTHONPATH PYTHONHOME PYTHONUTF8
-    PYTHONHASHSEED PYTHONDONTWRITEBYTECODE PYTHONWARNINGS VIRTUAL_ENV CONDA_PREFIX
-    LD_LIBRARY_PATH XDG_RUNTIME_DIR
-    """.split()  # noqa: SIM905 - a list of names, to be read
+    (*surroundings.PASSED_ON, *surroundings.READ_AT_START)
+    + ("PYTHONDONTWRITEBYTECODE", "XDG_RUNTIME_DIR")
 )
 
 
@@ -45,7 +46,7 @@ class Keeper:
     """The supervisor of this process, started again when it dies."""
 
     def __init__(self) -> None:
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | ForkedProcess | None = None
         self.wanted = False
         self.lock = threading.Lock()
 
@@ -59,18 +60,17 @@ class Keeper:
 
     def keep(self) -> None:
         """Start it again and again until it is not wanted."""
-        while True:
+        while self.wanted:
+            process = start_python(
+                ["-P", "-m", "workbench.metrics.service.supervisor", str(SECONDS_IDLE)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                env=service_environment(),
+            )
             with self.lock:
-                if not self.wanted:
-                    return
-                self.process = process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "workbench.metrics.service.supervisor"]
-                    + [str(SECONDS_IDLE)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    env=service_environment(),
-                    start_new_session=True,
-                )
+                self.process = process
+                if not self.wanted:  # any more
+                    process.stdin.close()
             code = process.wait()
             if self.wanted:
                 log.warning("the query service ended with code %s; it is started again", code)
