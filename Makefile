@@ -16,6 +16,7 @@ demo: .venv/installed ## Everything on the embedded portal, up to live dashboard
 	@exec $(BIN)/workbench demo $(if $(ONCE),--once)
 
 test: .venv/installed chromium ## Run the whole suite, or ARGS=tests/metrics (CORES=0: in one process)
+	@$(BIN)/python -m compileall -q workbench tests  # each of hundreds of processes would, if told not to keep it
 	@$(BIN)/python -m pytest -m "not soak and not bench" -n $(CORES) $(SPREAD) $(ARGS)
 
 lint: .venv/installed ## Style, types, stripped notebooks

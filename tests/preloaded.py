@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from workbench.bitrix24.sandbox.portal import load_methods
 from workbench.i18n import catalogue
 from workbench.metrics import catalogue as metrics
 
@@ -10,7 +11,6 @@ IMPORTED = (
     "duckdb",
     "pandas",
     "pyarrow.compute",
-    "workbench.bitrix24.sandbox.portal",
     "workbench.bitrix24.sandbox.seed",
     "workbench.bitrix24.sandbox.server",
     "workbench.cli",
@@ -19,5 +19,6 @@ IMPORTED = (
 
 for name in IMPORTED:
     import_module(name)
+load_methods()
 catalogue("fr")
 metrics()

@@ -13,7 +13,7 @@ from shape_exceptions import EXCEPTIONS, NOT_ANSWERED
 from shape_world import CALLS, World
 from shapes import answer_differences
 
-from workbench.bitrix24.sandbox.portal import EXTENSIONS, load_methods
+from workbench.bitrix24.sandbox.portal import load_methods
 from workbench.bitrix24.sandbox.rest.methods import METHODS
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -36,8 +36,6 @@ def known_methods() -> dict[str, str]:
     """The sandbox's methods by their letters: pages of the documentation are named so."""
     load_methods()
     importlib.import_module("workbench.bitrix24.sandbox.memory.catalogue")
-    for name in EXTENSIONS:
-        importlib.import_module(f"workbench.bitrix24.sandbox.{name}")
     return {letters(name): name for name in METHODS}
 
 

@@ -1,7 +1,7 @@
 """The running portal: its state with what lives only while it serves.
 
 Extensions (applications, processes, pages) plug in here: a module named in `EXTENSIONS` is
-imported if it exists, which registers its methods, and its ``attach(portal)`` is called before the
+imported, which registers its methods, and its ``attach(portal)`` is called before the
 server starts. There it may set ``portal.state.authorize``, listen to changes, and append to
 ``portal.routes`` (Starlette routes) and ``portal.beside`` (work that runs while the portal serves).
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.util
 import inspect
 import logging
 import re
@@ -18,6 +17,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from fnmatch import fnmatchcase
+from types import ModuleType
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -125,10 +125,9 @@ class Portal:
         self.base_url = ""
         self.routes: list[BaseRoute] = []
         self.beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
-        load_methods()
+        extensions = load_methods()
         new_portal.complete(state)
-        for name in EXTENSIONS:
-            module = _module(name)
+        for module in extensions:
             attach = getattr(module, "attach", None)
             if attach is not None:
                 attach(self)
@@ -362,12 +361,9 @@ def known_name(name: str) -> str:
     return found.name if found else ""
 
 
-def load_methods() -> None:
-    """Import the subjects that no entity of the catalogue brings with it."""
+def load_methods() -> list[ModuleType]:
+    """Import the subjects that no entity of the catalogue brings with it; return the extensions."""
+    here = "workbench.bitrix24.sandbox"
     for name in SUBJECTS:
-        importlib.import_module(f"workbench.bitrix24.sandbox.{name}")
-
-
-def _module(name: str) -> Any:
-    full = f"workbench.bitrix24.sandbox.{name}"
-    return importlib.import_module(full) if importlib.util.find_spec(full) else None
+        importlib.import_module(f"{here}.{name}")
+    return [importlib.import_module(f"{here}.{name}") for name in EXTENSIONS]
