@@ -16,7 +16,7 @@ demo: .venv/installed ## Everything on the embedded portal, up to live dashboard
 	@exec $(BIN)/workbench demo $(if $(ONCE),--once)
 
 test: .venv/installed chromium ## Run the whole suite, or ARGS=tests/metrics (CORES=0: in one process)
-	@$(BIN)/python -m compileall -q workbench tests  # each of hundreds of processes would, if told not to keep it
+	@$(BIN)/python -m compileall -q workbench tests
 	@$(BIN)/python -m pytest -m "not soak and not bench" -n $(CORES) $(SPREAD) $(ARGS)
 
 lint: .venv/installed ## Style, types, stripped notebooks
@@ -48,8 +48,9 @@ clean: ## Remove the environment and the demonstration's state
 	@test -x $(BIN)/python -a -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv \
 	  || { echo "The module venv is missing: apt-get install python3-venv"; exit 1; }
 	@echo "Installing the locked packages into .venv (about a minute)…"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -qq -j 0 -x '/tests/' .venv/lib workbench || true  # on all cores; pip would on one
 	@touch $@
 
 # The browser tests skip, with this as their reason, where it cannot be installed.

@@ -250,7 +250,8 @@ def test_every_metric_agrees_with_plain_pandas(truth, snapshot, name, start, end
 def test_every_metric_agrees_per_source_and_quarter(truth, snapshot):
     metrics = [m for m, one in catalogue().items() if "source" in dimensions(one)]
     assert len(metrics) > 60
-    frame = query(metrics, by="source", grain="quarter", period="2025", snapshot=snapshot)
+    period = "2025-04..2025-09"
+    frame = query(metrics, by="source", grain="quarter", period=period, snapshot=snapshot)
     names = frame["source"].dropna().unique()
     assert len(names) >= 3
     for row in frame[frame["source"].notna()].to_dict("records"):
