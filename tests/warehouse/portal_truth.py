@@ -99,21 +99,24 @@ def differences(home: Path, url: str, *, children: int = 40) -> list[str]:
     Product rows and links are compared for the first ``children`` owners.
     """
     entities = entities_of(url)
-    with ThreadPoolExecutor(len(entities)) as pool:
-        parts = pool.map(lambda entity: entity_differences(home, url, entity, children), entities)
+    # One client for all: each would read the authorities of the whole world.
+    with (
+        httpx.Client(base_url=url, timeout=60) as client,
+        ThreadPoolExecutor(len(entities)) as pool,
+    ):
+        parts = pool.map(lambda each: entity_differences(home, client, each, children), entities)
         return [line for part in parts for line in part]
 
 
-def entity_differences(home: Path, url: str, entity: Entity, children: int) -> list[str]:
+def entity_differences(
+    home: Path, client: httpx.Client, entity: Entity, children: int
+) -> list[str]:
     stored = stored_rows(home, entity.name)
-    with httpx.Client(base_url=url, timeout=30) as client:
-        if entity.paging != "children":
-            return compare(entity.name, portal_rows(client, entity), stored)
-        owners = sorted(stored_rows(home, entity.owner))[:children]
-        mine = {
-            key: row for key, row in stored.items() if int(row[entity.owner_field] or 0) in owners
-        }
-        return compare(entity.name, children_of(client, entity, owners), mine)
+    if entity.paging != "children":
+        return compare(entity.name, portal_rows(client, entity), stored)
+    owners = sorted(stored_rows(home, entity.owner))[:children]
+    mine = {key: row for key, row in stored.items() if int(row[entity.owner_field] or 0) in owners}
+    return compare(entity.name, children_of(client, entity, owners), mine)
 
 
 def compare(

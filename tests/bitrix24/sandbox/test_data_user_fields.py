@@ -273,7 +273,7 @@ def test_an_emptied_number_is_neither_nothing_nor_below_one(empty):
     deal = record(empty, **{name: 5})
     empty.result("crm.deal.update", {"id": deal, "fields": {name: ""}})
     assert found(empty, **{f"<{name}": 1}) == []
-    assert deal in found(empty, **{name: ""})
+    assert found(empty, ID=deal, **{name: ""}) == [deal]
     assert empty.result("crm.deal.get", {"id": deal})[name] == ""
 
 
