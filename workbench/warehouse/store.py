@@ -39,7 +39,7 @@ class Store:
     def __init__(self, folder: Path, lock: IO[str]) -> None:
         self.folder = folder
         self._lock = lock
-        self._progress: dict[tuple[str, str], Progress] = {}
+        self._forget()
         try:
             self.connection = duckdb.connect(
                 str(folder / "sync.duckdb"),
@@ -111,10 +111,15 @@ class Store:
             yield
         except BaseException:
             self.connection.execute("ROLLBACK")
-            self._progress.clear()
+            self._forget()
             self._know_columns()  # columns added in the block are gone
             raise
         self.connection.execute("COMMIT")
+
+    def _forget(self) -> None:
+        """Let progress and facts be read again."""
+        self._progress: dict[tuple[str, str], Progress] = {}
+        self._info: dict[str, str | None] | None = None
 
     # What is read from the portal
 
@@ -161,7 +166,7 @@ class Store:
             if name not in current:
                 self.connection.execute(f"DROP TABLE raw.{quoted(name)} CASCADE")
                 self.connection.execute("DELETE FROM state.progress WHERE entity = ?", [name])
-                self._progress.clear()
+                self._forget()
                 self.connection.execute("DELETE FROM state.pending_owners WHERE entity = ?", [name])
                 self._columns.pop(name, None)
 
@@ -185,9 +190,13 @@ class Store:
         """Create the raw table, or add the columns that it lacks."""
         have = {name.lower() for name in self.columns(entity)}
         lacking = [name for name in fields if name.lower() not in have]
-        if entity not in self._columns:
-            listed = "".join(f", {quoted(name)} VARCHAR" for name in fields)
-            self.connection.execute(f"CREATE TABLE raw.{quoted(entity)} (_id BIGINT{listed})")
+        known = entity in self._columns
+        if not known or (len(lacking) > 1 and not self.count(entity)):
+            # One statement for all: a new kind of record brings dozens.
+            names = [*self.columns(entity), *lacking]
+            listed = "".join(f", {quoted(name)} VARCHAR" for name in names)
+            verb = "CREATE OR REPLACE" if known else "CREATE"
+            self.connection.execute(f"{verb} TABLE raw.{quoted(entity)} (_id BIGINT{listed})")
         else:
             for name in lacking:
                 self.connection.execute(
@@ -372,7 +381,7 @@ class Store:
                 self.connection.execute(f"DELETE FROM raw.{quoted(entity.name)}")  # noqa: S608
             self.take_smart_processes()  # there is none now
             self.connection.execute("DELETE FROM state.progress WHERE source = 'bitrix24'")
-            self._progress.clear()
+            self._forget()
             self.connection.execute("DELETE FROM state.pending_owners")
             forget_ways(self.connection)
 
@@ -426,13 +435,15 @@ class Store:
 
     def info(self, key: str, default: str = "") -> str:
         """Return a fact about the portal, e.g. ``timezone``."""
-        row = self.connection.execute(
-            "SELECT value FROM state.info WHERE key = ?", [key]
-        ).fetchone()
-        return str(row[0]) if row and row[0] is not None else default
+        if self._info is None:
+            rows = self.connection.execute("SELECT key, value FROM state.info").fetchall()
+            self._info = dict(rows)
+        value = self._info.get(key)
+        return default if value is None else str(value)
 
     def set_info(self, key: str, value: str) -> None:
         """Store a fact about the portal."""
+        self._info = None
         self._put("info", {"key": key}, {"value": value})
 
     def _put(self, table: str, key: dict[str, Any], values: dict[str, Any]) -> None:
