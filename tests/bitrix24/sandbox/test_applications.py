@@ -231,6 +231,8 @@ def test_rows_of_the_offline_queue_are_found_ordered_and_taken_by_a_filter(porta
     numbers = [row["ID"] for row in application.call("event.offline.list")[1]["result"]]
     assert listed(filter={">ID": numbers[0]}) == deals[1:]
     assert listed(filter={"@ID": [numbers[0], numbers[2]]}) == [deals[0], deals[2]]
+    assert listed(filter={"ID": "99999999999999999999"}) == []
+    assert listed(filter={">TIMESTAMP_X": 10**300}) == []
     # A filter that cannot be followed takes nothing: what is taken is deleted at once.
     status, body = application.call("event.offline.get", {"filter": {"DEAL": 1}})
     assert (status, body["error"]) == (400, "ERROR_ARGUMENT")

@@ -449,4 +449,7 @@ def test_a_result_is_not_found_by_a_number_without_end_nor_doubled_without_end(e
         commands[f"d{n}"] = f"crm.deal.get?id=$result[a{n}]"
     answer = empty.result("batch", {"cmd": commands})
     assert answer["result_error"]["a3"]["error"] == "INVALID_REQUEST"
+    many = "&".join(f"f[{n}]=a$result[d2][TITLE]" for n in range(40))
+    answer2 = empty.result("batch", {"cmd": {**commands, "e": f"profile?{many}"}})
+    assert answer2["result_error"]["e"]["error"] == "INVALID_REQUEST"
     assert len(answer["result"]["d2"]["TITLE"]) == 30 * 40**2

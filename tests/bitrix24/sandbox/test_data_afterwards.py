@@ -99,3 +99,78 @@ def test_moments_of_long_ago_are_kept_and_read(changing, moment):
     assert changing.result("task.elapseditem.get", asked)["CREATED_DATE"][:4] == year
     changing.result("user.update", {"ID": 1, "DATE_REGISTER": moment})
     assert changing.result("user.get", {"ID": 1})[0]["DATE_REGISTER"][:4] == year
+
+
+@pytest.mark.parametrize("stage", [5, True, 0.5])
+def test_a_stage_that_is_no_code_is_the_first_one_or_refused(changing, stage):
+    number = changing.result("crm.deal.add", {"fields": {"TITLE": "x", "STAGE_ID": stage}})
+    assert changing.result("crm.deal.get", {"id": number})["STAGE_ID"] == "NEW"
+    data = [{"title": "ok"}, {"title": "x", "stageId": stage}]
+    answer = changing.call("crm.item.batchImport", {"entityTypeId": 2, "data": data})
+    assert answer.status_code == 200, answer.text
+
+
+def test_an_option_that_is_gone_does_not_come_back_empty(changing):
+    fields = {"FIELD_NAME": "GONE", "USER_TYPE_ID": "enumeration", "LIST": [{"VALUE": "a"}]}
+    number = changing.result("crm.deal.userfield.add", {"fields": fields})
+    (option,) = changing.result("crm.deal.userfield.get", {"id": number})["LIST"]
+    gone = {"id": number, "fields": {"LIST": [{"ID": option["ID"], "DEL": "Y"}]}}
+    for _time in range(2):
+        changing.result("crm.deal.userfield.update", gone)
+    assert changing.result("crm.deal.userfield.get", {"id": number})["LIST"] == []
+
+
+@pytest.mark.parametrize("change", [{"SEMANTICS": "X"}, {"NAME": ""}, {"NAME": None}])
+def test_a_stage_keeps_a_name_and_a_meaning_that_there_is(changing, change, refused):
+    asked = {"filter": {"ENTITY_ID": "DEAL_STAGE", "STATUS_ID": "NEW"}}
+    (row,) = changing.result("crm.status.list", asked)
+    answer = changing.call("crm.status.update", {"id": row["ID"], "fields": change})
+    assert refused(answer) == (400, "ERROR_CORE")
+    assert changing.result("crm.status.list", asked) == [row]
+
+
+def test_what_is_named_in_a_select_comes(changing):
+    kind = made(changing, "Named", isStagesEnabled="Y")["entityTypeId"]
+    site = changing.result("crm.item.add", {"entityTypeId": kind, "fields": {"title": "x"}})
+    fields = {"title": "x", "observers": [1], f"parentId{kind}": site["item"]["id"]}
+    given = {"entityTypeId": 2, "fields": fields}
+    deal = changing.result("crm.item.add", given)["item"]["id"]
+    select = ["id", "observers", f"parentId{kind}"]
+    asked = {"entityTypeId": 2, "filter": {"id": deal}, "select": select}
+    (found,) = changing.result("crm.item.list", asked)["items"]
+    assert found == {"id": deal, "observers": [1], f"parentId{kind}": site["item"]["id"]}
+
+
+def test_languages_of_a_currency_are_forgotten_by_name(changing):
+    said = {"localizations": {"de": {"FULL_NAME": "Euro"}}, "id": "EUR"}
+    changing.result("crm.currency.localizations.set", said)
+    for wrong in (5, True):
+        given = {"id": "EUR", "lids": wrong}
+        assert changing.call("crm.currency.localizations.delete", given).status_code == 200
+    assert "de" in changing.result("crm.currency.localizations.get", {"id": "EUR"})
+    changing.result("crm.currency.localizations.delete", {"id": "EUR", "lids": "de"})
+    assert "de" not in changing.result("crm.currency.localizations.get", {"id": "EUR"})
+
+
+def test_a_folder_stays_where_it_is(changing):
+    storage = changing.result("disk.storage.getList", {"filter": {"ENTITY_TYPE": "common"}})[0]
+    given = {"id": storage["ID"], "data": {"NAME": "Stays"}}
+    folder = changing.result("disk.storage.addFolder", given)
+    move = {"id": folder["ID"], "targetFolderId": storage["ROOT_OBJECT_ID"]}
+    assert changing.result("disk.folder.moveTo", move)["NAME"] == "Stays"
+
+
+def test_duplicates_by_several_addresses_and_numbers_at_once(changing):
+    def contact(**fields):
+        return changing.result("crm.contact.add", {"fields": {"NAME": "x", **fields}})
+
+    first = contact(EMAIL=[{"VALUE": "One@Example.org"}], PHONE=[{"VALUE": "+33 6 12 34 56 71"}])
+    second = contact(EMAIL=[{"VALUE": "two%@example.org"}], PHONE=[{"VALUE": "0612345672"}])
+    contact(EMAIL=[{"VALUE": "one@example.org.uk"}, {"VALUE": "twox@example.org"}])
+    for kind, values in {
+        "EMAIL": ["one@example.org", "TWO%@example.org", "three@example.org"],
+        "PHONE": ["+33612345671", "+33612345672", "+33612345679"],
+    }.items():
+        found = changing.result("crm.duplicate.findbycomm", {"type": kind, "values": values})
+        assert sorted(found["CONTACT"]) == [first, second], kind
+    assert changing.result("crm.duplicate.findbycomm", {"type": "EMAIL", "values": [" "]}) == []

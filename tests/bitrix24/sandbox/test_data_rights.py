@@ -286,3 +286,26 @@ def test_who_reads_a_deal_reads_the_files_of_its_comments(empty, people):
     empty.result("crm.deal.update", change)
     assert httpx.get(seen).status_code == 403
     assert httpx.get(address(people.other)).content == b"for all readers"
+
+
+def test_a_company_takes_no_contact_that_its_writer_may_not_see(empty, people):
+    contact = people.other.result("crm.contact.add", {"fields": {"NAME": "Theirs"}})
+    mine = people.mate.result("crm.contact.add", {"fields": {"NAME": "Mine"}})
+    company = people.mate.result("crm.company.add", {"fields": {"TITLE": "Mine"}})
+    for ids in ([contact], [mine, contact]):
+        change = {"id": company, "fields": {"CONTACT_ID": ids}}
+        assert people.mate.call("crm.company.update", change).status_code == 400
+        given = {"fields": {"TITLE": "More", "CONTACT_ID": ids}}
+        assert people.mate.call("crm.company.add", given).status_code == 400
+    assert empty.result("crm.contact.get", {"id": contact})["COMPANY_ID"] in (None, "0")
+    people.mate.result("crm.company.update", {"id": company, "fields": {"CONTACT_ID": [mine]}})
+    assert empty.result("crm.contact.get", {"id": mine})["COMPANY_ID"] == str(company)
+
+
+def test_a_user_takes_no_address_of_somebody_else(empty, people, refused):
+    ids = people.ids
+    client = people.mate
+    for wrong in ("garbage", "other@example.org"):
+        answer = client.call("user.update", {"ID": ids["mate"], "EMAIL": wrong})
+        assert refused(answer) == (400, "ERROR_ARGUMENT")
+    assert client.result("user.update", {"ID": ids["mate"], "EMAIL": "mate@example.org"}) is True

@@ -150,6 +150,19 @@ def test_a_recording_is_attached_to_a_finished_call(empty, exchange, refused):
     assert row["RECORD_FILE_ID"] == str(file)
 
 
+def test_a_recording_is_not_replaced_by_who_does_not_see_the_call(
+    empty, exchange, colleague, refused
+):
+    call = register(exchange, "555-09")
+    ending = {"CALL_ID": call["CALL_ID"], "USER_ID": 1}
+    exchange.result("telephony.externalCall.finish", ending)
+    params = {"CALL_ID": call["CALL_ID"], "FILENAME": "a.mp3", "FILE_CONTENT": "YQ=="}
+    file = empty.result("telephony.externalCall.attachRecord", params)["FILE_ID"]
+    theirs = colleague.call("telephony.externalCall.attachRecord", params)
+    assert refused(theirs) == (400, "ERROR_CORE")
+    assert empty.call("disk.file.get", {"id": file}).status_code == 200
+
+
 @pytest.fixture
 def finished(exchange):
     """A call that has ended, with its contact's activity."""

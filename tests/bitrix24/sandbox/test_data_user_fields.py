@@ -228,6 +228,7 @@ def test_definitions_that_cannot_be(empty, refused, fields):
         ("url", "https://example.org", {"": ["https://example.org"]}, {"": ["https://example"]}),
         ("employee", "1", {"": [1, "1"], "@": [[1, 2]]}, {"": [11, "x"], ">": [1]}),
         ("money", "100.50|EUR", {"": ["100.50|EUR", 100.5], ">": [99]}, {">": [101], "": ["100"]}),
+        ("money", "1100,50|EUR", {"": ["1100,50|EUR", "1100.5|EUR"], ">": [1100.2]}, {"<": [1100]}),
         (
             "datetime",
             "2026-05-14T10:00:00",  # the portal's time, +02:00 in May
@@ -298,3 +299,13 @@ def test_options_are_numbered_by_the_portal(empty):
     assert [option["VALUE"] for option in options] == ["A", "b", "c", "d"]
     numbers = [int(option["ID"]) for option in options]
     assert len(set(numbers)) == 4 and max(numbers) < 77_777
+
+
+def test_lists_of_texts_are_searched_without_case_and_for_several(empty):
+    _number, name = define(empty, MULTIPLE="Y")
+    deal = record(empty, **{name: ["foo", "Élan"]})
+    for matching in (["fo", "zz"], "élan", "FOO"):
+        assert found(empty, ID=deal, **{f"%{name}": matching}) == [deal], matching
+        assert found(empty, ID=deal, **{f"!%{name}": matching}) == [], matching
+    assert found(empty, ID=deal, **{f"%{name}": ["xx", "zz"]}) == []
+    assert found(empty, ID=deal, **{f"!%{name}": ["xx", "zz"]}) == [deal]

@@ -10,7 +10,7 @@ from typing import Any
 
 from workbench.bitrix24.sandbox.memory.fields import Field
 from workbench.bitrix24.sandbox.memory.filters import where
-from workbench.bitrix24.sandbox.memory.state import State
+from workbench.bitrix24.sandbox.memory.state import State, comparable
 
 RESERVED_SECONDS = 30 * 86_400
 
@@ -88,7 +88,7 @@ class OfflineQueue:
         sql, more = where(filter, FIELDS, self._state.zone, strict=True)
         if sql:
             conditions.append(sql)
-            values += more
+            values += map(comparable, more)
         ordering = "".join(f'"{column}" {way}, ' for column, way in (order or {}).items())
         found = self._connection.execute(
             "SELECT id, at, event, data, message_id, process_id, error FROM offline_events "  # noqa: S608

@@ -74,6 +74,7 @@ def add(
             row[part] = entries[0]["STATUS_ID"] if entries else None
     link = links.link_of(entity)
     bound = _bound(entity, link, row, [])
+    _bindable(state, link, bound, [], actor)
     _open_stage(state, entity, row)
     if name == "deals":
         today = state.now().date()
@@ -137,6 +138,7 @@ def update(
     link = links.link_of(entity)
     present = links.linked(state, link, before) if link and link.ids in changes else []
     bound = _bound(entity, link, changes, present)
+    _bindable(state, link, bound, present, actor)
     for multi in MULTI:
         if multi in changes:
             changes[multi] = _merged(before.get(multi) or [], changes[multi] or [])
@@ -251,6 +253,19 @@ def _bound(entity: Entity, link: Link | None, row: Row, present: list[Row]) -> l
     if entity.has(link.column):
         row[link.column] = links.primary(link, bound)
     return bound
+
+
+def _bindable(
+    state: State, link: Link | None, bound: list[Row] | None, present: list[Row], actor: int
+) -> None:
+    """Raise ValueError for a record at the other end that the link would change unseen."""
+    if link is None or not link.mirrored:
+        return
+    other, known = state.entities[link.other], {row[link.column] for row in present}
+    for number in {row[link.column] for row in bound or ()} - known:
+        row = state.get(link.other, number)
+        if row is not None and not rights.may(state, actor, other, row):
+            raise ValueError(link.ids)
 
 
 def _announce(

@@ -197,7 +197,8 @@ def delete_localizations(call: Call) -> bool:
     _administrator(call)
     row = _one(call)
     gone = call.get("lids")
-    gone = {str(each) for each in (gone.values() if isinstance(gone, dict) else gone or ())}
+    gone = list(gone.values()) if isinstance(gone, dict) else gone
+    gone = {str(each) for each in (gone if isinstance(gone, list) else [gone])}
     kept = {k: v for k, v in (row.get("LANG") or {}).items() if k not in gone}
     return call.state.update("currencies", row["RECORD"], {"LANG": kept})
 

@@ -331,6 +331,10 @@ def update_status(call: Call) -> bool:
         raise Refusal("", "Status is not found.")
     fields = {str(k).upper(): v for k, v in call.array("fields").items()}
     changes = {k: v for k, v in fields.items() if k in ("NAME", "SORT", "COLOR", "SEMANTICS")}
+    if "NAME" in changes and not str(changes["NAME"] or "").strip():
+        raise Refusal("ERROR_CORE", "The required field 'NAME' is not specified.")
+    if changes.get("SEMANTICS") not in (None, "", "P", "S", "F"):
+        raise Refusal("ERROR_CORE", "The specified semantics are not valid.")
     call.state.update("statuses", number, changes)
     return True
 

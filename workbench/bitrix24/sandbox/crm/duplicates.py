@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.bitrix24.sandbox.memory.fields import Row
+from workbench.bitrix24.sandbox.memory.filters import escaped
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Refusal, method
 from workbench.bitrix24.sandbox.telephony.external_calls import CLIENTS, clients
@@ -12,14 +13,20 @@ from workbench.bitrix24.sandbox.telephony.external_calls import CLIENTS, clients
 MOST = 20
 
 
-def _by_mail(call: Call, kind: str, address: str) -> list[Row]:
-    found = call.state.find(CLIENTS[kind], {"HAS_EMAIL": "Y", "%EMAIL": address})
-    wanted = address.casefold()
-    return [
-        row
-        for row in found
-        if any(str(v["VALUE"]).casefold() == wanted for v in row.get("EMAIL") or ())
-    ]
+def _by_mail(call: Call, addresses: list[str]) -> list[tuple[str, Row]]:
+    """Who has one of these addresses: each table is walked once for all of them."""
+    state, wanted = call.state, {address.casefold() for address in addresses}
+    likes = " OR ".join("body LIKE ? ESCAPE '\\'" for _address in addresses)
+    patterns = [f"%{escaped(address)}%" for address in addresses]
+    sql = f"\"HAS_EMAIL\" = 'Y' AND ({likes})"
+    found = []
+    for kind, name in CLIENTS.items():
+        key = [state.entities[name].by_name["ID"]]
+        for (record,) in state.select(name, key, sql, patterns):
+            row = state.get(name, record) or {}
+            if any(str(v["VALUE"]).casefold() in wanted for v in row.get("EMAIL") or ()):
+                found.append((kind, row))
+    return found
 
 
 @method("crm.duplicate.findbycomm", scope="crm")
@@ -40,15 +47,11 @@ def find(call: Call) -> Any:
         raise Refusal("Communication values is not defined", "Parameter 'values' is required.")
     only = str(call.get("entity_type") or "").upper()
     result: dict[str, list[int]] = {}
-    for value in [str(v).strip() for v in given[:MOST] if str(v).strip()]:
-        if kind == "PHONE":
-            found = clients(call, value)
-        else:
-            found = [(name, row) for name in CLIENTS for row in _by_mail(call, name, value)]
-        for name, row in found:
-            entity = call.state.entities[CLIENTS[name]]
-            if only in ("", name) and rights.may(call.state, call.caller.user_id, entity, row):
-                ids = result.setdefault(name, [])
-                if row["ID"] not in ids:
-                    ids.append(row["ID"])
+    values = [str(v).strip() for v in given[:MOST] if str(v).strip()]
+    if not values:
+        return []
+    for name, row in clients(call, *values) if kind == "PHONE" else _by_mail(call, values):
+        entity = call.state.entities[CLIENTS[name]]
+        if only in ("", name) and rights.may(call.state, call.caller.user_id, entity, row):
+            result.setdefault(name, []).append(row["ID"])
     return result or []

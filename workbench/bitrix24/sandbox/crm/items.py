@@ -150,8 +150,9 @@ def _complete(state: State, entity: Entity, rows: list[Row], asked: Any) -> None
         for row in rows:
             first = firsts.get(row["id"])
             row[camel(link.ids)] = bound.get(row["id"]) or ([first] if first else [])
-    if everything:
-        observed = _observed(state, entity)
+    observed = _observed(state, entity) and (everything or "observers" in wanted)
+    parents = [name for name in wanted if name.startswith("parentId")]
+    if everything or observed or parents:
         marks = ",".join("?" * len(ids))
         bodies = dict(
             state.connection.execute(
@@ -163,8 +164,13 @@ def _complete(state: State, entity: Entity, rows: list[Row], asked: Any) -> None
         for row in rows:
             extra = orjson.loads(bodies[row["id"]]) if row["id"] in bodies else {}
             for key, value in extra.items():
-                if key.startswith("PARENT_ID_"):
-                    row[f"parentId{key[10:]}"] = value
+                name = f"parentId{key[10:]}"
+                if key.startswith("PARENT_ID_") and (everything or name in parents):
+                    row[name] = value
+            if observed:
+                row["observers"] = extra.get("OBSERVERS") or []
+            if not everything:
+                continue
             if entity.has("PHONE"):
                 row["fm"] = [
                     {
@@ -176,8 +182,6 @@ def _complete(state: State, entity: Entity, rows: list[Row], asked: Any) -> None
                     for multi in MULTI
                     for v in extra.get(multi) or ()
                 ]
-            if observed:
-                row["observers"] = extra.get("OBSERVERS") or []
             if entity.name in DISABLED:
                 row.update(dict.fromkeys(DISABLED[entity.name]))
             if entity.name == "leads":

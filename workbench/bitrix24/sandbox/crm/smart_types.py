@@ -215,4 +215,5 @@ def delete_type(call: Call) -> list[Any]:
     call.state.delete_where("statuses", {"=%ENTITY_ID": f"DYNAMIC_{type_id}_STAGE_%"})
     call.state.delete_where("user_fields", {"ENTITY_ID": f"CRM_{row['ID']}"})
     call.state.by_type.pop(type_id, None)
+    call.state.entities.pop(f"items_{type_id}")
     return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row
 
@@ -98,9 +98,9 @@ def semantics(state: State, entity: Entity, category: int | None, stage: str | N
     return "P"
 
 
-def category_of_stage(stage: str | None) -> int:
-    """The funnel that a deal's stage code names: ``C4:NEW`` → 4, ``NEW`` → 0."""
-    head, colon, _rest = (stage or "").partition(":")
+def category_of_stage(stage: Any) -> int:
+    """The funnel that a deal's stage code names: ``C4:NEW`` → 4, ``NEW`` or no code → 0."""
+    head, colon, _rest = str(stage or "").partition(":")
     return int(head[1:]) if colon and head[:1] == "C" and head[1:].isdecimal() else 0
 
 

@@ -117,16 +117,18 @@ def _options(call: Call, given: Any) -> list[Row]:
     for place, item in enumerate(_items(given)):
         number = call.state.settings.get("enumeration", 0) + 1
         call.state.settings["enumeration"] = number
-        result.append(
-            {
-                "ID": number,
-                "SORT": _whole(item.get("SORT") or 10 * (place + 1), "LIST"),
-                "VALUE": str(item.get("VALUE", "")),
-                "DEF": "Y" if str(item.get("DEF", "N")).upper() == "Y" else "N",
-                "XML_ID": str(item.get("XML_ID") or ""),
-            }
-        )
+        result.append(_option({"SORT": 10 * (place + 1), **item}, number))
     return result
+
+
+def _option(item: Row, number: int) -> Row:
+    return {
+        "ID": number,
+        "SORT": _whole(item.get("SORT") or 10, "LIST"),
+        "VALUE": str(item.get("VALUE", "")),
+        "DEF": "Y" if str(item.get("DEF", "N")).upper() == "Y" else "N",
+        "XML_ID": str(item.get("XML_ID") or ""),
+    }
 
 
 def _labels(given: Row, present: Row) -> Row:
@@ -258,9 +260,8 @@ def _merged(call: Call, present: list[Row], given: Any) -> list[Row]:
             if str(item.get("DEL", "N")).upper() == "Y":
                 del options[number]
             else:
-                settable = ("VALUE", "SORT", "DEF", "XML_ID")
-                options[number] |= {k: v for k, v in item.items() if k in settable}
-        else:
+                options[number] = _option({**options[number], **item}, number)
+        elif str(item.get("DEL", "N")).upper() != "Y":
             fresh.append(item)
     return [*options.values(), *_options(call, fresh)]
 

@@ -94,12 +94,18 @@ def _kept_one(field: Field, value: Any, clock: Clock) -> Any:
         if field.type == "datetime":
             return clock.iso(shown_moment(value, clock.zone))
         if field.type == "money":
-            number(value)
+            return _money(str(value))
         if field.type in WRITTEN:
             return str(int(value)) if isinstance(value, bool) else text(value)
     except (ValueError, TypeError, OverflowError):
         raise ValueError(field.name) from None
     return value
+
+
+def _money(text: str) -> str:
+    """An amount and its currency, ``100.5|EUR``. Raises ValueError."""
+    amount, bar, currency = text.partition("|")
+    return f"{plain(number(amount))}{bar}{currency}"
 
 
 def yes(value: Any) -> bool:

@@ -168,7 +168,8 @@ def move(state: State, row: Row, target: Row, *, actor: int) -> None:
     below = [each["ID"] for each in tree(state, row)]
     if target["ID"] in below:
         raise ValueError("targetFolderId")
-    _free(state, target["ID"], row["NAME"], unique=False)
+    if target["ID"] != row["PARENT_ID"]:
+        _free(state, target["ID"], row["NAME"], unique=False)
     touch(state, row, {"PARENT_ID": target["ID"]}, actor=actor)
     for number in below:
         state.update("disk_objects", number, {"STORAGE_ID": target["STORAGE_ID"]})

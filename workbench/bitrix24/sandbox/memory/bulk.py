@@ -34,6 +34,7 @@ def insert_rows(
 ) -> int:
     """Insert rows as they come; raises ValueError for a value that its column cannot hold."""
     names = {column for column, _keep in keepers}
+    multiple = _multiple(entity)
     # By name: the table of an earlier version's file has its later columns behind the body.
     sql = _insert(entity, [], [*(column for column, _keep in keepers), "body"], 1)
     count = 0
@@ -46,7 +47,7 @@ def insert_rows(
             except (ValueError, TypeError, OverflowError) as error:
                 raise Unfit(_unfit(row, keepers)) from error
             extra = {k: v for k, v in row.items() if k not in names and v is not None}
-            values.append(_body(entity, extra, number))
+            values.append(_body(extra, multiple, number))
             yield values
 
     source = stored()
@@ -85,8 +86,9 @@ def insert_columns(
         elif column is not None:
             shared[field.name] = keepers[field.name](column)
     if extra:
+        multiple = [name for name in _multiple(entity) if name in extra]
         lists["body"] = (
-            _body(entity, {k: v for k, v in row.items() if v is not None}, number)
+            _body({k: v for k, v in row.items() if v is not None}, multiple, number)
             for row in Columns(extra, len(table))
         )
     if not len(table):
@@ -119,7 +121,7 @@ def _insert(entity: Entity, shared: list[str], lists: list[str], size: int) -> s
 def _stored(field: Field, keep: Keep, column: list[Any]) -> list[Any]:
     """A column in stored form: as it is where its types say so, else each value kept."""
     kinds = set(map(type, column)) - {type(None)}
-    if kinds <= _SAME[field.affinity] and field.type not in ("char", "date"):
+    if kinds <= _SAME[field.affinity] and field.type not in ("char", "boolean", "date"):
         return column
     if len(kinds) == 1 and kinds <= {str, int, float}:
         kept = {value: None if value is None else keep(value) for value in set(column)}
@@ -127,11 +129,15 @@ def _stored(field: Field, keep: Keep, column: list[Any]) -> list[Any]:
     return [None if value is None else keep(value) for value in column]
 
 
-def _body(entity: Entity, extra: Row, number: Number) -> str | None:
-    """What has no column, as JSON; None if there is nothing."""
+def _multiple(entity: Entity) -> list[str]:
+    return [f.name for f in entity.fields if f.type == "crm_multifield"]
+
+
+def _body(extra: Row, multiple: Iterable[str], number: Number) -> str | None:
+    """What has no column, as JSON; None if there is nothing. ``multiple``: what gets numbers."""
     if not extra:
         return None
-    for field in entity.fields:
-        if field.type == "crm_multifield" and field.name in extra:
-            extra[field.name] = number(field.name, extra[field.name])
+    for name in multiple:
+        if name in extra:
+            extra[name] = number(name, extra[name])
     return orjson.dumps(extra).decode()

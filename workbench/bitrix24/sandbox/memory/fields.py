@@ -300,7 +300,7 @@ def to_stored(kind: Field, zone: ZoneInfo) -> Convert:
         return lambda value: shown_moment(value, zone)
     if kind.type == "date":
         return day
-    if kind.type == "char":
+    if kind.type in ("char", "boolean"):
         return flag
     if kind.type in INTEGERS:
         return whole

@@ -97,7 +97,8 @@ def _value(field: Field, value: Any, zone: ZoneInfo) -> Any:
     return None if value is None else str(value)
 
 
-def _like(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text as LIKE finds it, with ``\\`` to escape."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
@@ -114,6 +115,12 @@ def _members(field: Field, *, as_text: bool) -> str:
     path = "json_extract(value, '$.VALUE')" if field.type == "crm_multifield" else "value"
     each = f"CAST({path} AS TEXT)" if as_text else _typed(field, path)
     return f"SELECT 1 FROM json_each(body, '$.{field.name}') WHERE {each}"  # noqa: S608
+
+
+def _folded(members: str) -> str:
+    """The rows of a list with their text without case."""
+    head, where, text = members.partition(" WHERE ")
+    return f"{head}{where}fold({text})"
 
 
 def condition(field: Field, prefix: str, value: Any, zone: ZoneInfo) -> tuple[str, list[Any]]:
@@ -148,7 +155,7 @@ def condition(field: Field, prefix: str, value: Any, zone: ZoneInfo) -> tuple[st
             return _any_of(field, prefix, operator, value, zone)
         pattern = str("" if value is None else value)
         if operator.endswith("contains"):
-            pattern = f"%{_like(pattern)}%"
+            pattern = f"%{escaped(pattern)}%"
         elif pattern.isascii() is False or "\\" in pattern:
             pattern = pattern.replace("\\", "\\\\")
         folded = column if pattern.isascii() else f"fold({column})"
@@ -227,12 +234,19 @@ def _in_list(field: Field, operator: str, value: Any, zone: ZoneInfo) -> tuple[s
     if value is None or value == "" or value == []:
         found = f"EXISTS (SELECT 1 FROM json_each(body, '$.{field.name}'))"  # noqa: S608
         return (f"NOT {found}" if operator in ("=", "in") else found), []
+    if operator.endswith("contains") and isinstance(value, list):
+        return _any_of(
+            field, {"contains": "%", "not contains": "!%"}[operator], operator, value, zone
+        )
     members = _members(field, as_text=operator.endswith("contains"))
     if operator in ("=", "in", "!=", "not in"):
         marks = ",".join("?" * len(values))
         sql, bound = f"EXISTS ({members} IN ({marks}))", [_value(field, v, zone) for v in values]
     elif operator.endswith("contains"):
-        sql, bound = f"EXISTS ({members} LIKE ? ESCAPE '\\')", [f"%{_like(str(value))}%"]
+        pattern = f"%{escaped(str(value))}%"
+        if not pattern.isascii():
+            members, pattern = _folded(members), pattern.casefold()
+        sql, bound = f"EXISTS ({members} LIKE ? ESCAPE '\\')", [pattern]
     else:
         raise BadFilter(field.name)
     return (f"NOT {sql}" if operator.startswith(("not", "!")) else sql), bound

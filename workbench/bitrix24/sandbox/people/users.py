@@ -142,6 +142,7 @@ def _user_filter(call: Call) -> dict[str, Any]:
     for key in list(filter):
         if key.upper().lstrip("=!") == "ACTIVE":
             value = filter.pop(key)
+            value = value[0] if isinstance(value, list) and len(value) == 1 else value
             yes = value is True or str(value).upper() in ("1", "TRUE", "Y")
             filter["ACTIVE"] = "Y" if yes != key.startswith("!") else "N"
     return filter
@@ -221,17 +222,21 @@ def _departments(given: Any) -> list[int]:
     return numbers
 
 
+def _free_address(call: Call, mail: str) -> None:
+    """Refuse what is no e-mail address, or that of somebody."""
+    if not is_email(mail):
+        raise Refusal("ERROR_ARGUMENT", "wrong_email", argument="")
+    if call.state.count("users", {"EMAIL": mail}):
+        raise Refusal("ERROR_ARGUMENT", "A user with this email already exists", argument="")
+
+
 @method("user.add", scope="user")
 def invite_user(call: Call) -> int:
     """Invite a user; needs ``EMAIL`` and ``UF_DEPARTMENT``."""
     _writer(call)
     _administrator(call)
     given = {k.upper(): v for k, v in (call.mapping("fields") or call.raw).items()}
-    mail = str(given.get("EMAIL") or "")
-    if not is_email(mail):
-        raise Refusal("ERROR_ARGUMENT", "wrong_email", argument="")
-    if call.state.count("users", {"EMAIL": mail}):
-        raise Refusal("ERROR_ARGUMENT", "A user with this email already exists", argument="")
+    _free_address(call, str(given.get("EMAIL") or ""))
     if not given.get("UF_DEPARTMENT"):
         raise Refusal("ERROR_ARGUMENT", "no_department", argument="")
     names = {f.name for f in USERS.fields if not f.hidden and f.name != "ID"}
@@ -259,6 +264,10 @@ def update_user(call: Call) -> bool:
         _administrator(call)
     names = {f.name for f in USERS.fields if not f.hidden and f.name != "ID"}
     values = {k: v for k, v in given.items() if k in names}
+    if "EMAIL" in values and values["EMAIL"] != (call.state.get("users", number) or {}).get(
+        "EMAIL"
+    ):
+        _free_address(call, str(values["EMAIL"] or ""))
     if "UF_DEPARTMENT" in values:
         _administrator(call)  # what somebody sees goes by it
         values["UF_DEPARTMENT"] = _departments(values["UF_DEPARTMENT"])
@@ -287,10 +296,10 @@ def set_rights(call: Call) -> bool:
         changes["CRM_RIGHTS"] = given
     admin = str(call.get("ADMIN") or "").upper()
     if admin:
-        changes["IS_ADMIN"] = "Y" if admin == "Y" else "N"
+        changes["IS_ADMIN"] = "Y" if admin in ("Y", "TRUE", "1") else "N"
     catalogue = str(call.get("CATALOG") or "").upper()
     if catalogue:
-        changes["CATALOG_RIGHTS"] = "Y" if catalogue == "Y" else "N"
+        changes["CATALOG_RIGHTS"] = "Y" if catalogue in ("Y", "TRUE", "1") else "N"
     return call.state.update("users", number, changes)
 
 

@@ -9,7 +9,7 @@ from workbench.bitrix24.sandbox.rest import forms
 from workbench.bitrix24.sandbox.rest.methods import Call, Refusal
 
 LIMIT = 50
-LONGEST = 1_000_000  # letters of a parameter, once results are put into it
+LONGEST = 1_000_000  # letters of the results that are put into the texts of one command
 _WHOLE = re.compile(r"^\$result((?:\[[^\]]*\])+)$")
 _PART = re.compile(r"\$result((?:\[[^\]]{0,250}\])+)")
 _STEP = re.compile(r"\[([^\]]*)\]")
@@ -38,12 +38,29 @@ def _find(results: dict[str, Any], path: str) -> Any:
     return at
 
 
-def resolve(value: Any, results: dict[str, Any]) -> Any:
+class _Room:
+    """The letters that the results put into one command may have."""
+
+    def __init__(self) -> None:
+        self.left = LONGEST
+
+    def take(self, text: str) -> str:
+        """Refuse what is too much."""
+        self.left -= len(text)
+        if self.left < 0:
+            raise Refusal("INVALID_REQUEST", "Request entity is too large", 413)
+        return text
+
+
+def resolve(value: Any, results: dict[str, Any], room: _Room | None = None) -> Any:
     """Put earlier results in the place of ``$result[key][path]``; what is not there stays text."""
+    room = room or _Room()
     if isinstance(value, dict):
-        return {resolve(key, results): resolve(item, results) for key, item in value.items()}
+        return {
+            resolve(key, results, room): resolve(item, results, room) for key, item in value.items()
+        }
     if isinstance(value, list):
-        return [resolve(item, results) for item in value]
+        return [resolve(item, results, room) for item in value]
     if not isinstance(value, str) or "$result[" not in value:
         return value
     whole = _WHOLE.match(value)
@@ -55,12 +72,9 @@ def resolve(value: Any, results: dict[str, Any]) -> Any:
         found = _find(results, match[1])
         if found is _MISSING or isinstance(found, dict | list):
             return match[0]
-        return "" if found is None else str(found)
+        return "" if found is None else room.take(str(found))
 
-    written = _PART.sub(insert, value)
-    if len(written) > LONGEST:
-        raise Refusal("INVALID_REQUEST", "Request entity is too large", 413)
-    return written
+    return _PART.sub(insert, value)
 
 
 def run(call: Call) -> dict[str, Any]:

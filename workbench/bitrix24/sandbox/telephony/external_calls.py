@@ -55,19 +55,20 @@ def _user(call: Call) -> int:
 # -- whom a number belongs to -------------------------------------------------------------
 
 
-def clients(call: Call, number: str) -> list[tuple[str, Row]]:
-    """Contacts, companies and leads with this telephone number, as (CRM_ENTITY_TYPE, row)."""
-    wanted = _tail(number)
+def clients(call: Call, *numbers: str) -> list[tuple[str, Row]]:
+    """Contacts, companies and leads with one of these telephone numbers: (CRM_ENTITY_TYPE, row)."""
+    wanted = [_tail(number) for number in numbers]
     state = call.state
     state.connection.create_function("telephone_tail", 1, _tail, deterministic=True)
+    one_of = f"IN ({','.join('?' * len(wanted))})"
     sql = (
-        "\"HAS_PHONE\" = 'Y' AND EXISTS (SELECT 1 FROM json_each(body, '$.PHONE')"
-        " WHERE telephone_tail(json_extract(value, '$.VALUE')) = ?)"
+        "\"HAS_PHONE\" = 'Y' AND EXISTS (SELECT 1 FROM json_each(body, '$.PHONE')"  # noqa: S608
+        f" WHERE telephone_tail(json_extract(value, '$.VALUE')) {one_of})"
     )
     found = []
     for kind, name in CLIENTS.items():
         key = [state.entities[name].by_name["ID"]]
-        for (record,) in state.select(name, key, sql, [wanted]):
+        for (record,) in state.select(name, key, sql, wanted):
             row = state.get(name, record)
             if row is not None:
                 found.append((kind, row))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.bitrix24.sandbox.disk import disk, disk_links, disk_transfer
 from workbench.bitrix24.sandbox.memory.fields import Row
+from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, method
 from workbench.bitrix24.sandbox.telephony.external_calls import core
 
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 FIELD = "file"  # of the form that uploads
 
 
-def _finished(state: State, filter: Row) -> Row:
+def _finished(state: State, user: int, filter: Row) -> Row:
+    """The call that a user may see. Refuses any other as one that is not there."""
     found = state.find("calls", filter, limit=1)
-    if not found:
+    if not found or not rights.may(state, user, state.entities["calls"], found[0]):
         raise core(
             "Call is not found in the statistic table. It looks like it is not finished yet."
         )
@@ -43,7 +45,7 @@ def _checked(name: Any) -> str:
 @method("telephony.externalCall.attachRecord", scope="telephony", batch=False)
 def attach_record(call: Call) -> Row:
     """Attach a recording: its content, where it lies, or (``FILENAME`` alone) an upload to come."""
-    row = _finished(call.state, {"CALL_ID": str(call.get("CALL_ID") or "")})
+    row = _finished(call.state, call.caller.user_id, {"CALL_ID": str(call.get("CALL_ID") or "")})
     name, content, url = (call.get(part) for part in ("FILENAME", "FILE_CONTENT", "RECORD_URL"))
     if url:
         # Nothing is fetched from outside: only where the recording lies is kept.
@@ -90,7 +92,7 @@ def receive(portal: Portal, what: dict[str, Any], _name: str, content: bytes) ->
 
     [?] Its answer is not documented: it is that of one step.
     """
-    row = _finished(portal.state, {"ID": what["call"]})
+    row = _finished(portal.state, what["user"], {"ID": what["call"]})
     return _attach(portal, what["user"], row, what["name"], content)
 
 
