@@ -181,7 +181,10 @@ def test_each_slot_of_a_schedule_runs_once_across_a_kill_and_a_pause(
         assert run.started_at >= run.queued_at
     missed = [r for r in runs() if killed_at + timedelta(seconds=2) < r.queued_at < restarted_at]
     assert len(missed) <= 2  # the latest is caught up, not all of them
-    assert missed and max(m.queued_at for m in missed) > restarted_at - timedelta(seconds=6)
+    # It is the last one before the worker looks, which on a busy machine is a moment after it is
+    # ready.
+    caught_up = min(r.queued_at for r in runs() if r.queued_at > killed_at + timedelta(seconds=2))
+    assert restarted_at - timedelta(seconds=6) < caught_up < restarted_at + timedelta(seconds=4)
     begun = ledger.read_text().split()
     assert all(begun.count(str(run.folder)) <= run.attempts for run in found)
     assert {run.outcome for run in found} == {"succeeded"}

@@ -309,3 +309,33 @@ def test_lists_of_texts_are_searched_without_case_and_for_several(empty):
         assert found(empty, ID=deal, **{f"!%{name}": matching}) == [], matching
     assert found(empty, ID=deal, **{f"%{name}": ["xx", "zz"]}) == []
     assert found(empty, ID=deal, **{f"!%{name}": ["xx", "zz"]}) == [deal]
+
+
+@pytest.mark.parametrize(
+    ("type_id", "values"),
+    [
+        ("double", [3, 1, "2.5"]),
+        ("string", ["c", "a", "b"]),
+        ("datetime", ["2026-03-01T10:00:00Z", "2026-01-01", "2026-03-01T10:30:00+01:00"]),
+    ],
+)
+def test_records_are_ordered_by_a_field_of_one_value(empty, type_id, values):
+    _number, name = define(empty, type_id=type_id)
+    first, low, between = [record(empty, **{name: value}) for value in values]
+    ids = {"@ID": [first, low, between]}
+    for way, expected in (("ASC", [low, between, first]), ("DESC", [first, between, low])):
+        asked = {"filter": ids, "order": {name: way}, "select": ["ID"]}
+        rows = empty.result("crm.deal.list", asked)
+        assert [int(row["ID"]) for row in rows] == expected
+        asked = {"entityTypeId": 2, "filter": {"@id": ids["@ID"]}, "order": {name: way}}
+        given = {**asked, "select": ["id"], "useOriginalUfNames": "Y"}
+        items = empty.result("crm.item.list", given)["items"]
+        assert [row["id"] for row in items] == expected
+
+
+def test_a_field_of_several_values_orders_nothing(empty, refused):
+    _number, name = define(empty, MULTIPLE="Y")
+    assert empty.call("crm.deal.list", {"order": {name: "ASC"}}).status_code == 200
+    given = {"entityTypeId": 2, "order": {name: "ASC"}, "useOriginalUfNames": "Y"}
+    answer = empty.call("crm.item.list", given)
+    assert refused(answer) == (400, "INVALID_ARG_VALUE")

@@ -114,7 +114,7 @@ def ordering(asked: Any, fields: Mapping[str, Field]) -> dict[str, str]:
     result = {}
     for name, way in asked.items():
         field = fields.get(str(name)) or fields.get(str(name).upper())
-        if field is not None and not field.in_body:
+        if field is not None and field.orders:
             result[field.name] = "DESC" if str(way).upper().startswith("DESC") else "ASC"
     return result
 

@@ -22,7 +22,7 @@ def strict_order(call: Call, names: Mapping[str, Field]) -> dict[str, str]:
     result = {}
     for name, way in call.structure("order").items():
         field = names.get(str(name))
-        if field is None or field.in_body:
+        if field is None or not field.orders:
             raise Refusal(CODE, f"Invalid order: field '{name}' is not allowed in order")
         if str(way).upper() not in ("ASC", "DESC"):
             raise Refusal(

@@ -109,6 +109,11 @@ class Field:
         return self.multiple or self.dynamic or self.type in STRUCTURED
 
     @property
+    def orders(self) -> bool:
+        """Whether records can be ordered by it: it has one plain value."""
+        return not self.multiple and self.type not in STRUCTURED
+
+    @property
     def affinity(self) -> str:
         """SQLite's column type."""
         if self.type in INTEGERS or self.type == "datetime":
