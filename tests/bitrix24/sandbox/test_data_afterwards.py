@@ -174,3 +174,30 @@ def test_duplicates_by_several_addresses_and_numbers_at_once(changing):
         found = changing.result("crm.duplicate.findbycomm", {"type": kind, "values": values})
         assert sorted(found["CONTACT"]) == [first, second], kind
     assert changing.result("crm.duplicate.findbycomm", {"type": "EMAIL", "values": [" "]}) == []
+
+
+def test_a_deleted_smart_process_takes_no_user_field_any_more(changing):
+    kind = made(changing, "Gone")
+    changing.result("crm.type.delete", {"id": kind["id"]})
+    name = f"UF_CRM_{kind['id']}_X"
+    field = {"entityId": f"CRM_{kind['id']}", "fieldName": name, "userTypeId": "string"}
+    answer = changing.call("userfieldconfig.add", {"moduleId": "crm", "field": field})
+    assert answer.status_code == 400
+
+
+def test_an_invoice_is_open_to_all_however_that_is_said(changing):
+    for given in (1, True, "Y"):
+        fields = {"title": "x", "opened": given}
+        item = changing.result("crm.item.add", {"entityTypeId": 31, "fields": fields})["item"]
+        assert item["opened"] == "Y", given
+        asked = {"entityTypeId": 31, "filter": {"id": item["id"], "opened": "Y"}}
+        assert len(changing.result("crm.item.list", asked)["items"]) == 1
+
+
+def test_an_administrator_is_made_by_true_and_found_by_a_list(changing):
+    fields = {"EMAIL": "chief@example.org", "UF_DEPARTMENT": [1]}
+    number = changing.result("user.add", fields)
+    changing.result("sandbox.user.rights", {"USER_ID": number, "ADMIN": True})
+    assert changing.webhook(number).result("user.admin") is True
+    active = changing.result("user.get", {"filter": {"ACTIVE": [True], "ID": number}})
+    assert [row["ID"] for row in active] == [str(number)]
