@@ -201,3 +201,13 @@ def test_an_administrator_is_made_by_true_and_found_by_a_list(changing):
     assert changing.webhook(number).result("user.admin") is True
     active = changing.result("user.get", {"filter": {"ACTIVE": [True], "ID": number}})
     assert [row["ID"] for row in active] == [str(number)]
+
+
+def test_users_are_found_by_any_part_of_their_names_and_by_position(changing):
+    fields = {"NAME": "Zoé", "LAST_NAME": "Lefèvre", "WORK_POSITION": "Vendeuse 100 %"}
+    given = {**fields, "EMAIL": "zoe@example.org", "UF_DEPARTMENT": [1]}
+    number = changing.result("user.add", given)
+    for text in ("lefÈvre", "Zoé Lef", "vendeuse 100 %"):
+        found = changing.result("user.search", {"FILTER": {"FIND": text}})
+        assert [row["ID"] for row in found] == [str(number)], text
+    assert changing.result("user.search", {"FILTER": {"FIND": "100 _"}}) == []

@@ -19,6 +19,7 @@ from workbench.bitrix24.sandbox.memory.fields import (
     text,
     whole,
 )
+from workbench.bitrix24.sandbox.memory.filters import WHOLE
 
 WRITTEN = ("string", "money", "url", "address", "crm_status")  # kept as text
 
@@ -85,7 +86,7 @@ def _kept_one(field: Field, value: Any, clock: Clock) -> Any:
     try:
         if field.type == "boolean":
             return 1 if yes(value) else 0
-        if field.type in ("integer", "enumeration", "employee"):
+        if field.type == "integer" or field.type in WHOLE:
             return whole(value)
         if field.type == "double":
             return number(value)

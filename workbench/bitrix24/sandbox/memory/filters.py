@@ -61,8 +61,12 @@ def expression(field: Field) -> str:
     return _typed(field, f"nullif(json_extract(body, '$.{field.name}'), '')")
 
 
+#: Types of user fields whose values are ids.
+WHOLE = ("enumeration", "employee", "iblock_element", "iblock_section")
 #: Types of user fields that are compared as numbers; of an amount with its currency, the amount.
-NUMERIC = frozenset(("double", "money", "boolean", "enumeration", "employee")) | INTEGERS
+NUMERIC = INTEGERS | frozenset(
+    ("double", "money", "boolean", "enumeration", "employee", "iblock_element", "iblock_section")
+)
 
 
 def _typed(field: Field, value: str) -> str:
@@ -84,7 +88,7 @@ def _value(field: Field, value: Any, zone: ZoneInfo) -> Any:
             return day(value)
         if field.type == "boolean" and field.in_body:
             return 1 if str(value).upper() in ("1", "Y", "TRUE") else 0
-        if field.type in INTEGERS or field.type in ("enumeration", "employee"):
+        if field.type in INTEGERS or field.type in WHOLE:
             return integer(value)
         if field.type in ("double", "money"):
             return number(value)

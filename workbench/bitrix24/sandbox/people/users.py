@@ -14,7 +14,7 @@ from workbench.bitrix24.sandbox.memory.fields import (
     old_form,
     positive,
 )
-from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
+from workbench.bitrix24.sandbox.memory.filters import BadFilter, escaped, where
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import PAGE, Call, Page, Refusal, method, start_of
 
@@ -151,6 +151,11 @@ def _user_filter(call: Call) -> dict[str, Any]:
 @method("user.get", scope="user")
 def list_users(call: Call) -> Page:
     """Users that a filter finds; ``sort`` names the field, ``order`` the direction."""
+    return _page(call)
+
+
+def _page(call: Call, text: str = "") -> Page:
+    """One page of the users that the call's filter finds, and a text in names and position."""
     names = {f.name: f for f in _shown(call)}
     try:
         sql, values = where(_user_filter(call), names, call.state.zone)
@@ -164,6 +169,9 @@ def list_users(call: Call) -> Page:
     field = names.get(str(sort).upper(), names["ID"])
     way = "DESC" if str(order).upper() == "DESC" else "ASC"
     sql = f"{sql} AND IS_ADMIN IS NOT NULL" if sql else ""
+    if text:
+        sql = " AND ".join(part for part in (sql, f"fold({SEARCHED}) LIKE ? ESCAPE '\\'") if part)
+        values.append(f"%{escaped(text).casefold()}%")
     start = start_of(call)
     found = call.state.select(
         "users",
@@ -183,15 +191,18 @@ def list_users(call: Call) -> Page:
     return Page(shown, total, more, rows=len(shown), counted=total)
 
 
+SEARCHED = (
+    """coalesce(NAME, '') || ' ' || coalesce(LAST_NAME, '') || ' ' || coalesce(WORK_POSITION, '')"""
+)
+
+
 @method("user.search", scope="user")
 def search_users(call: Call) -> Page:
     """Users whose name or position holds a text."""
     filter = {k.upper(): v for k, v in call.mapping("filter").items()}
-    text = filter.pop("FIND", None) or call.get("find")
-    if text:
-        filter["%NAME"] = text
+    text = filter.pop("FIND", None) or call.get("find") or ""
     call.params["filter"] = filter
-    return list_users(call)
+    return _page(call, str(text).strip())
 
 
 @method("user.fields", scope="user")
