@@ -443,8 +443,9 @@ class Store:
 
     def set_info(self, key: str, value: str) -> None:
         """Store a fact about the portal."""
-        self._info = None
         self._put("info", {"key": key}, {"value": value})
+        if self._info is not None:
+            self._info[key] = value
 
     def _put(self, table: str, key: dict[str, Any], values: dict[str, Any]) -> None:
         """Update the row with ``key`` or insert it: faster by half than ``INSERT OR REPLACE``."""

@@ -120,6 +120,16 @@ def test_an_option_that_is_gone_does_not_come_back_empty(changing):
     assert changing.result("crm.deal.userfield.get", {"id": number})["LIST"] == []
 
 
+def test_no_two_options_have_one_code(changing, refused):
+    options = [{"VALUE": "a", "XML_ID": "A"}]
+    fields = {"FIELD_NAME": "CODES", "USER_TYPE_ID": "enumeration", "LIST": options}
+    number = changing.result("crm.deal.userfield.add", {"fields": fields})
+    again = {"id": number, "fields": {"LIST": [{"VALUE": "b", "XML_ID": "A"}]}}
+    answer = changing.call("crm.deal.userfield.update", again)
+    assert refused(answer) == (400, "ERROR_CORE")
+    assert len(changing.result("crm.deal.userfield.get", {"id": number})["LIST"]) == 1
+
+
 @pytest.mark.parametrize("change", [{"SEMANTICS": "X"}, {"NAME": ""}, {"NAME": None}])
 def test_a_stage_keeps_a_name_and_a_meaning_that_there_is(changing, change, refused):
     asked = {"filter": {"ENTITY_ID": "DEAL_STAGE", "STATUS_ID": "NEW"}}

@@ -470,3 +470,15 @@ def test_an_empty_name_is_no_file(tmp_path):
     done = command_line.workbench("sandbox", "start", "--port", "0", "--state", "", timeout=60)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_what_was_counted_and_known_within_what_is_undone_is_forgotten():
+    state = State()
+    furnish(state)
+    before = len(state.fields("deals"))
+    with pytest.raises(ZeroDivisionError), state.whole():
+        state.add("deals", {"TITLE": "undone"})
+        state.add("user_fields", {"ENTITY_ID": "CRM_DEAL", "FIELD_NAME": "UF_CRM_X"})
+        assert (state.count("deals"), len(state.fields("deals"))) == (1, before + 1)
+        raise ZeroDivisionError
+    assert (state.count("deals"), len(state.fields("deals"))) == (0, before)

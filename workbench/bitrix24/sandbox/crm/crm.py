@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.memory.state import State
 
 
-#: Fields of a new record that get the first entry of their directory if the write is silent.
 MULTI = ("PHONE", "EMAIL", "WEB", "IM", "LINK")
+#: Fields of a new record that get the first entry of their directory if the write is silent.
 FIRST = {
     "deals": ("TYPE_ID", "SOURCE_ID"),
     "leads": ("SOURCE_ID",),

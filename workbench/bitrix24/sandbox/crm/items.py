@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from workbench.bitrix24.sandbox.crm import crm, links, stages
+from workbench.bitrix24.sandbox.crm.crm import MULTI
 from workbench.bitrix24.sandbox.crm.field_descriptions import describe
 from workbench.bitrix24.sandbox.crm.links import Link
-from workbench.bitrix24.sandbox.crm.records import MULTI, Selection, read_page
+from workbench.bitrix24.sandbox.crm.records import Selection, read_page
 from workbench.bitrix24.sandbox.crm.smart_processes import absent
 from workbench.bitrix24.sandbox.crm.strictness import refuse_filter, strict_order
 from workbench.bitrix24.sandbox.crm.user_values import universal_value

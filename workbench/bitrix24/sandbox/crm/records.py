@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from workbench.bitrix24.sandbox.crm import crm, links
+from workbench.bitrix24.sandbox.crm.crm import MULTI
 from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all, with_links
 from workbench.bitrix24.sandbox.crm.user_values import old_value
 from workbench.bitrix24.sandbox.memory.fields import (
@@ -32,7 +33,6 @@ from workbench.bitrix24.sandbox.rest.methods import PAGE, Call, Page, Refusal, m
 if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.memory.state import State
 
-MULTI = ("PHONE", "EMAIL", "WEB", "IM", "LINK")
 SELECTABLE_HIDDEN = ("crm_multifield", "json")
 #: (entity, last word of the method) → code and text for a record that is not there.
 _MISSING: dict[tuple[str, str], tuple[str, str]] = {}

@@ -263,6 +263,7 @@ def _merged(call: Call, present: list[Row], given: Any) -> list[Row]:
                 options[number] = _option({**options[number], **item}, number)
         elif str(item.get("DEL", "N")).upper() != "Y":
             fresh.append(item)
+    _distinct([*options.values(), *fresh])
     return [*options.values(), *_options(call, fresh)]
 
 

@@ -103,9 +103,9 @@ def _kept_one(field: Field, value: Any, clock: Clock) -> Any:
     return value
 
 
-def _money(text: str) -> str:
+def _money(given: str) -> str:
     """An amount and its currency, ``100.5|EUR``. Raises ValueError."""
-    amount, bar, currency = text.partition("|")
+    amount, bar, currency = given.partition("|")
     return f"{plain(number(amount))}{bar}{currency}"
 
 

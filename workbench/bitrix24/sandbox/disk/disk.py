@@ -226,8 +226,9 @@ def _of_kind(state: State, row: Row, deleted: int) -> list[Row]:
     found, waiting = [], [row]
     while waiting:
         above = waiting.pop()["ID"]
-        waiting += state.find("disk_objects", {"PARENT_ID": above, "DELETED_TYPE": deleted})
-        found += [each for each in waiting if each["PARENT_ID"] == above]
+        below = state.find("disk_objects", {"PARENT_ID": above, "DELETED_TYPE": deleted})
+        waiting += below
+        found += below
     return found
 
 

@@ -33,6 +33,10 @@ _OPERATORS = {
     "><": "between", "!><": "not between",
 }  # fmt: skip
 _SAFE = re.compile(r"^[A-Z][A-Z0-9_]*$")
+#: Types of user fields whose values are ids.
+WHOLE = ("enumeration", "employee", "iblock_element", "iblock_section")
+#: Types of user fields that are compared as numbers; of an amount with its currency, the amount.
+NUMERIC = INTEGERS | {"double", "money", "boolean", *WHOLE}
 MAX_DEPTH = 12
 MAX_VALUES = 5000
 
@@ -59,14 +63,6 @@ def expression(field: Field) -> str:
     if not field.in_body:
         return f'"{field.name}"'
     return _typed(field, f"nullif(json_extract(body, '$.{field.name}'), '')")
-
-
-#: Types of user fields whose values are ids.
-WHOLE = ("enumeration", "employee", "iblock_element", "iblock_section")
-#: Types of user fields that are compared as numbers; of an amount with its currency, the amount.
-NUMERIC = INTEGERS | frozenset(
-    ("double", "money", "boolean", "enumeration", "employee", "iblock_element", "iblock_section")
-)
 
 
 def _typed(field: Field, value: str) -> str:
@@ -114,17 +110,11 @@ def _empty(field: Field, column: str) -> str:
     return f"({column} IS NULL OR {column} = '')"
 
 
-def _members(field: Field, *, as_text: bool) -> str:
-    """Rows of a list in the body, for EXISTS."""
+def _members(field: Field, form: str) -> str:
+    """Rows of a list in the body, for EXISTS; ``form`` is what is compared of ``{}``, a value."""
     path = "json_extract(value, '$.VALUE')" if field.type == "crm_multifield" else "value"
-    each = f"CAST({path} AS TEXT)" if as_text else _typed(field, path)
+    each = form.format(path)
     return f"SELECT 1 FROM json_each(body, '$.{field.name}') WHERE {each}"  # noqa: S608
-
-
-def _folded(members: str) -> str:
-    """The rows of a list with their text without case."""
-    head, where, text = members.partition(" WHERE ")
-    return f"{head}{where}fold({text})"
 
 
 def condition(field: Field, prefix: str, value: Any, zone: ZoneInfo) -> tuple[str, list[Any]]:
@@ -143,7 +133,7 @@ def condition(field: Field, prefix: str, value: Any, zone: ZoneInfo) -> tuple[st
             raise BadFilter(field.name)
         operator = {"=": "in", "!=": "not in"}.get(operator, operator)
     if field.multiple or field.type in STRUCTURED:
-        return _in_list(field, operator, value, zone)
+        return _in_list(field, prefix, operator, value, zone)
     column = expression(field)
     if operator in ("in", "not in"):
         return _among(field, column, operator, value, zone)
@@ -229,7 +219,9 @@ def _among(
     return sql, bound
 
 
-def _in_list(field: Field, operator: str, value: Any, zone: ZoneInfo) -> tuple[str, list[Any]]:
+def _in_list(
+    field: Field, prefix: str, operator: str, value: Any, zone: ZoneInfo
+) -> tuple[str, list[Any]]:
     if not _SAFE.match(field.name):
         raise BadFilter(field.name, unknown=True)
     values = value if isinstance(value, list) else [value]
@@ -239,18 +231,19 @@ def _in_list(field: Field, operator: str, value: Any, zone: ZoneInfo) -> tuple[s
         found = f"EXISTS (SELECT 1 FROM json_each(body, '$.{field.name}'))"  # noqa: S608
         return (f"NOT {found}" if operator in ("=", "in") else found), []
     if operator.endswith("contains") and isinstance(value, list):
-        return _any_of(
-            field, {"contains": "%", "not contains": "!%"}[operator], operator, value, zone
-        )
-    members = _members(field, as_text=operator.endswith("contains"))
+        return _any_of(field, prefix, operator, value, zone)
     if operator in ("=", "in", "!=", "not in"):
         marks = ",".join("?" * len(values))
-        sql, bound = f"EXISTS ({members} IN ({marks}))", [_value(field, v, zone) for v in values]
+        sql = f"EXISTS ({_members(field, _typed(field, '{}'))} IN ({marks}))"
+        bound = [_value(field, v, zone) for v in values]
     elif operator.endswith("contains"):
         pattern = f"%{escaped(str(value))}%"
-        if not pattern.isascii():
-            members, pattern = _folded(members), pattern.casefold()
-        sql, bound = f"EXISTS ({members} LIKE ? ESCAPE '\\')", [pattern]
+        plain = pattern.isascii()
+        members = _members(field, "CAST({} AS TEXT)" if plain else "fold({})")
+        sql, bound = (
+            f"EXISTS ({members} LIKE ? ESCAPE '\\')",
+            [pattern if plain else pattern.casefold()],
+        )
     else:
         raise BadFilter(field.name)
     return (f"NOT {sql}" if operator.startswith(("not", "!")) else sql), bound

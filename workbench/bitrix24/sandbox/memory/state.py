@@ -162,6 +162,8 @@ class State:
                 self.connection.execute("RELEASE call")
             else:
                 undo(self.connection)
+            for name in self._versions:  # what was counted and looked up within is not so
+                self._versions[name] += 1
             raise
         self.connection.execute("RELEASE call" if inner else "COMMIT")
 
@@ -280,10 +282,9 @@ class State:
 
     def forget(self, name: str, key: str) -> None:
         """Take a value out of the JSON body of every row."""
-        self.connection.execute(
-            f'UPDATE "{name}" SET body = json_remove(body, ?) WHERE json_type(body, ?) IS NOT NULL',  # noqa: S608
-            (f'$."{key}"', f'$."{key}"'),
-        )
+        path = f'$."{key}"'
+        change = f'UPDATE "{name}" SET body = json_remove(body, ?)'  # noqa: S608
+        self.connection.execute(f"{change} WHERE json_type(body, ?) IS NOT NULL", (path, path))
         self._versions[name] += 1
 
     def delete_where(self, name: str, filter: Mapping[str, Any]) -> int:

@@ -10,6 +10,7 @@ from workbench.bitrix24.sandbox.memory.fields import (
     Field,
     Row,
     Unfit,
+    flag,
     is_email,
     old_form,
     positive,
@@ -191,8 +192,8 @@ def _page(call: Call, text: str = "") -> Page:
     return Page(shown, total, more, rows=len(shown), counted=total)
 
 
-SEARCHED = (
-    """coalesce(NAME, '') || ' ' || coalesce(LAST_NAME, '') || ' ' || coalesce(WORK_POSITION, '')"""
+SEARCHED = " || ' ' || ".join(
+    f"coalesce({name}, '')" for name in ("NAME", "LAST_NAME", "WORK_POSITION")
 )
 
 
@@ -275,9 +276,8 @@ def update_user(call: Call) -> bool:
         _administrator(call)
     names = {f.name for f in USERS.fields if not f.hidden and f.name != "ID"}
     values = {k: v for k, v in given.items() if k in names}
-    if "EMAIL" in values and values["EMAIL"] != (call.state.get("users", number) or {}).get(
-        "EMAIL"
-    ):
+    present = call.state.get("users", number) or {}
+    if "EMAIL" in values and values["EMAIL"] != present.get("EMAIL"):
         _free_address(call, str(values["EMAIL"] or ""))
     if "UF_DEPARTMENT" in values:
         _administrator(call)  # what somebody sees goes by it
@@ -305,12 +305,9 @@ def set_rights(call: Call) -> bool:
         if given not in ("own", "department", "all"):
             raise Refusal("ERROR_ARGUMENT", "RIGHTS is own, department or all")
         changes["CRM_RIGHTS"] = given
-    admin = str(call.get("ADMIN") or "").upper()
-    if admin:
-        changes["IS_ADMIN"] = "Y" if admin in ("Y", "TRUE", "1") else "N"
-    catalogue = str(call.get("CATALOG") or "").upper()
-    if catalogue:
-        changes["CATALOG_RIGHTS"] = "Y" if catalogue in ("Y", "TRUE", "1") else "N"
+    for name, column in (("ADMIN", "IS_ADMIN"), ("CATALOG", "CATALOG_RIGHTS")):
+        if call.get(name) not in (None, ""):
+            changes[column] = flag(str(call.get(name)))
     return call.state.update("users", number, changes)
 
 
