@@ -210,7 +210,7 @@ def installation() -> str:
     """Return what tells this installation's state from any other's, made at first use."""
     file = private_folder(settings().home_dir) / "installation"
     if not file.exists():
-        made = file.with_name(f".installation.{os.getpid()}")
+        made = file.with_name(f".installation.{os.getpid()}.{secrets.token_hex(4)}")
         private_file(made).write_text(secrets.token_hex(16))
         with suppress(FileExistsError):  # whoever is first has made it, whole
             file.hardlink_to(made)

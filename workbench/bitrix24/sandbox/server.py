@@ -148,15 +148,15 @@ def serve(
     )
 
     def ready() -> None:
+        if announce is not None:
+            announce(portal)
+            sys.stdout.flush()
         if url_file is not None:
             partial = url_file.with_name(url_file.name + ".part")
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 file.write(webhook_url(portal) + "\n")
             partial.replace(url_file)
-        if announce is not None:
-            announce(portal)
-            sys.stdout.flush()
 
     try:
         with contextlib.suppress(KeyboardInterrupt):
