@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from datetime import UTC, date, datetime
@@ -153,21 +154,99 @@ def test_a_seeding_that_is_killed_leaves_an_empty_portal_that_can_be_seeded(tmp_
         "import sys, datetime\n"
         "from workbench.bitrix24.sandbox.seed import seed_company\n"
         "from workbench.bitrix24.sandbox.memory.state import State\n"
-        "seed_company(State(sys.argv[1]), today=datetime.date(2026, 11, 2), deals=400_000)\n"
+        "seed_company(State(sys.argv[1]), today=datetime.date(2026, 11, 2), deals=200_000)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(file)])
     deadline = time.monotonic() + 60
-    while file.stat().st_size < 30_000_000:  # far more than memory keeps back: it is writing
+    while file.stat().st_size < 20_000_000:  # far more than memory keeps back: it is writing
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)
+    [second] = psutil.Process(process.pid).children()
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
+    second.wait(30)
+    assert [kept for kept in tmp_path.iterdir() if kept.name.startswith(".seed-")] == []
     state = State(file)
     assert {name: state.count(name) for name in state.entities if state.count(name)} == {}
     assert pragma(state, "integrity_check") == "ok"
     assert seed_company(state, "small", today=TODAY)["deals"] == 612
     assert file.stat().st_size < 30_000_000
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_two_processes_make_the_same_company_as_one(tmp_path, in_memory):
+    dumps = []
+    for processes in (1, 2):
+        folder = tmp_path / str(processes)
+        folder.mkdir()
+        state = State(None if in_memory else folder / "portal.sqlite", timezone="Asia/Tokyo")
+        state.settings["member_id"] = "same"
+        with_indexes = indexes(state)
+        counts = seed_company(state, "small", today=TODAY, deals=3_000, processes=processes)
+        assert indexes(state) >= with_indexes
+        assert pragma(state, "integrity_check") == "ok"
+        assert "attached" not in {
+            row[1] for row in state.connection.execute("PRAGMA database_list")
+        }
+        dumps.append({**dump(state), "counts": counts, "indexes": indexes(state)})
+        dumps[-1]["sqlite_sequence"] = sorted(dumps[-1]["sqlite_sequence"])
+        state.close()
+        assert [file.name for file in folder.iterdir()] == ["portal.sqlite"] * (not in_memory)
+    assert dumps[0] == dumps[1]
+    assert dumps[0]["counts"]["stage_history"] > 10_000
+
+
+def test_a_file_of_an_earlier_version_is_seeded_by_two_processes_alike(tmp_path):
+    dumps = []
+    for processes in (1, 2):
+        file = tmp_path / f"{processes}.sqlite"
+        State(file).close()
+        with closing(sqlite3.connect(file)) as earlier:
+            earlier.execute("ALTER TABLE activities DROP COLUMN SUBJECT")
+        state = State(file)  # has the column behind the others
+        seed_company(state, "small", today=TODAY, processes=processes)
+        dumps.append(dump(state)["activities"])
+        state.close()
+    assert dumps[0] == dumps[1]
+    assert len(dumps[0]) > 500 and all(isinstance(row[-1], str) for row in dumps[0])
+
+
+def test_a_second_process_that_dies_leaves_an_empty_portal_and_says_so(tmp_path):
+    state = State(tmp_path / "portal.sqlite")
+
+    def kill():
+        while not (own := psutil.Process().children()):
+            time.sleep(0.01)
+        own[0].kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(WorkbenchError, match="-9"):
+        seed_company(state, "demo", today=TODAY, deals=3_000, processes=2)
+    killer.join()
+    assert {name: state.count(name) for name in state.entities if state.count(name)} == {}
+    assert not [file for file in tmp_path.iterdir() if file.name.startswith(".seed-")]
+    assert seed_company(state, "small", today=TODAY, processes=2)["deals"] == 612
+    state.close()
+
+
+def test_what_was_declared_or_dropped_in_an_undone_call_is_as_before():
+    state = State()
+    furnish(state)
+    kind = {"ID": 1, "TITLE": "Chantiers", "ENTITY_TYPE_ID": 1036}
+    with pytest.raises(RuntimeError), state.whole():
+        state.insert_many("types", [kind])
+        assert state.count("items_1036") == 0
+        raise RuntimeError
+    assert "items_1036" not in state.entities and 1036 not in state.by_type
+    state.insert_many("types", [kind])
+    state.add("items_1036", {"TITLE": "kept"})
+    with pytest.raises(RuntimeError), state.whole():
+        state.entities.pop("items_1036")
+        state.by_type.pop(1036)
+        raise RuntimeError
+    assert state.count("items_1036") == 1 and state.by_type[1036].name == "items_1036"
 
 
 def test_everything_survives_a_restart(serve, tmp_path):

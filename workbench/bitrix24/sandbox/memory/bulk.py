@@ -6,8 +6,10 @@ value that all rows share once, and leaves columns out that nobody fills.
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any
 
@@ -23,6 +25,18 @@ Number = Callable[[str, Sequence[Mapping[str, Any]]], list[Row]]
 CHUNK = 5_000
 VARIABLES = 900  # the smallest limit that SQLite was ever built with is 999
 _SAME: dict[str, set[type]] = {"INTEGER": {int}, "REAL": {float}, "TEXT": {str}}
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Let no cycles be looked for: among millions of new rows that took a fifth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def insert_rows(

@@ -95,7 +95,7 @@ def create_table(connection: sqlite3.Connection, entity: Entity) -> None:
         f'CREATE TABLE IF NOT EXISTS "{entity.name}" ({", ".join(parts)}, body TEXT)'
     )
     # A file may be older than a field.
-    there = {row[1] for row in connection.execute(f'PRAGMA table_info("{entity.name}")')}
+    there = {row[1] for row in connection.execute(f'PRAGMA main.table_info("{entity.name}")')}
     for f in entity.columns:
         if f.name not in there:
             connection.execute(f'ALTER TABLE "{entity.name}" ADD COLUMN "{f.name}" {f.affinity}')
@@ -120,9 +120,11 @@ def create_indexes(connection: sqlite3.Connection, entity: Entity) -> None:
         (entity.name,),
     ).fetchall()
     for name in {name for (name,) in present} - {name for name, _columns in declared}:
-        connection.execute(f'DROP INDEX "{name}"')
+        connection.execute(f'DROP INDEX main."{name}"')
     for name, columns in declared:
-        connection.execute(f'CREATE INDEX IF NOT EXISTS "{name}" ON "{entity.name}" ({columns})')
+        connection.execute(
+            f'CREATE INDEX IF NOT EXISTS main."{name}" ON "{entity.name}" ({columns})'
+        )
 
 
 def undo(connection: sqlite3.Connection) -> None:
@@ -132,9 +134,12 @@ def undo(connection: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def filling(connection: sqlite3.Connection, entities: Iterable[Entity]) -> Iterator[None]:
+def filling(
+    connection: sqlite3.Connection, entities: Iterable[Entity], attached: Path | None = None
+) -> Iterator[None]:
     """One transaction in which much is written: no indexes meanwhile, no waiting for the disk.
 
+    ``attached`` is another file to read within it, which need not be there yet.
     A process that dies within it leaves the file as it was before. (A machine that loses power
     within the next half minute may leave it broken, which a sandbox can afford.)
     """
@@ -147,11 +152,15 @@ def filling(connection: sqlite3.Connection, entities: Iterable[Entity]) -> Itera
     in_memory = not connection.execute("PRAGMA database_list").fetchone()[2]
     for pragma in SORTING if in_memory else ():
         connection.execute(f"PRAGMA {pragma}")
+    # Not possible once a transaction has begun. (What names no database reads all of them, and
+    # whoever writes the attached one would wait.)
+    if attached is not None:
+        connection.execute("ATTACH ? AS attached", (str(attached),))
     connection.execute("BEGIN")
     try:
         for entity in entities:
             for name, _columns in _indexes(entity):
-                connection.execute(f'DROP INDEX IF EXISTS "{name}"')
+                connection.execute(f'DROP INDEX IF EXISTS main."{name}"')
         yield
         for entity in entities:
             create_indexes(connection, entity)
@@ -160,9 +169,29 @@ def filling(connection: sqlite3.Connection, entities: Iterable[Entity]) -> Itera
         undo(connection)
         raise
     finally:
+        if attached is not None:
+            connection.execute("DETACH attached")
         connection.execute(f"PRAGMA journal_mode={journal}")
         for pragma in SERVING[1:]:
             connection.execute(f"PRAGMA {pragma}")
+
+
+def copy_attached(connection: sqlite3.Connection, entity: Entity) -> None:
+    """Copy a table from the attached file.
+
+    Where both have the same columns and indexes SQLite does not look into the records
+    (https://www.sqlite.org/src/file/src/insert.c, xferOptimization).
+    """
+    tables = [f'{file}."{entity.name}"' for file in ("main", "attached")]
+    columns = [
+        [row[1] for row in connection.execute(f'PRAGMA {file}.table_info("{entity.name}")')]
+        for file in ("main", "attached")
+    ]
+    if columns[0] == columns[1]:
+        connection.execute(f"INSERT INTO {tables[0]} SELECT * FROM {tables[1]}")  # noqa: S608
+    else:  # a file of an earlier version has its later columns behind the body
+        names = ", ".join(f'"{name}"' for name in columns[1])
+        connection.execute(f"INSERT INTO {tables[0]} ({names}) SELECT {names} FROM {tables[1]}")  # noqa: S608
 
 
 class Settings(MutableMapping[str, Any]):

@@ -21,7 +21,6 @@ Who changed what
 
 from __future__ import annotations
 
-import gc
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,13 +34,14 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from workbench.bitrix24.sandbox.crm.smart_processes import smart_entity
-from workbench.bitrix24.sandbox.memory.bulk import insert_columns, insert_rows
+from workbench.bitrix24.sandbox.memory.bulk import insert_columns, insert_rows, without_collector
 from workbench.bitrix24.sandbox.memory.catalogue import ENTITIES
 from workbench.bitrix24.sandbox.memory.changes import Change
 from workbench.bitrix24.sandbox.memory.columns import Columns
 from workbench.bitrix24.sandbox.memory.database import (
     Settings,
     connected,
+    copy_attached,
     create_indexes,
     create_table,
     filling,
@@ -139,10 +139,32 @@ class State:
     # -- bulk -----------------------------------------------------------------------------
 
     @contextmanager
-    def bulk(self) -> Iterator[None]:
-        """Insert much at once: one transaction, indexes built at the end."""
-        with filling(self.connection, self.entities.values()), _without_collector():
-            yield
+    def bulk(self, attached: Path | None = None) -> Iterator[None]:
+        """Insert much at once: one transaction, indexes built at the end.
+
+        ``attached`` is a file for `copy_attached`, which need not be there yet.
+        """
+        known = dict(self.entities)
+        try:
+            with (
+                filling(self.connection, self.entities.values(), attached),
+                without_collector(),
+            ):
+                yield
+        except BaseException:
+            self._undone(known)
+            raise
+
+    def build_indexes(self) -> None:
+        """Build the indexes before the end of `bulk`."""
+        for entity in self.entities.values():
+            create_indexes(self.connection, entity)
+
+    def copy_attached(self, names: Iterable[str]) -> None:
+        """Copy tables from the file that `bulk` was given; their indexes too if they are built."""
+        for name in names:
+            copy_attached(self.connection, self.entities[name])
+            self._versions[name] += 1
 
     @contextmanager
     def whole(self, keeping: type[BaseException] | None = None) -> Iterator[None]:
@@ -150,22 +172,29 @@ class State:
 
         What was written stays if it ends with the exception ``keeping``.
         """
-        inner = self.connection.in_transaction
+        inner, known = self.connection.in_transaction, dict(self.entities)
         self.connection.execute("SAVEPOINT call" if inner else "BEGIN")
         try:
             yield
         except BaseException as error:
             if keeping and isinstance(error, keeping) and self.connection.in_transaction:
                 self.connection.execute("RELEASE call" if inner else "COMMIT")
-            elif inner and self.connection.in_transaction:
+                raise
+            if inner and self.connection.in_transaction:
                 self.connection.execute("ROLLBACK TO call")
                 self.connection.execute("RELEASE call")
             else:
                 undo(self.connection)
-            for name in self._versions:  # what was counted and looked up within is not so
-                self._versions[name] += 1
+            self._undone(known)
             raise
         self.connection.execute("RELEASE call" if inner else "COMMIT")
+
+    def _undone(self, known: Mapping[str, Entity]) -> None:
+        """Forget what was declared, counted and looked up in a transaction that was undone."""
+        self.entities = dict(known)
+        self.by_type = {each.type_id: each for each in known.values() if each.type_id}
+        for name in self._versions:
+            self._versions[name] += 1
 
     def insert_many(self, name: str, rows: Iterable[Mapping[str, Any]]) -> int:
         """Insert finished rows, in one transaction; returns how many.
@@ -445,18 +474,6 @@ class State:
     def close(self) -> None:
         """Close the database."""
         self.connection.close()
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Let no cycles be looked for: among millions of new rows that took a fifth of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _shown(field: Field) -> Field:

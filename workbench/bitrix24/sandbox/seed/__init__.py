@@ -31,15 +31,18 @@ scripts, mark-up and scripts in titles (`deal_rows.ODD_TITLES`).
 `write_marketing_spend` writes what the paid channels cost, to the same story.
 
 Deals are made in chunks (`generation.CHUNK`), so memory does not grow with their history;
-identifiers of history, activities and product rows follow time within a chunk.
+identifiers of history, activities and product rows follow time within a chunk. Of a big company, a
+second process makes what hangs on the deals (`beside`); the rows are the same.
 """
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from workbench.bitrix24.sandbox.seed.beside import TABLES, beside
 from workbench.bitrix24.sandbox.seed.generation import SEED, SizeName, company
 from workbench.bitrix24.sandbox.seed.marketing import (
     CHANNEL_SOURCES,
@@ -52,7 +55,12 @@ from workbench.errors import UsageError
 from workbench.i18n import _
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from workbench.bitrix24.sandbox.memory.columns import Row
     from workbench.bitrix24.sandbox.memory.state import State
+
+BIG = 50_000  # deals
 
 __all__ = [
     "CHANNEL_SOURCES",
@@ -72,12 +80,14 @@ def seed_company(
     seed: int = SEED,
     today: date | None = None,
     deals: int | None = None,
+    processes: int | None = None,
 ) -> dict[str, int]:
     """Fill an empty portal with Atelier Lumen; returns the rows per table.
 
     ``today`` defaults to the present date in the portal's time zone. ``deals`` overrides the
-    number of deals; leads and companies follow it. Raises UsageError if the portal is not empty,
-    ``deals`` is not positive, or ``today`` is outside 2010 to 2090.
+    number of deals; leads and companies follow it. ``processes`` defaults to two for `BIG`
+    companies where there are two processors, and to one. Raises UsageError if the portal is not
+    empty, ``deals`` is not positive, or ``today`` is outside 2010 to 2090.
     """
     for table in ("deals", "leads", "companies", "users"):
         if state.count(table):
@@ -87,8 +97,28 @@ def seed_company(
             )
     timezone = state.settings["timezone"]
     today = today or datetime.now(UTC).astimezone(ZoneInfo(timezone)).date()
+    of: dict[str, Any] = {"size": size, "seed": seed, "deals": deals, "timezone": timezone}
     counts: dict[str, int] = {}
-    with state.bulk():
-        for table, rows in company(size, seed=seed, today=today, deals=deals, timezone=timezone):
-            counts[table] = counts.get(table, 0) + state.insert_many(table, rows)
+    if processes is None:
+        many = SIZES[size].deals if deals is None else deals
+        processes = 2 if many >= BIG and (os.cpu_count() or 1) > 1 else 1
+    if processes == 1:
+        with state.bulk():
+            _insert(state, company(today=today, **of), counts)
+        return counts
+    with (
+        beside(state.path, {**of, "today": today.isoformat()}) as second,
+        state.bulk(second.file),
+    ):
+        _insert(state, company(today=today, without=TABLES, **of), counts)
+        state.build_indexes()
+        counts.update(second.finished())
+        state.copy_attached(TABLES)
     return counts
+
+
+def _insert(
+    state: State, pieces: Iterable[tuple[str, Sequence[Row]]], counts: dict[str, int]
+) -> None:
+    for table, rows in pieces:
+        counts[table] = counts.get(table, 0) + state.insert_many(table, rows)

@@ -125,7 +125,7 @@ def deal_rows(
                 None if none else c
                 for c, none in zip(company.tolist(), nobody.tolist(), strict=True)
             ],
-            "CONTACT_ID": them.first_contact[these.company].tolist(),
+            "CONTACT_ID": contacts(these, them),
             "BEGINDATE": dates(these.created // DAY),
             "CLOSEDATE": dates(plan),
             "ASSIGNED_BY_ID": owner,
@@ -161,6 +161,12 @@ def deal_rows(
         },
         count,
     )
+
+
+def contacts(these: Demand, them: Customers) -> list[int]:
+    """The primary contact of each deal."""
+    primary: list[int] = them.first_contact[these.company].tolist()
+    return primary
 
 
 def contact_bindings(first_deal: int, contacts: list[int], first_id: int) -> Columns:

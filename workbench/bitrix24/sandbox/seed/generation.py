@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -29,7 +30,9 @@ from workbench.bitrix24.sandbox.seed import (
 from workbench.bitrix24.sandbox.seed.clock import Clock
 
 SizeName = Literal["demo", "small"]
-Pieces = Iterator[tuple[str, Sequence[Row]]]
+#: Rows of a table, made when they are asked for, before the next piece is.
+Piece = tuple[str, Callable[[], Sequence[Row]]]
+Pieces = Iterator[Piece]
 
 SEED = 24
 CHUNK = 25_000
@@ -68,36 +71,56 @@ def company(
     today: date,
     deals: int | None = None,
     timezone: str = story.TIMEZONE,
-) -> Pieces:
+    only: Collection[str] | None = None,
+    without: Collection[str] = (),
+) -> Iterator[tuple[str, Sequence[Row]]]:
     """Yield (table, rows) for `State.insert_many`, some tables in several pieces.
 
     Moments are unix seconds, dates ``YYYY-MM-DD``. ``deals`` overrides the size's number of deals;
-    leads and companies follow it. Raises UsageError for a ``today`` outside 2010 to 2090.
+    leads and companies follow it. ``only`` these tables, or all ``without`` some: the same rows,
+    the others are not made. Raises UsageError for a ``today`` outside 2010 to 2090.
     """
     plan = story.SIZES[size] if deals is None else story.SIZES[size].with_deals(deals)
     clock = Clock(story.period(today).first, today, timezone)
+    for table, rows in _pieces(seed, plan, clock):
+        if table not in without and (only is None or table in only):
+            yield table, rows()
+
+
+def _pieces(seed: int, plan: story.Size, clock: Clock) -> Pieces:
     staff = people.staff(_random(seed, 1), plan, clock)
-    yield "departments", directories.departments(staff.heads)
-    yield "users", people.users(_random(seed, 2), staff, clock)
-    yield "currencies", directories.currencies()
-    yield "types", sites.types(FLAGS, clock)
-    yield "categories", [*directories.categories(), sites.category()]
+    yield "departments", lambda: directories.departments(staff.heads)
+    yield "users", lambda: people.users(_random(seed, 2), staff, clock)
+    yield "currencies", directories.currencies
+    yield "types", lambda: sites.types(FLAGS, clock)
+    yield "categories", lambda: [*directories.categories(), sites.category()]
     known = directories.statuses()
-    yield "statuses", [*known, *sites.statuses(known[-1]["ID"] + 1)]
-    yield "user_fields", directories.userfields()
-    yield "products", directories.products(clock)
+    yield "statuses", lambda: [*known, *sites.statuses(known[-1]["ID"] + 1)]
+    yield "user_fields", directories.userfields
+    yield "products", lambda: directories.products(clock)
 
     customers = people.customers(_random(seed, 3), plan, staff, clock)
-    companies = people.company_rows(_random(seed, 4), customers, clock)
-    world = _World(seed, clock, staff, customers, companies.columns["TITLE"])
-    yield "companies", people.own_company(customers, clock)
-    yield "companies", companies
-    del companies
-    yield "contacts", people.contact_rows(_random(seed, 5), customers, clock)
+    titles = yield from _companies(seed, customers, clock)
+    world = _World(seed, clock, staff, customers, titles)
+    yield "contacts", lambda: people.contact_rows(_random(seed, 5), customers, clock)
     those = leads.leads(_random(seed, 6), plan, staff, customers, clock)
     yield from _leads(world, those)
     yield from _deals(world, plan, those)
-    yield "deals", deal_rows.templates(min(TEMPLATES, plan.companies), plan.deals + 1, clock)
+    yield (
+        "deals",
+        lambda: deal_rows.templates(min(TEMPLATES, plan.companies), plan.deals + 1, clock),
+    )
+
+
+def _companies(
+    seed: int, customers: people.Customers, clock: Clock
+) -> Generator[Piece, None, list[str]]:
+    """Return their names, which the records about them bear."""
+    rows = people.company_rows(_random(seed, 4), customers, clock)
+    yield "companies", lambda: people.own_company(customers, clock)
+    yield "companies", lambda: rows
+    titles: list[str] = rows.columns["TITLE"]
+    return titles
 
 
 def _leads(world: _World, those: leads.Leads) -> Pieces:
@@ -106,25 +129,24 @@ def _leads(world: _World, those: leads.Leads) -> Pieces:
     talks = activities.lead_contacts(world.random(7), those, world.clock)
     yield (
         "leads",
-        leads.lead_rows(
+        lambda: leads.lead_rows(
             world.random(8), those, world.customers, world.titles, talks.latest(count), world.clock
         ),
     )
-    number = world.first("activities", len(talks.record))
-    held = activities.activity_rows(
-        world.random(9),
+    yield from _held(
+        world,
         talks,
         activities.LEAD,
         identifiers,
         those.owner,
-        number,
-        world.clock,
+        world.random(9),
+        lambda held: _calls(world, held, "LEAD", identifiers[talks.record].tolist()),
     )
-    yield "activities", held
-    yield "calls", _calls(world, held, "LEAD", identifiers[talks.record].tolist())
     yield (
         "stage_history",
-        _history(world, activities.LEAD, those.happened, identifiers, history.lead_stages()),
+        lambda: _history(
+            world, activities.LEAD, those.happened, identifiers, history.lead_stages()
+        ),
     )
 
 
@@ -148,64 +170,97 @@ def _chunk(world: _World, these: deals.Demand, chunk: int, first: int) -> Pieces
     talks = activities.deal_contacts(
         world.random(13, chunk), these.created, these.pipeline, way.moved, closed, clock
     )
-    rows = deal_rows.deal_rows(
-        world.random(14, chunk),
-        these,
-        way,
-        basket,
-        customers,
-        world.titles,
-        talks.latest(count),
-        first,
-        clock,
-        odd=chunk == 0,
+    yield (
+        "deals",
+        lambda: deal_rows.deal_rows(
+            world.random(14, chunk),
+            these,
+            way,
+            basket,
+            customers,
+            world.titles,
+            talks.latest(count),
+            first,
+            clock,
+            odd=chunk == 0,
+        ),
     )
-    yield "deals", rows
-    contacts = rows.columns["CONTACT_ID"]
-    del rows
-    yield "deal_contacts", deal_rows.contact_bindings(first, contacts, first)
+    contacts = deal_rows.contacts(these, customers)
+    yield "deal_contacts", lambda: deal_rows.contact_bindings(first, contacts, first)
     labels, _first = history.deal_stages()
     yield (
         "stage_history",
-        _history(world, activities.DEAL, way.happened, identifiers, labels),
+        lambda: _history(world, activities.DEAL, way.happened, identifiers, labels),
     )
-    number = world.first("product_rows", len(basket.deal))
-    yield "product_rows", baskets.product_rows(basket, first, number)
-    number = world.first("activities", len(talks.record))
-    held = activities.activity_rows(
-        world.random(15, chunk),
+    yield (
+        "product_rows",
+        lambda: baskets.product_rows(basket, first, world.first("product_rows", len(basket.deal))),
+    )
+    yield from _held(
+        world,
         talks,
         activities.DEAL,
         identifiers,
         these.owner,
-        number,
-        clock,
+        world.random(15, chunk),
+        lambda held: _calls(
+            world, held, "CONTACT", [contacts[n] for n in talks.record.tolist()], chunk + 1
+        ),
     )
-    yield "activities", held
-    called = [contacts[n] for n in talks.record.tolist()]
-    yield "calls", _calls(world, held, "CONTACT", called, chunk + 1)
-    del held, called
-    work = tasks.task_rows(world.random(18, chunk), these, world.titles, world.staff, first, clock)
-    yield "tasks", _numbered(world, "tasks", work)
+    yield (
+        "tasks",
+        lambda: _numbered(
+            world,
+            "tasks",
+            tasks.task_rows(
+                world.random(18, chunk), these, world.titles, world.staff, first, clock
+            ),
+        ),
+    )
     bills = invoices.invoices(world.random(16, chunk), way, basket, clock)
     number = world.first("invoices", len(bills.deal))
-    yield "invoices", invoices.invoice_rows(bills, these, customers, first, number, clock)
-    identifiers = np.arange(number, number + len(bills.deal))
+    billed = np.arange(number, number + len(bills.deal))
+    yield (
+        "invoices",
+        lambda: invoices.invoice_rows(bills, these, customers, first, number, clock),
+    )
     yield (
         "stage_history",
-        _history(world, 31, bills.happened, identifiers, history.invoice_stages()),
+        lambda: _history(world, 31, bills.happened, billed, history.invoice_stages()),
     )
     fitted = sites.sites(world.random(19, chunk), way, basket, clock)
-    number = world.first(sites.TABLE, len(fitted.deal))
+    place = world.first(sites.TABLE, len(fitted.deal))
+    fitted_at = np.arange(place, place + len(fitted.deal))
     yield (
         sites.TABLE,
-        sites.site_rows(fitted, these, customers, world.titles, first, number, clock),
+        lambda: sites.site_rows(fitted, these, customers, world.titles, first, place, clock),
     )
-    identifiers = np.arange(number, number + len(fitted.deal))
     yield (
         "stage_history",
-        _history(world, sites.TYPE, fitted.happened, identifiers, sites.stages()),
+        lambda: _history(world, sites.TYPE, fitted.happened, fitted_at, sites.stages()),
     )
+
+
+def _held(
+    world: _World,
+    talks: activities.Contacts,
+    owner_type: int,
+    identifiers: np.ndarray,
+    owner: np.ndarray,
+    random: np.random.Generator,
+    among: Callable[[Columns], Columns],
+) -> Pieces:
+    """The activities of some records, and the telephone calls ``among`` them."""
+
+    @cache
+    def held() -> Columns:
+        first = world.first("activities", len(talks.record))
+        return activities.activity_rows(
+            random, talks, owner_type, identifiers, owner, first, world.clock
+        )
+
+    yield "activities", held
+    yield "calls", lambda: among(held())
 
 
 def _numbered(world: _World, table: str, rows: Columns) -> Columns:
