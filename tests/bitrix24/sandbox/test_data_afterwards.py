@@ -221,3 +221,64 @@ def test_users_are_found_by_any_part_of_their_names_and_by_position(changing):
         found = changing.result("user.search", {"FILTER": {"FIND": text}})
         assert [row["ID"] for row in found] == [str(number)], text
     assert changing.result("user.search", {"FILTER": {"FIND": "100 _"}}) == []
+
+
+def test_nothing_names_a_record_that_is_deleted(changing):
+    def add(kind, **fields):
+        return changing.result(f"crm.{kind}.add", {"fields": fields})
+
+    company, quote = add("company", TITLE="Gone"), add("quote", TITLE="Gone", STATUS_ID="DRAFT")
+    deal = add("deal", TITLE="Stays", COMPANY_ID=company)
+    lead = add("lead", TITLE="Stays", COMPANY_ID=company)
+    contact = add("contact", NAME="Stays", COMPANY_ID=company)
+    changing.result("crm.quote.update", {"id": quote, "fields": {"DEAL_ID": deal}})
+    invoice = {"title": "Stays", "companyId": company, "parentId2": deal}
+    bill = changing.result("crm.item.add", {"entityTypeId": 31, "fields": invoice})["item"]["id"]
+
+    def named(kind, number, field):
+        return changing.result(f"crm.{kind}.get", {"id": number})[field]
+
+    def billed(field):
+        found = changing.result("crm.item.get", {"entityTypeId": 31, "id": bill})
+        return found["item"][field]
+
+    assert (named("deal", deal, "COMPANY_ID"), billed("companyId")) == (str(company), company)
+    changed = named("deal", deal, "DATE_MODIFY")
+    changing.result("crm.company.delete", {"id": company})
+    for kind, number in (("deal", deal), ("lead", lead), ("contact", contact)):
+        assert named(kind, number, "COMPANY_ID") in (None, "", "0")
+    assert not billed("companyId")
+    assert named("deal", deal, "DATE_MODIFY") == changed
+    assert billed("parentId2") == deal
+    changing.result("crm.deal.delete", {"id": deal})
+    assert not billed("parentId2")
+    assert named("quote", quote, "DEAL_ID") in (None, "", "0")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("../../etc/pass\\wd\r\nx.txt", ".._.._etc_pass_wd__x.txt"),
+        ("é" * 400 + ".pdf", "é" * 251 + ".pdf"),
+        ("x" * 400, "x" * 255),
+        ("  ", "file"),
+        ("a." + "b" * 400, "a." + "b" * 253),
+    ],
+)
+def test_a_file_of_a_comment_has_a_name_that_files_have(changing, given, kept):
+    deal = changing.result("crm.deal.add", {"fields": {"TITLE": "Commented"}})
+    fields = {"ENTITY_ID": deal, "ENTITY_TYPE": "deal", "COMMENT": "c", "FILES": [[given, "YQ=="]]}
+    comment = changing.result("crm.timeline.comment.add", {"fields": fields})
+    files = changing.result("crm.timeline.comment.get", {"id": comment})["FILES"]
+    assert [file["name"] for file in files.values()] == [kept]
+    changing.result("disk.file.delete", {"id": next(iter(files))})
+
+
+@pytest.mark.parametrize("kind", ["deal", "lead", "quote"])
+def test_a_currency_that_the_portal_does_not_have_is_refused(changing, kind, refused):
+    fields = {"TITLE": "Currency", "CURRENCY_ID": "XYZ"}
+    assert refused(changing.call(f"crm.{kind}.add", {"fields": fields}))[0] == 400
+    number = changing.result(f"crm.{kind}.add", {"fields": {**fields, "CURRENCY_ID": "EUR"}})
+    change = {"id": number, "fields": {"CURRENCY_ID": "XYZ"}}
+    assert refused(changing.call(f"crm.{kind}.update", change))[0] == 400
+    assert changing.result(f"crm.{kind}.get", {"id": number})["CURRENCY_ID"] == "EUR"

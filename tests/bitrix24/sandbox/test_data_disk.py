@@ -238,3 +238,37 @@ def test_what_comes_back_onto_a_taken_name_gets_another(empty, folder):
     upload(empty, folder["ID"])
     assert empty.result("disk.file.restore", {"id": first["ID"]})["NAME"] == "note (1).txt"
     assert names(empty, folder["ID"]) == ["note (1).txt", "note.txt"]
+
+
+def test_what_comes_back_from_a_folder_in_the_trash_goes_to_the_storage(empty, folder, refused):
+    file = upload(empty, folder["ID"], "alone.txt")
+    empty.result("disk.file.markDeleted", {"id": file["ID"]})
+    empty.result("disk.folder.markDeleted", {"id": folder["ID"]})
+    back = empty.result("disk.file.restore", {"id": file["ID"]})
+    assert back["PARENT_ID"] == str(folder["PARENT_ID"])
+    assert empty.result("disk.file.get", {"id": file["ID"]})["DELETED_TYPE"] == "0"
+    assert "alone.txt" in names(empty, folder["PARENT_ID"])
+    empty.result("disk.folder.restore", {"id": folder["ID"]})
+    assert names(empty, folder["ID"]) == []
+
+
+def test_a_folder_is_copied_however_deep_it_is(empty, folder):
+    depth, inner = 1_200, folder["ID"]
+    for start in range(0, depth, 50):
+        commands = {
+            f"f{n}": "disk.folder.addSubFolder?data[NAME]=in&id="
+            + (str(inner) if n == start else f"$result[f{n - 1}][ID]")
+            for n in range(start, start + 50)
+        }
+        inner = empty.result("batch", {"cmd": commands})["result"][f"f{start + 49}"]["ID"]
+    upload(empty, inner, "deepest.txt")
+    beside = {"id": folder["PARENT_ID"], "data": {"NAME": "copies of the deep one"}}
+    copies = empty.result("disk.folder.addSubFolder", beside)
+    target = {"id": folder["ID"], "targetFolderId": copies["ID"]}
+    top = empty.result("disk.folder.copyTo", target)["ID"]
+    below, seen = empty.result("disk.folder.getChildren", {"id": top}), 0
+    while below[0]["TYPE"] == "folder":
+        assert len(below) == 1
+        below, seen = empty.result("disk.folder.getChildren", {"id": below[0]["ID"]}), seen + 1
+    assert (seen, below[0]["NAME"]) == (depth, "deepest.txt")
+    empty.result("disk.folder.deleteTree", {"id": copies["ID"]})

@@ -176,6 +176,14 @@ def test_a_dismissed_user_gets_nothing(empty, refused):
     assert refused(client.call("profile")) == (401, "authorization_error")
 
 
+@pytest.mark.parametrize("change", [{"ACTIVE": "N"}, {"USER_TYPE": "extranet"}])
+def test_nobody_but_administrators_changes_what_somebody_is(people, refused, change):
+    own = {"ID": people.ids["other"], **change}
+    assert refused(people.other.call("user.update", own)) == (400, "ERROR_CORE")
+    assert people.other.result("user.update", {"ID": own["ID"], "WORK_POSITION": "Seller"}) is True
+    assert people.other.result("profile")["ID"] == str(own["ID"])
+
+
 def test_who_may_not_view_the_catalogue_lists_neither_products_nor_prices(empty, refused):
     user = empty.result("user.add", {"EMAIL": "catalogue@example.org", "UF_DEPARTMENT": [1]})
     caller = empty.webhook(user)

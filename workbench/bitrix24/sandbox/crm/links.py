@@ -204,3 +204,13 @@ def forget(state: State, entity: Entity, record: int) -> None:
             if row is not None:
                 rest = [r for r in linked(state, link, row) if r[link.column] != record]
                 _replace(state, link, owner.name, number, rest)
+    _empty(state, entity, record)
+
+
+def _empty(state: State, entity: Entity, record: int) -> None:
+    """Empty the fields of other records that name this one: a deal's company, an invoice's deal."""
+    kind = f"crm_{entity.event.lower()}"
+    for owner in list(state.entities.values()):
+        for column in [f.name for f in owner.columns if f.type == kind]:
+            for row in state.find(owner.name, {column: record}):
+                state.update(owner.name, row["ID"], {column: None})

@@ -60,6 +60,7 @@ DISK_OBJECTS = Entity(
 TYPES = ("user", "common", "group")
 TRASH, BELOW_TRASH = 3, 4  # what was deleted, and what was in it
 MAX_NAME = 255
+FORBIDDEN = frozenset("/\\\0\r\n")
 
 
 class NameTaken(ValueError):
@@ -179,18 +180,17 @@ def copy(state: State, row: Row, target: Row, *, actor: int) -> int:
     """Copy a file, or a folder with all in it. Raises NameTaken, ValueError for a circle."""
     if target["ID"] in {each["ID"] for each in tree(state, row)}:
         raise ValueError("targetFolderId")
-    return _copy(state, row, target, actor=actor)
-
-
-def _copy(state: State, row: Row, target: Row, *, actor: int) -> int:
-    if row["TYPE"] == "file":
-        return add_file(state, target, row["NAME"], content_of(row), actor=actor)
-    inside = children(state, row["ID"])
-    number = add_folder(state, target, row["NAME"], actor=actor)
-    made = state.get("disk_objects", number) or {}
-    for child in inside:
-        _copy(state, child, made, actor=actor)
-    return number
+    copied, waiting = 0, [(row, target)]
+    while waiting:
+        each, into = waiting.pop()
+        if each["TYPE"] == "file":
+            number = add_file(state, into, each["NAME"], content_of(each), actor=actor)
+        else:
+            number = add_folder(state, into, each["NAME"], actor=actor)
+            made = state.get("disk_objects", number) or {}
+            waiting += [(child, made) for child in reversed(children(state, each["ID"]))]
+        copied = copied or number
+    return copied
 
 
 def tree(state: State, row: Row) -> Iterator[Row]:
@@ -213,12 +213,18 @@ def trash(state: State, row: Row, *, actor: int) -> None:
 def restore(state: State, row: Row, *, actor: int) -> None:
     """Take out of the trash with all that went there with it.
 
-    [?] Where its name is taken by now it gets another.
+    [?] Where its name is taken by now it gets another; where its folder is in the trash it comes
+    back into the storage's own.
     """
     for each in _of_kind(state, row, BELOW_TRASH):
         state.update("disk_objects", each["ID"], {"DELETED_TYPE": 0})
-    name = _free(state, row["PARENT_ID"], row["NAME"], unique=True)
-    touch(state, row, {"DELETED_TYPE": 0, "NAME": name}, actor=actor)
+    above = state.get("disk_objects", row["PARENT_ID"])
+    if above is None or above["DELETED_TYPE"]:
+        above = (storage(state, row["STORAGE_ID"]) or {})["ROOT_OBJECT_ID"]
+    else:
+        above = above["ID"]
+    name = _free(state, above, row["NAME"], unique=True)
+    touch(state, row, {"DELETED_TYPE": 0, "PARENT_ID": above, "NAME": name}, actor=actor)
 
 
 def _of_kind(state: State, row: Row, deleted: int) -> list[Row]:
@@ -236,6 +242,16 @@ def delete(state: State, row: Row) -> None:
     """Delete for good, with all that is below."""
     for each in list(tree(state, row)):
         state.delete("disk_objects", each["ID"])
+
+
+def written_name(text: str) -> str:
+    """A name for what a text calls a file: of signs that names have, and not too long."""
+    stem, dot, ending = "".join("_" if c in FORBIDDEN else c for c in text.strip()).rpartition(".")
+    if not dot or len(ending) > 20:
+        stem, ending = stem + dot + ending, ""
+    else:
+        ending = dot + ending
+    return stem[: MAX_NAME - len(ending)] + ending or "file"
 
 
 def _add(state: State, values: Row, *, actor: int) -> int:

@@ -110,7 +110,7 @@ def _name(call: Call) -> str:
 
 
 def _checked(name: str, place: int = 1) -> str:
-    if not name or len(name) > disk.MAX_NAME or set(name) & set("/\\\0\r\n"):
+    if not name or len(name) > disk.MAX_NAME or disk.FORBIDDEN & set(name):
         raise Refusal("ERROR_ARGUMENT", f"Invalid value of parameter {{Parameter #{place}}}")
     return name
 

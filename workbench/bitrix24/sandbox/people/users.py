@@ -279,8 +279,9 @@ def update_user(call: Call) -> bool:
     present = call.state.get("users", number) or {}
     if "EMAIL" in values and values["EMAIL"] != present.get("EMAIL"):
         _free_address(call, str(values["EMAIL"] or ""))
+    if values.keys() & {"UF_DEPARTMENT", "ACTIVE", "USER_TYPE"}:
+        _administrator(call)  # what somebody sees goes by them
     if "UF_DEPARTMENT" in values:
-        _administrator(call)  # what somebody sees goes by it
         values["UF_DEPARTMENT"] = _departments(values["UF_DEPARTMENT"])
     if not call.state.update("users", number, values):
         raise Refusal("ERROR_CORE", "access_denied")

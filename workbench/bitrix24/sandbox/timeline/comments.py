@@ -185,7 +185,7 @@ def _saved(call: Call, given: Any) -> list[int]:
         storages = disk.storages(call.state, user)
         own = next((s for s in storages if s["ENTITY_ID"] == str(user)), storages[0])
         folder = call.state.get("disk_objects", own["ROOT_OBJECT_ID"]) or {}
-        name = str(parts[0]).replace("/", "_") or "file"
+        name = disk.written_name(str(parts[0]))
         ids.append(disk.add_file(call.state, folder, name, content, actor=user, unique=True))
     return ids
 
