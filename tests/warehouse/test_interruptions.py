@@ -18,7 +18,7 @@ from workbench.bitrix24.client import Portal
 from workbench.errors import PortalUnreachable
 from workbench.i18n import use_language
 from workbench.warehouse import newest_snapshot
-from workbench.warehouse.reconcile import read_findings
+from workbench.warehouse.findings import read_findings
 from workbench.warehouse.store import Store
 from workbench.warehouse.sync import SyncResult, sync
 

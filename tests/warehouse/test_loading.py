@@ -12,7 +12,7 @@ from workbench.bitrix24.client import Portal
 from workbench.errors import PortalUnreachable, SyncRunning
 from workbench.warehouse import newest_snapshot
 from workbench.warehouse.checks import run_checks
-from workbench.warehouse.reconcile import read_findings
+from workbench.warehouse.findings import read_findings
 from workbench.warehouse.store import Store
 from workbench.warehouse.sync import sync
 

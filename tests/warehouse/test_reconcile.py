@@ -15,16 +15,8 @@ from workbench.bitrix24.client import Portal
 from workbench.errors import PortalUnreachable
 from workbench.i18n import said, use_language
 from workbench.sources.pages import to_arrow
-from workbench.warehouse.reconcile import (
-    Finding,
-    add_sums,
-    amount_of,
-    begin_sums,
-    by_entity,
-    compare_sums,
-    keep,
-    read_findings,
-)
+from workbench.warehouse.findings import Finding, by_entity, read_findings
+from workbench.warehouse.reconcile import add_sums, amount_of, begin_sums, compare_sums, keep
 from workbench.warehouse.store import Store
 from workbench.warehouse.sync import sync
 

@@ -59,10 +59,11 @@ def serve(
     """
     from pathlib import Path
 
-    from workbench.automation.handler import serve as run
     from workbench.cli.processes import check_port
 
     check_port(host, port)
+    from workbench.automation.handler import serve as run
+
     run(host, port, Path(url_file) if url_file else None)
 
 

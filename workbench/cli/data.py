@@ -134,8 +134,8 @@ def sources(as_json: AsJson = False) -> None:
     from workbench.i18n import _, format_date, format_datetime, format_number, said
     from workbench.settings import settings
     from workbench.warehouse import newest_snapshot
+    from workbench.warehouse.findings import by_entity, read_findings
     from workbench.warehouse.reasons import reason
-    from workbench.warehouse.reconcile import by_entity, read_findings
 
     with newest_snapshot() as snapshot:
         frame, zone, warning = snapshot.sources(), snapshot.timezone, snapshot.warning

@@ -38,21 +38,24 @@ def run(
     Exit code 1 if the run did not succeed, 2 for a parameter that does not fit; then nothing is
     written.
     """
+    from workbench.errors import RunFailed, UsageError
+    from workbench.i18n import _
+
+    if report is None:
+        from workbench.reports import load_reports
+
+        raise UsageError(
+            _("No report was named."),
+            hint=_("Reports: {names}").format(names=", ".join(r.name for r in load_reports())),
+        )
     from workbench.kernels.keeper import keep_zygote
 
     keep_zygote()  # at once: it does its imports on the other core meanwhile
     from rich.console import Console
 
-    from workbench.errors import RunFailed, UsageError
-    from workbench.i18n import _
-    from workbench.reports import load_reports, run_report
+    from workbench.reports import run_report
     from workbench.reports.parameters import split_pair
 
-    if report is None:
-        raise UsageError(
-            _("No report was named."),
-            hint=_("Reports: {names}").format(names=", ".join(r.name for r in load_reports())),
-        )
     given = dict(split_pair(pair) for pair in parameter or [])
     status = Console(stderr=True).status(_("Running {report}…").format(report=report))
     records = []

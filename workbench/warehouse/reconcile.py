@@ -12,11 +12,10 @@ import json
 import random
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -25,38 +24,20 @@ import pyarrow.compute as pc
 from workbench.bitrix24.answers import BatchAnswer
 from workbench.bitrix24.entity import Entity
 from workbench.errors import PortalError
-from workbench.i18n import _, said
+from workbench.i18n import _
 from workbench.i18n.texts import kept, kept_list
 from workbench.sources.pages import Row, as_text, record_id, to_arrow
 from workbench.sources.portal import PAGE, TOP, fetch, last_id, page_call
 from workbench.warehouse.bookkeeping import OVERLAP, Bookkeeping
 from workbench.warehouse.deletions import count_call, delete_missing, is_countable
+from workbench.warehouse.findings import FILE, Finding, read_findings
 from workbench.warehouse.store import Store
 
 PAGES = 20
-FILE = "reconciled.json"
 SHOWN = 5  # fields or groups named in a finding
 ABSENT, GONE = "(not here)", "(gone)"  # instead of a field: the whole row
 CENT = Decimal("0.01")
 HIGHEST = Decimal(10) ** 16
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one comparison found: ``differing`` of ``compared`` rows (of ``sums``: groups).
-
-    ``done_at`` is an ISO moment in UTC; ``seed`` gives the same pages again; ``detail`` names
-    what differs, as `workbench.i18n.said` reads it.
-    """
-
-    kind: Literal["count", "pages", "sums"]
-    entity: str
-    done_at: str
-    outcome: Literal["agrees", "differs", "not done"]
-    compared: int = 0
-    differing: int = 0
-    seed: int | None = None
-    detail: str = ""
 
 
 def reconcile(book: Bookkeeping, entities: Sequence[Entity], seed: int | None = None) -> bool:
@@ -361,21 +342,3 @@ def forget_findings(store: Store) -> None:
     """Forget what was compared with another portal, and when."""
     (store.folder / FILE).unlink(missing_ok=True)
     store.set_info("reconciled_on", "")
-
-
-def read_findings(folder: Path) -> list[Finding]:
-    """Return the findings beside a store (its folder); a damaged file holds none."""
-    try:
-        return [Finding(**each) for each in json.loads((folder / FILE).read_text("utf-8"))]
-    except (OSError, ValueError, TypeError):
-        return []
-
-
-def by_entity(findings: Iterable[Finding]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return findings as JSON has them, in the reader's language: entity → kind → what it is."""
-    result: dict[str, dict[str, dict[str, Any]]] = {}
-    for each in findings:
-        facts = asdict(each) | {"detail": said(each.detail)}
-        content = {name: value for name, value in facts.items() if value is not None}
-        result.setdefault(content.pop("entity"), {})[content.pop("kind")] = content
-    return result

@@ -272,13 +272,3 @@ def test_a_file_of_a_comment_has_a_name_that_files_have(changing, given, kept):
     files = changing.result("crm.timeline.comment.get", {"id": comment})["FILES"]
     assert [file["name"] for file in files.values()] == [kept]
     changing.result("disk.file.delete", {"id": next(iter(files))})
-
-
-@pytest.mark.parametrize("kind", ["deal", "lead", "quote"])
-def test_a_currency_that_the_portal_does_not_have_is_refused(changing, kind, refused):
-    fields = {"TITLE": "Currency", "CURRENCY_ID": "XYZ"}
-    assert refused(changing.call(f"crm.{kind}.add", {"fields": fields}))[0] == 400
-    number = changing.result(f"crm.{kind}.add", {"fields": {**fields, "CURRENCY_ID": "EUR"}})
-    change = {"id": number, "fields": {"CURRENCY_ID": "XYZ"}}
-    assert refused(changing.call(f"crm.{kind}.update", change))[0] == 400
-    assert changing.result(f"crm.{kind}.get", {"id": number})["CURRENCY_ID"] == "EUR"

@@ -17,8 +17,8 @@ from workbench.metrics.quality.declared import Check, Severity, declared_checks
 from workbench.settings import settings
 from workbench.warehouse import Snapshot
 from workbench.warehouse.checks import checks_of
+from workbench.warehouse.findings import read_findings
 from workbench.warehouse.models import models
-from workbench.warehouse.reconcile import read_findings
 
 EXAMPLES = 5
 PORTAL = "bitrix24"

@@ -297,11 +297,8 @@ def _addresses(entity: Entity, values: Row) -> None:
 
 
 def _currency(call: Call, entity: Entity, values: Row) -> None:
-    """Refuse a currency that the portal does not have.
-
-    Documented for deals; [?] leads and quotes are taken to refuse it alike.
-    """
-    if not crm.known_currency(call.state, values.get("CURRENCY_ID")):
+    """Refuse a deal's currency that the portal does not have; others are not documented to be."""
+    if entity.name == "deals" and not crm.known_currency(call.state, values.get("CURRENCY_ID")):
         raise Refusal("", 'Invalid value for the "Currency" field')
 
 
