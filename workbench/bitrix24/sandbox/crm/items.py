@@ -152,7 +152,7 @@ def _complete(state: State, entity: Entity, rows: list[Row], asked: Any) -> None
             first = firsts.get(row["id"])
             row[camel(link.ids)] = bound.get(row["id"]) or ([first] if first else [])
     observed = _observed(state, entity) and (everything or "observers" in wanted)
-    parents = [name for name in wanted if name.startswith("parentId")]
+    parents = [n for n in wanted if n.startswith("parentId") and n not in rows[0]]
     if everything or observed or parents:
         marks = ",".join("?" * len(ids))
         bodies = dict(
@@ -167,7 +167,7 @@ def _complete(state: State, entity: Entity, rows: list[Row], asked: Any) -> None
             for key, value in extra.items():
                 name = f"parentId{key[10:]}"
                 if key.startswith("PARENT_ID_") and (everything or name in parents):
-                    row[name] = value
+                    row.setdefault(name, value)
             if observed:
                 row["observers"] = extra.get("OBSERVERS") or []
             if not everything:
@@ -282,7 +282,8 @@ def _values(call: Call, entity: Entity, *, imported: bool = False) -> Row:
             value = list(value.values())
         if field.multiple and not isinstance(value, list):
             raise _not_iterable(value)
-        result[field.name] = value
+        # [?] A parent that is not there is kept: the documentation says nothing of it.
+        result[field.name] = positive(value) or None if field.loose else value
     if not crm.known_currency(call.state, result.get("CURRENCY_ID")):
         raise _invalid("CURRENCY_ID")
     keep = call.state.keepers(entity.name)

@@ -262,7 +262,8 @@ def writable(
             continue
         if isinstance(value, dict) and field.multiple:
             value = list(value.values())
-        result[field.name] = value
+        # [?] A parent that is not there is kept: the documentation says nothing of it.
+        result[field.name] = positive(value) or None if field.loose else value
     return result
 
 

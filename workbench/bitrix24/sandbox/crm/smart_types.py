@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from workbench.bitrix24.sandbox.crm import stages
+from workbench.bitrix24.sandbox.crm import relations, stages
 from workbench.bitrix24.sandbox.crm.records import written_page
 from workbench.bitrix24.sandbox.crm.smart_processes import TYPES
 from workbench.bitrix24.sandbox.crm.strictness import refuse_filter, strict_order
@@ -91,15 +91,16 @@ def _sent(row: Row) -> Row:
     }
 
 
-def _bound(row: Row) -> Row:
+def _bound(state: State, row: Row) -> Row:
     """What one smart process is linked with; the list of them leaves it out."""
     client = (row.get("FLAGS") or {}).get("isClientEnabled", "Y")
     parents = [
         {"entityTypeId": kind, "isChildrenListEnabled": "Y", "isPredefined": "Y"} for kind in (3, 4)
     ]
+    made = relations.related(state, row["ENTITY_TYPE_ID"])
     return {
         **_sent(row),
-        "relations": {"parent": parents if client == "Y" else [], "child": []},
+        "relations": {**made, "parent": [*(parents if client == "Y" else []), *made["parent"]]},
         "linkedUserFields": {
             "CALENDAR_EVENT|UF_CRM_CAL_EVENT": "N",
             "TASKS_TASK|UF_CRM_TASK": "Y",
@@ -142,13 +143,14 @@ def _one(call: Call, column: str, number: int | None) -> Row:
 @method("crm.type.get", scope="crm")
 def get_type(call: Call) -> Row:
     """One smart process by its id."""
-    return {"type": _bound(_one(call, "ID", call.number("id")))}
+    return {"type": _bound(call.state, _one(call, "ID", call.number("id")))}
 
 
 @method("crm.type.getByEntityTypeId", scope="crm")
 def get_by_type(call: Call) -> Row:
     """One smart process by its entityTypeId."""
-    return {"type": _bound(_one(call, "ENTITY_TYPE_ID", call.number("entityTypeId")))}
+    row = _one(call, "ENTITY_TYPE_ID", call.number("entityTypeId"))
+    return {"type": _bound(call.state, row)}
 
 
 def administrator(call: Call) -> None:
@@ -184,12 +186,13 @@ def create_type(call: Call) -> Row:
         number = add_type(call.state, title, actor=call.caller.user_id, type_id=wanted, flags=flags)
     except (ValueError, TypeError):
         raise Refusal("INVALID_ARG_VALUE", "entityTypeId is out of allowed range") from None
-    return {"type": _bound(_one(call, "ENTITY_TYPE_ID", number))}
+    relations.relate(call.state, number, fields.get("relations"))
+    return {"type": _bound(call.state, _one(call, "ENTITY_TYPE_ID", number))}
 
 
 @method("crm.type.update", scope="crm")
 def update_type(call: Call) -> Row:
-    """Change a smart process's title or flags."""
+    """Change a smart process's title, flags or relations."""
     administrator(call)
     row = _one(call, "ID", call.number("id"))
     fields = call.structure("fields", required=True)
@@ -199,6 +202,7 @@ def update_type(call: Call) -> Row:
         changes["TITLE"] = str(fields["title"])
     changes["FLAGS"] = {**(row.get("FLAGS") or {}), **_flags(fields)}
     call.state.update("types", row["ID"], changes)
+    relations.relate(call.state, row["ENTITY_TYPE_ID"], fields.get("relations"))
     return get_type(call)
 
 
@@ -210,6 +214,7 @@ def delete_type(call: Call) -> list[Any]:
     type_id = row["ENTITY_TYPE_ID"]
     if call.state.count(f"items_{type_id}"):
         raise Refusal("BX_ERROR", "You cannot delete an entity type that has elements")
+    relations.unrelate(call.state, type_id)
     call.state.delete("types", row["ID"])
     call.state.delete_where("categories", {"ENTITY_TYPE_ID": type_id})
     call.state.delete_where("statuses", {"=%ENTITY_ID": f"DYNAMIC_{type_id}_STAGE_%"})

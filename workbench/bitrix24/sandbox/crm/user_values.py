@@ -26,6 +26,8 @@ WRITTEN = ("string", "money", "url", "address", "crm_status")  # kept as text
 
 def old_value(field: Field, clock: Clock) -> Convert | None:
     """The function to the old form (text); None where a value is sent as it is kept."""
+    if field.loose:
+        return _text
     if not field.dynamic:
         return None
     one = _old_one(field, clock)
@@ -38,6 +40,8 @@ def old_value(field: Field, clock: Clock) -> Convert | None:
 
 def universal_value(field: Field, clock: Clock) -> Convert | None:
     """The function to the universal form (numbers, Y/N)."""
+    if field.loose:
+        return _whole
     if not field.dynamic:
         return None
     one = _universal_one(field, clock)

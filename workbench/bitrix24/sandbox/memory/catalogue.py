@@ -35,6 +35,8 @@ Entities and columns (key first; ``*`` = list of ``{VALUE, VALUE_TYPE}``, ids ar
                       with its type (`smart_types.add_type`)
     types             ID TITLE CODE ENTITY_TYPE_ID CREATED_BY UPDATED_BY CREATED_TIME UPDATED_TIME
                       FLAGS
+    type_relations    ID PARENT_TYPE_ID CHILD_TYPE_ID IS_CHILDREN_LIST_ENABLED: the child's records
+                      have PARENT_ID_<parent's type id>
     deal_contacts     ID DEAL_ID CONTACT_ID SORT ROLE_ID IS_PRIMARY; likewise lead_contacts,
                       quote_contacts, item_contacts, contact_companies (see `links`)
     products          ID NAME CODE ACTIVE SORT XML_ID TIMESTAMP_X DATE_CREATE MODIFIED_BY CREATED_BY
@@ -91,6 +93,7 @@ from workbench.bitrix24.sandbox.crm.invoices import INVOICES
 from workbench.bitrix24.sandbox.crm.leads import LEADS
 from workbench.bitrix24.sandbox.crm.links import TABLES as LINKS
 from workbench.bitrix24.sandbox.crm.quotes import QUOTES
+from workbench.bitrix24.sandbox.crm.relations import RELATIONS
 from workbench.bitrix24.sandbox.crm.smart_processes import TYPES
 from workbench.bitrix24.sandbox.crm.stages import CATEGORIES, STAGE_HISTORY, STATUSES
 from workbench.bitrix24.sandbox.crm.user_fields import USER_FIELDS
@@ -107,7 +110,7 @@ from workbench.bitrix24.sandbox.timeline.activity_tables import BINDINGS
 from workbench.bitrix24.sandbox.timeline.timeline import COMMENTS
 
 ENTITIES = (
-    LEADS, DEALS, CONTACTS, COMPANIES, QUOTES, INVOICES, TYPES,
+    LEADS, DEALS, CONTACTS, COMPANIES, QUOTES, INVOICES, TYPES, RELATIONS,
     *LINKS, *REQUISITES, PRODUCTS, PRODUCT_ROWS, STAGE_HISTORY,
     CATEGORIES, STATUSES, CURRENCIES, USER_FIELDS,
     USERS, DEPARTMENTS, ACTIVITIES, BINDINGS, COMMENTS, TASKS, *TASK_TABLES,

@@ -76,7 +76,8 @@ class Field:
 
     ``type`` is Bitrix24's (``string``, ``char`` for Y/N, ``integer``, ``double``, ``money`` for a
     double of two decimals, ``date``, ``datetime``, ``crm_status``, ``crm_multifield``, …).
-    ``default`` is what a new record gets; ``empty`` what the old methods send instead of null.
+    ``default`` is what a new record gets; ``empty`` what the old methods send instead of null. A
+    ``loose`` one links to a record: a relation gives it to an entity whose table has no column.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Field:
     decimals: int = 2
     settings: Mapping[str, Any] | None = None
     dynamic: bool = False
+    loose: bool = False
     title: str = ""
 
     def __post_init__(self) -> None:
@@ -106,7 +108,7 @@ class Field:
     @property
     def in_body(self) -> bool:
         """Whether the value lives in the JSON body instead of a column of its own."""
-        return self.multiple or self.dynamic or self.type in STRUCTURED
+        return self.multiple or self.dynamic or self.loose or self.type in STRUCTURED
 
     @property
     def orders(self) -> bool:

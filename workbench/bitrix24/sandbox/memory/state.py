@@ -34,6 +34,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from workbench.bitrix24.sandbox.crm.smart_processes import smart_entity
+from workbench.bitrix24.sandbox.memory.added_fields import with_added
 from workbench.bitrix24.sandbox.memory.bulk import insert_columns, insert_rows, without_collector
 from workbench.bitrix24.sandbox.memory.catalogue import ENTITIES
 from workbench.bitrix24.sandbox.memory.changes import Change
@@ -122,18 +123,22 @@ class State:
             self.declare(smart_entity(f"items_{type_id}", type_id, number=row["ID"]))
 
     def fields(self, name: str) -> list[Field]:
-        """The entity's fields and the user fields that its records may carry."""
+        """The entity's fields, its user fields and the links to its records' parents."""
         entity = self.entities[name]
         if not entity.uf_entity:
             return list(entity.fields)
-        version = self._versions["user_fields"]
+        written = self._versions
+        version = written["user_fields"] + written["type_relations"] + written["types"]
         known = self._fields.get(name)
         if known is None or known[0] != version:
-            own = [
-                _user_field(row)
-                for row in self.find("user_fields", {"ENTITY_ID": entity.uf_entity})
-            ]
-            known = self._fields[name] = (version, [*entity.fields, *own])
+            above = {"CHILD_TYPE_ID": entity.type_id}
+            fields = with_added(
+                entity,
+                self.find("user_fields", {"ENTITY_ID": entity.uf_entity}),
+                [row["PARENT_TYPE_ID"] for row in self.find("type_relations", above)],
+                self.find("types"),
+            )
+            known = self._fields[name] = (version, fields)
         return known[1]
 
     # -- bulk -----------------------------------------------------------------------------
@@ -480,19 +485,3 @@ def _shown(field: Field) -> Field:
     if not field.hidden:
         return field
     return replace(field, hidden=False)
-
-
-def _user_field(row: Row) -> Field:
-    """A user field's definition as a field of the records."""
-    labels = row.get("LABELS") or {}
-    settings: dict[str, Any] = dict(row.get("SETTINGS") or {})
-    return Field(
-        row["FIELD_NAME"],
-        row["USER_TYPE_ID"] or "string",
-        required=row["MANDATORY"] == "Y",
-        multiple=row["MULTIPLE"] == "Y",
-        dynamic=True,
-        empty="",
-        settings={**settings, "LIST": row["LIST"]} if row.get("LIST") else settings or None,
-        title=labels.get("fr") or labels.get("en") or row["FIELD_NAME"],
-    )
