@@ -272,3 +272,19 @@ def test_a_file_of_a_comment_has_a_name_that_files_have(changing, given, kept):
     files = changing.result("crm.timeline.comment.get", {"id": comment})["FILES"]
     assert [file["name"] for file in files.values()] == [kept]
     changing.result("disk.file.delete", {"id": next(iter(files))})
+
+
+def test_no_child_names_an_item_that_is_deleted(changing):
+    relations = {"child": [{"entityTypeId": 2, "isChildrenListEnabled": "true"}]}
+    kind = made(changing, "Parents", relations=relations)["entityTypeId"]
+    item = {"entityTypeId": kind, "fields": {"title": "Above"}}
+    above, other = (changing.result("crm.item.add", item)["item"]["id"] for _each in range(2))
+    field = f"PARENT_ID_{kind}"
+    children = [
+        changing.result("crm.deal.add", {"fields": {"TITLE": "Below", field: number}})
+        for number in (above, other)
+    ]
+    changing.result("crm.item.delete", {"entityTypeId": kind, "id": above})
+    asked = {"filter": {"@ID": children}, "select": [field]}
+    rows = changing.result("crm.deal.list", asked)
+    assert [row[field] for row in rows] == [None, str(other)]

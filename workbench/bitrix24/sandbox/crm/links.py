@@ -210,7 +210,9 @@ def forget(state: State, entity: Entity, record: int) -> None:
 def _empty(state: State, entity: Entity, record: int) -> None:
     """Empty the fields of other records that name this one: a deal's company, an invoice's deal."""
     kind = f"crm_{entity.event.lower()}"
-    for owner in list(state.entities.values()):
-        for column in [f.name for f in owner.columns if f.type == kind]:
-            for row in state.find(owner.name, {column: record}):
-                state.update(owner.name, row["ID"], {column: None})
+    named = [(o.name, f.name) for o in state.entities.values() for f in o.columns if f.type == kind]
+    for row in state.find("type_relations", {"PARENT_TYPE_ID": entity.type_id}):
+        named.append((state.by_type[row["CHILD_TYPE_ID"]].name, f"PARENT_ID_{entity.type_id}"))
+    for name, column in named:
+        for row in state.find(name, {column: record}):
+            state.update(name, row["ID"], {column: None})
