@@ -26,6 +26,7 @@ from workbench.bitrix24.sandbox.memory.opening import opened
 from workbench.bitrix24.sandbox.memory.state import State
 from workbench.bitrix24.sandbox.new_portal import furnish
 from workbench.bitrix24.sandbox.seed import seed_company
+from workbench.bitrix24.sandbox.seed.beside import COMMAND
 from workbench.bitrix24.sandbox.seed.generation import company
 from workbench.errors import UsageError, WorkbenchError
 
@@ -213,10 +214,10 @@ def test_a_file_of_an_earlier_version_is_seeded_by_two_processes_alike(tmp_path)
 
 
 def test_a_second_process_that_dies_leaves_an_empty_portal_and_says_so(tmp_path):
-    state = State(tmp_path / "portal.sqlite")
+    state, second = State(tmp_path / "portal.sqlite"), COMMAND
 
     def kill():
-        while not (own := psutil.Process().children()):
+        while not (own := [p for p in psutil.Process().children() if second in p.cmdline()]):
             time.sleep(0.01)
         own[0].kill()
 

@@ -60,6 +60,7 @@ EXTENSIONS = (
     "processes.processes",
     "pages",
     "disk.disk_transfer",
+    "crm.file_downloads",
 )
 # The catalogue of entities brings the others.
 SUBJECTS = (

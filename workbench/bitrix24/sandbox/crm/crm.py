@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from workbench.bitrix24.sandbox.crm import links, stages, user_values
+from workbench.bitrix24.sandbox.crm import file_fields, links, stages, user_values
 from workbench.bitrix24.sandbox.crm.links import Link
 from workbench.bitrix24.sandbox.memory.changes import Change
 from workbench.bitrix24.sandbox.memory.fields import Entity, Row, Unfit, whole
@@ -84,9 +84,12 @@ def add(
         row["CURRENCY_ID"] = base_currency(state)
     _reachable(entity, row)
     record = state.add(name, row)
-    named = _name(entity, record, row)
-    if named:
-        state.update(name, record, named)
+    further = {
+        **_name(entity, record, row),
+        **file_fields.written(state, entity, record, {}, values),
+    }
+    if further:
+        state.update(name, record, further)
     if entity.stage and row.get(entity.stage):
         stages.register(
             state,
@@ -135,6 +138,7 @@ def update(
     if before is None:
         raise LookupError(f"{name} {record}")
     changes = product_prices.followed(state, entity, before, _kept(state, name, values))
+    changes |= file_fields.written(state, entity, record, before, values)
     link = links.link_of(entity)
     present = links.linked(state, link, before) if link and link.ids in changes else []
     bound = _bound(entity, link, changes, present)
@@ -195,6 +199,8 @@ def delete(
     if name == "activities":
         state.delete_where("activity_bindings", {"ACTIVITY_ID": record})
     links.forget(state, entity, record)
+    if entity.uf_entity:
+        file_fields.forget_record(state, entity, record)
     for below, number in requisites.forget(state, entity, record):
         delete(state, below, number, actor=actor, robot=robot, connector=connector)
     _announce(state, name, record, "delete", actor, robot, connector, before)
@@ -202,10 +208,14 @@ def delete(
 
 
 def _kept(state: State, name: str, values: Mapping[str, Any]) -> Row:
-    """The values of a write, those of user fields in the form that records hold."""
+    """The values of a write, those of user fields in the form that records hold; no files."""
     own = {f.name: f for f in state.fields(name) if f.dynamic}
     clock = state.clock
-    return {k: user_values.kept(own[k], v, clock) if k in own else v for k, v in values.items()}
+    return {
+        k: user_values.kept(own[k], v, clock) if k in own else v
+        for k, v in values.items()
+        if k not in own or not own[k].keeps_files
+    }
 
 
 def _unbound(state: State, entity: Entity, record: int) -> list[int]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from workbench.bitrix24.sandbox.crm import crm, links, stages
+from workbench.bitrix24.sandbox.crm import crm, file_fields, file_forms, links, stages
 from workbench.bitrix24.sandbox.crm.crm import MULTI
 from workbench.bitrix24.sandbox.crm.field_descriptions import describe
 from workbench.bitrix24.sandbox.crm.links import Link
@@ -23,6 +23,7 @@ from workbench.bitrix24.sandbox.memory.fields import (
     Entity,
     Field,
     Row,
+    Unfit,
     camel,
     each,
     positive,
@@ -199,7 +200,8 @@ def _first(extra: Mapping[str, Any], multi: str, kind: str) -> str:
 
 def universal_row(call: Call, entity: Entity, record: int) -> Row:
     """One record in the universal form, complete."""
-    chosen = selection(call.state, entity, names_of(call, entity), None)
+    names = names_of(call, entity)
+    chosen = selection(call.state, entity, names, None)
     stored = call.state.select(
         entity.name,
         chosen.columns,
@@ -209,6 +211,7 @@ def universal_row(call: Call, entity: Entity, record: int) -> Row:
         body=bool(chosen.body),
     )
     rows = chosen.write_all(stored)
+    file_forms.show_universal(call, entity, rows, names)
     _complete(call.state, entity, rows, None)
     return rows[0]
 
@@ -246,6 +249,7 @@ def list_items(call: Call) -> Page:
         [*values, *more],
         strict_order(call, known),
     )
+    file_forms.show_universal(call, entity, answer.result, names)
     _complete(call.state, entity, answer.result, asked)
     answer.result = {"items": answer.result}
     return answer
@@ -282,8 +286,12 @@ def _values(call: Call, entity: Entity, *, imported: bool = False) -> Row:
             value = list(value.values())
         if field.multiple and not isinstance(value, list):
             raise _not_iterable(value)
+        try:
+            wanted = file_fields.asked_universal(field, value) if field.keeps_files else value
+        except Unfit:
+            raise _invalid(field.name) from None
         # [?] A parent that is not there is kept: the documentation says nothing of it.
-        result[field.name] = positive(value) or None if field.loose else value
+        result[field.name] = positive(value) or None if field.loose else wanted
     if not crm.known_currency(call.state, result.get("CURRENCY_ID")):
         raise _invalid("CURRENCY_ID")
     keep = call.state.keepers(entity.name)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from workbench.bitrix24.sandbox.crm import crm, links
+from workbench.bitrix24.sandbox.crm import crm, file_fields, file_forms, links
 from workbench.bitrix24.sandbox.crm.crm import MULTI
 from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all, with_links
 from workbench.bitrix24.sandbox.crm.user_values import old_value
@@ -198,8 +198,11 @@ def list_records(
     fields = call.state.fields(entity.name)
     sql, values = conditions(call, entity, fields, call.mapping("filter"))
     order = ordering(call.mapping("order"), {f.name: f for f in fields if not f.hidden})
-    chosen = selection(call.state, entity, choose(entity, fields, call.get("select")))
-    return read_page(call, entity, chosen, sql, values, order or default_order or {})
+    shown = choose(entity, fields, call.get("select"))
+    chosen = selection(call.state, entity, shown)
+    answer = read_page(call, entity, chosen, sql, values, order or default_order or {})
+    file_forms.show_old(call, entity, answer.result, shown)
+    return answer
 
 
 def identity(call: Call, name: str = "id") -> int:
@@ -220,14 +223,16 @@ def existing(call: Call, entity: Entity, record: int) -> Row:
     return rights.seen(call.state, call.caller.user_id, entity, record, missing, barred)
 
 
-def full_row(state: State, entity: Entity, record: int) -> Row:
+def full_row(call: Call, entity: Entity, record: int) -> Row:
     """A record in the old form with everything that ``get`` shows."""
+    state = call.state
     fields = [f for f in state.fields(entity.name) if not f.hidden or f.type == "crm_multifield"]
     chosen = selection(state, entity, fields)
     stored = state.select(
         entity.name, chosen.columns, f'"{entity.key}" = ?', [record], limit=1, body=True
     )[0]
     row = chosen.write(stored)
+    file_forms.show_old(call, entity, [row], fields)
     for multi in MULTI:
         if not row.get(multi):
             row.pop(multi, None)
@@ -259,6 +264,11 @@ def writable(
                 result[key.upper()] = positive(value) or None
             continue
         if field.readonly or (field.immutable and not creating):
+            continue
+        if field.keeps_files:
+            asked = file_fields.asked_old(field, value)
+            if asked is not None:
+                result[field.name] = asked
             continue
         if isinstance(value, dict) and field.multiple:
             value = list(value.values())
@@ -393,7 +403,7 @@ def old_methods(
         reading(call)
         record = identity(call)
         existing(call, entity, record)
-        return full_row(call.state, entity, record)
+        return full_row(call, entity, record)
 
     @method(f"{prefix}.add", scope=scope)
     def add_one(call: Call) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from workbench.bitrix24.sandbox.crm import file_fields
 from workbench.bitrix24.sandbox.crm.records import identity, ordering
 from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, Unfit, whole
 from workbench.bitrix24.sandbox.memory.filters import BadFilter
@@ -247,6 +248,7 @@ def remove(state: State, row: Row) -> bool:
     for entity in state.entities.values():
         if entity.uf_entity == row["ENTITY_ID"]:
             state.forget(entity.name, row["FIELD_NAME"])
+            file_fields.forget_field(state, entity, row["FIELD_NAME"])
     return state.delete("user_fields", row["ID"])
 
 

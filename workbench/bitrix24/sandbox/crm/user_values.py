@@ -25,10 +25,13 @@ WRITTEN = ("string", "money", "url", "address", "crm_status")  # kept as text
 
 
 def old_value(field: Field, clock: Clock) -> Convert | None:
-    """The function to the old form (text); None where a value is sent as it is kept."""
+    """The function to the old form (text); None where a value is sent as it is kept.
+
+    Files are written by `file_forms`.
+    """
     if field.loose:
         return _text
-    if not field.dynamic:
+    if not field.dynamic or field.keeps_files:
         return None
     one = _old_one(field, clock)
     if field.multiple:
@@ -39,10 +42,10 @@ def old_value(field: Field, clock: Clock) -> Convert | None:
 
 
 def universal_value(field: Field, clock: Clock) -> Convert | None:
-    """The function to the universal form (numbers, Y/N)."""
+    """The function to the universal form (numbers, Y/N). Files are written by `file_forms`."""
     if field.loose:
         return _whole
-    if not field.dynamic:
+    if not field.dynamic or field.keeps_files:
         return None
     one = _universal_one(field, clock)
     if field.multiple:

@@ -7,6 +7,7 @@ administrators'. Storages come into being when the disk is first looked at.
 from __future__ import annotations
 
 import base64
+import secrets
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -132,7 +133,7 @@ def add_file(
     values: Row = {"NAME": name, "STORAGE_ID": parent["STORAGE_ID"], "TYPE": "file"}
     number = _add(
         state,
-        {**values, "PARENT_ID": parent["ID"], "GLOBAL_CONTENT_VERSION": 1, **_kept(content)},
+        {**values, "PARENT_ID": parent["ID"], "GLOBAL_CONTENT_VERSION": 1, **kept(content)},
         actor=actor,
     )
     _number_content(state, number)
@@ -142,7 +143,7 @@ def add_file(
 def replace_content(state: State, row: Row, content: bytes, *, actor: int) -> None:
     """Put new content into a file."""
     version = (row["GLOBAL_CONTENT_VERSION"] or 1) + 1
-    touch(state, row, {**_kept(content), "GLOBAL_CONTENT_VERSION": version}, actor=actor)
+    touch(state, row, {**kept(content), "GLOBAL_CONTENT_VERSION": version}, actor=actor)
     _number_content(state, row["ID"])
 
 
@@ -244,14 +245,11 @@ def delete(state: State, row: Row) -> None:
         state.delete("disk_objects", each["ID"])
 
 
-def written_name(text: str) -> str:
-    """A name for what a text calls a file: of signs that names have, and not too long."""
-    stem, dot, ending = "".join("_" if c in FORBIDDEN else c for c in text.strip()).rpartition(".")
-    if not dot or len(ending) > 20:
-        stem, ending = stem + dot + ending, ""
-    else:
-        ending = dot + ending
-    return stem[: MAX_NAME - len(ending)] + ending or "file"
+def written_name(given: str) -> str:
+    """The name of a file that a client calls so: no folders before it, no signs that names lack."""
+    last = given.replace("\\", "/").rsplit("/", 1)[-1]
+    name = "".join(sign for sign in last if sign.isprintable()).strip()
+    return name[-MAX_NAME:] if name.strip(".") else secrets.token_hex(16)
 
 
 def _add(state: State, values: Row, *, actor: int) -> int:
@@ -260,7 +258,8 @@ def _add(state: State, values: Row, *, actor: int) -> int:
     return state.add("disk_objects", {"DELETED_TYPE": 0, **stamps, **values})
 
 
-def _kept(content: bytes) -> Row:
+def kept(content: bytes) -> Row:
+    """A file's size and bytes as tables hold them."""
     return {"SIZE": len(content), "CONTENT": base64.b64encode(content).decode()}
 
 

@@ -31,9 +31,14 @@ def url(portal: Portal, door: str, user: int, number: int, *, unique: bool = Fal
 
 def signed(portal: Portal, module: str, door: str, what: dict[str, Any]) -> str:
     """The address of a door of one module, and what is meant by it."""
-    text = base64.urlsafe_b64encode(orjson.dumps({**what, "module": module, "door": door})).decode()
-    query = urlencode({"token": f"{module}|{text}|{_signature(portal.state, text)}"})
+    query = urlencode({"token": token(portal.state, module, door, what)})
     return f"{portal.base_url}/rest/{door}.json?{query}"
+
+
+def token(state: State, module: str, door: str, what: dict[str, Any]) -> str:
+    """What `read` reads at that door."""
+    text = base64.urlsafe_b64encode(orjson.dumps({**what, "module": module, "door": door})).decode()
+    return f"{module}|{text}|{_signature(state, text)}"
 
 
 def read(state: State, door: str, token: str) -> dict[str, Any] | None:

@@ -41,22 +41,31 @@ def attach(portal: Portal) -> None:
             times = answers.timing(began, portal.state.clock, 0, int(began) + 600)
             return _json(answers.success(saved, times))
         except Refusal as refusal:
-            return _json(answers.failure(refusal), refusal.status)
+            return refused(refusal)
 
     async def download(request: Request) -> Response:
         try:
-            file = _meant(portal, _read(portal, "download", request))
+            return attachment(_meant(portal, _read(portal, "download", request)))
         except Refusal as refusal:
-            return _json(answers.failure(refusal), refusal.status)
-        name = quote(str(file["NAME"]))
-        return Response(
-            disk.content_of(file),
-            media_type="application/octet-stream",
-            headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"},
-        )
+            return refused(refusal)
 
     portal.routes.append(Route("/rest/upload.json", upload, methods=["POST"]))
     portal.routes.append(Route("/rest/download.json", download, methods=["GET"]))
+
+
+def attachment(file: Row) -> Response:
+    """A file as a download under its name."""
+    name = quote(str(file["NAME"]), safe="")
+    return Response(
+        disk.content_of(file),
+        media_type="application/octet-stream",
+        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"},
+    )
+
+
+def refused(refusal: Refusal) -> Response:
+    """The answer to who does not get a file."""
+    return _json(answers.failure(refusal), refusal.status)
 
 
 def _json(body: Row, status: int = 200) -> Response:

@@ -56,6 +56,8 @@ Entities and columns (key first; ``*`` = list of ``{VALUE, VALUE_TYPE}``, ids ar
     user_fields       ID ENTITY_ID (CRM_DEAL…) FIELD_NAME USER_TYPE_ID XML_ID SORT MULTIPLE
                       MANDATORY SHOW_FILTER SHOW_IN_LIST EDIT_IN_LIST IS_SEARCHABLE
                       SETTINGS LABELS {language: text} LIST [{ID VALUE SORT DEF XML_ID}]
+    field_files       ID ENTITY (deals…) RECORD_ID FIELD_NAME NAME SIZE CONTENT (base64): the files
+                      of user fields, whose ids the records hold
     users             ID XML_ID ACTIVE NAME LAST_NAME SECOND_NAME EMAIL LAST_LOGIN DATE_REGISTER
                       TIME_ZONE IS_ONLINE PERSONAL_GENDER PERSONAL_BIRTHDAY PERSONAL_PHONE
                       PERSONAL_MOBILE PERSONAL_CITY WORK_PHONE WORK_POSITION UF_EMPLOYMENT_DATE
@@ -89,6 +91,7 @@ from workbench.bitrix24.sandbox.crm.companies import COMPANIES
 from workbench.bitrix24.sandbox.crm.contacts import CONTACTS
 from workbench.bitrix24.sandbox.crm.currencies import CURRENCIES
 from workbench.bitrix24.sandbox.crm.deals import DEALS
+from workbench.bitrix24.sandbox.crm.file_fields import FIELD_FILES
 from workbench.bitrix24.sandbox.crm.invoices import INVOICES
 from workbench.bitrix24.sandbox.crm.leads import LEADS
 from workbench.bitrix24.sandbox.crm.links import TABLES as LINKS
@@ -112,7 +115,7 @@ from workbench.bitrix24.sandbox.timeline.timeline import COMMENTS
 ENTITIES = (
     LEADS, DEALS, CONTACTS, COMPANIES, QUOTES, INVOICES, TYPES, RELATIONS,
     *LINKS, *REQUISITES, PRODUCTS, PRODUCT_ROWS, STAGE_HISTORY,
-    CATEGORIES, STATUSES, CURRENCIES, USER_FIELDS,
+    CATEGORIES, STATUSES, CURRENCIES, USER_FIELDS, FIELD_FILES,
     USERS, DEPARTMENTS, ACTIVITIES, BINDINGS, COMMENTS, TASKS, *TASK_TABLES,
     CALLS, REGISTERED_CALLS, LINES, CHATS, MESSAGES, STORAGES, DISK_OBJECTS,
 )  # fmt: skip

@@ -111,6 +111,11 @@ class Field:
         return self.multiple or self.dynamic or self.loose or self.type in STRUCTURED
 
     @property
+    def keeps_files(self) -> bool:
+        """Whether it is a user field for files: the value is their ids."""
+        return self.dynamic and self.type == "file"
+
+    @property
     def orders(self) -> bool:
         """Whether records can be ordered by it: it has one plain value."""
         return not self.multiple and self.type not in STRUCTURED

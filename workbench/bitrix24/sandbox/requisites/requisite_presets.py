@@ -42,7 +42,7 @@ def get_preset(call: Call) -> Row:
     """One template."""
     number = identity(call)
     _preset(call, number)
-    return full_row(call.state, PRESETS, number)
+    return full_row(call, PRESETS, number)
 
 
 @method("crm.requisite.preset.fields", scope="crm")

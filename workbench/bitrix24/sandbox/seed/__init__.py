@@ -42,7 +42,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from workbench.bitrix24.sandbox.seed.beside import TABLES, beside
+from workbench.bitrix24.sandbox.seed.beside import TABLES, made_beside
 from workbench.bitrix24.sandbox.seed.generation import SEED, SizeName, company
 from workbench.bitrix24.sandbox.seed.marketing import (
     CHANNEL_SOURCES,
@@ -107,7 +107,7 @@ def seed_company(
             _insert(state, company(today=today, **of), counts)
         return counts
     with (
-        beside(state.path, {**of, "today": today.isoformat()}) as second,
+        made_beside(state.path, {**of, "today": today.isoformat()}) as second,
         state.bulk(second.file),
     ):
         _insert(state, company(today=today, without=TABLES, **of), counts)

@@ -60,7 +60,7 @@ class Beside:
 
 
 @contextmanager
-def beside(near: Path | None, of: Mapping[str, Any]) -> Iterator[Beside]:
+def made_beside(near: Path | None, of: Mapping[str, Any]) -> Iterator[Beside]:
     """A process that makes `TABLES` of the company ``of`` these arguments; its file goes with it.
 
     The file stands in the folder of ``near``, or among the machine's temporary ones.
