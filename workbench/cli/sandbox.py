@@ -284,15 +284,24 @@ def _fill(
 ) -> None:
     """Give a new portal its records, and every portal a webhook."""
     from workbench.bitrix24.sandbox.new_portal import furnish
-    from workbench.i18n import _
+    from workbench.i18n import _, format_number
 
     if not records.count("users"):
         if company is not None:
             from workbench.bitrix24.sandbox.seed import seed_company
 
             size: Literal["demo", "small"] = "demo" if company == "demo" else "small"
-            console.print(_("The company is being made…"))
-            seed_company(records, size, seed=seed, today=day, deals=deals)
+            making = _("The company is being made…")
+            if not console.is_terminal:
+                console.print(making)
+            with console.status(making) as status:
+
+                def made(rows: int) -> None:
+                    status.update(
+                        _("The company is being made: {rows} rows").format(rows=format_number(rows))
+                    )
+
+                seed_company(records, size, seed=seed, today=day, deals=deals, progress=made)
         elif load is not None and meant is not None:
             from workbench.bitrix24.sandbox.load.load import load_directory
 

@@ -55,7 +55,7 @@ from workbench.errors import UsageError
 from workbench.i18n import _
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from workbench.bitrix24.sandbox.memory.columns import Row
     from workbench.bitrix24.sandbox.memory.state import State
@@ -81,13 +81,15 @@ def seed_company(
     today: date | None = None,
     deals: int | None = None,
     processes: int | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> dict[str, int]:
     """Fill an empty portal with Atelier Lumen; returns the rows per table.
 
     ``today`` defaults to the present date in the portal's time zone. ``deals`` overrides the
     number of deals; leads and companies follow it. ``processes`` defaults to two for `BIG`
-    companies where there are two processors, and to one. Raises UsageError if the portal is not
-    empty, ``deals`` is not positive, or ``today`` is outside 2010 to 2090.
+    companies where there are two processors, and to one. ``progress`` is told how many rows this
+    process has made. Raises UsageError if the portal is not empty, ``deals`` is not positive, or
+    ``today`` is outside 2010 to 2090.
     """
     for table in ("deals", "leads", "companies", "users"):
         if state.count(table):
@@ -104,13 +106,13 @@ def seed_company(
         processes = 2 if many >= BIG and (os.cpu_count() or 1) > 1 else 1
     if processes == 1:
         with state.bulk():
-            _insert(state, company(today=today, **of), counts)
+            _insert(state, company(today=today, **of), counts, progress)
         return counts
     with (
         made_beside(state.path, {**of, "today": today.isoformat()}) as second,
         state.bulk(second.file),
     ):
-        _insert(state, company(today=today, without=TABLES, **of), counts)
+        _insert(state, company(today=today, without=TABLES, **of), counts, progress)
         state.build_indexes()
         counts.update(second.finished())
         state.copy_attached(TABLES)
@@ -118,7 +120,12 @@ def seed_company(
 
 
 def _insert(
-    state: State, pieces: Iterable[tuple[str, Sequence[Row]]], counts: dict[str, int]
+    state: State,
+    pieces: Iterable[tuple[str, Sequence[Row]]],
+    counts: dict[str, int],
+    progress: Callable[[int], None] | None,
 ) -> None:
     for table, rows in pieces:
         counts[table] = counts.get(table, 0) + state.insert_many(table, rows)
+        if progress:
+            progress(sum(counts.values()))
