@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import closing
@@ -229,6 +230,15 @@ def test_a_second_process_that_dies_leaves_an_empty_portal_and_says_so(tmp_path)
     assert {name: state.count(name) for name in state.entities if state.count(name)} == {}
     assert not [file for file in tmp_path.iterdir() if file.name.startswith(".seed-")]
     assert seed_company(state, "small", today=TODAY, processes=2)["deals"] == 612
+    state.close()
+
+
+def test_a_folder_that_takes_no_second_file_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    state = State()
+    with pytest.raises(WorkbenchError, match="TMPDIR"):
+        seed_company(state, "small", today=TODAY, processes=2)
+    assert seed_company(state, "small", today=TODAY, processes=1)["deals"] == 612
     state.close()
 
 

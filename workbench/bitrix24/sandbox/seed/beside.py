@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 from tempfile import mkdtemp
@@ -49,12 +49,7 @@ class Beside:
         output, errors = self.process.communicate()
         if self.process.returncode:
             said = errors.decode(errors="replace").strip().splitlines()
-            raise WorkbenchError(
-                _("A part of the company could not be made: {reason}").format(
-                    reason=said[-1] if said else self.process.returncode
-                ),
-                hint=_("Check that the disk is not full: {folder}").format(folder=self.file.parent),
-            )
+            raise _failed(said[-1] if said else self.process.returncode, self.file.parent)
         counts: dict[str, int] = orjson.loads(output)
         return counts
 
@@ -65,17 +60,24 @@ def made_beside(near: Path | None, of: Mapping[str, Any]) -> Iterator[Beside]:
 
     The file stands in the folder of ``near``, or among the machine's temporary ones.
     """
-    folder = Path(mkdtemp(prefix=".seed-", dir=near.parent if near else None))
-    made = Beside(folder, of)
+    place = near.parent if near else None
     try:
+        folder = Path(mkdtemp(prefix=".seed-", dir=place))
+    except OSError as error:
+        raise _failed(error.strerror, place or "TMPDIR") from None
+    with ExitStack() as held:
+        held.callback(shutil.rmtree, folder, ignore_errors=True)
+        made = Beside(folder, of)
+        held.enter_context(made.process)
+        held.callback(made.process.kill)
         yield made
-    finally:
-        made.process.kill()
-        made.process.wait()
-        for pipe in (made.process.stdout, made.process.stderr):
-            if pipe is not None:
-                pipe.close()
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _failed(reason: Any, folder: Path | str) -> WorkbenchError:
+    return WorkbenchError(
+        _("A part of the company could not be made: {reason}").format(reason=reason),
+        hint=_("Check that the disk is not full: {folder}").format(folder=folder),
+    )
 
 
 def make() -> None:
