@@ -140,6 +140,7 @@ def start(
                 file=url_file, reason=_("there is no such folder, or it is one itself")
             )
         )
+    _apart(state, url_file, ca_file)
     day = None if today is None else _of_our_time(today.date())
     limit = _operating(operating)
     names = [_host_name(name) for name in host_name or ()]
@@ -271,6 +272,10 @@ def _unwritable(file: Path | str, error: OSError) -> Exception:
     )
 
 
+#: What stands beside the portal's file: SQLite's journals and the lock.
+BESIDE = ("", "-wal", "-shm", "-journal", ".lock")
+
+
 def _fill(
     console: Console,
     records: State,
@@ -310,6 +315,21 @@ def _fill(
         furnish(records)
     if not records.webhooks():
         records.add_webhook(1, scopes=SCOPES, title="workbench")
+
+
+def _apart(state: Path | None, *written: Path | None) -> None:
+    """Refuse files of which one would be written over another."""
+    from workbench.errors import UsageError
+    from workbench.i18n import _
+
+    taken = [state.with_name(state.name + end) for end in BESIDE] if state else []
+    for file in written:
+        if file is not None and file.resolve() in [each.resolve() for each in taken]:
+            raise UsageError(
+                _("{file} would be written over another of these files.").format(file=file),
+                hint=_("Give each of --state, --url-file and --ca-file a file of its own."),
+            )
+        taken += [file] if file else []
 
 
 def _host_name(text: str) -> str:

@@ -287,3 +287,29 @@ def test_no_child_names_an_item_that_is_deleted(changing):
     asked = {"filter": {"@ID": children}, "select": [field]}
     rows = changing.result("crm.deal.list", asked)
     assert [row[field] for row in rows] == [None, str(other)]
+
+
+@pytest.mark.parametrize("no", ["", None, "N", False, 0])
+def test_somebody_is_active_or_not(changing, no):
+    user = {"EMAIL": f"one.of{no!r}@example.org".replace("'", ""), "UF_DEPARTMENT": [1]}
+    number = changing.result("user.add", user)
+
+    def known(active):
+        found = changing.result("user.get", {"FILTER": {"ID": number, "ACTIVE": active}})
+        return [row["ACTIVE"] for row in found]
+
+    assert (known(True), known(False)) == ([True], [])
+    changing.result("user.update", {"ID": number, "ACTIVE": no})
+    assert (known(True), known(False)) == ([], [False])
+    changing.result("user.update", {"ID": number, "ACTIVE": True})
+    assert (known(True), known(False)) == ([True], [])
+
+
+def test_an_address_is_somebodys_in_any_case(changing, refused):
+    first = {"EMAIL": "Case@Example.org", "UF_DEPARTMENT": [1]}
+    number = changing.result("user.add", first)
+    again = changing.call("user.add", {**first, "EMAIL": "case@example.ORG"})
+    assert refused(again) == (400, "ERROR_ARGUMENT")
+    change = {"ID": number, "EMAIL": "CASE@example.org"}
+    assert changing.result("user.update", change) is True
+    assert refused(changing.call("user.update", {**change, "ID": 1}))[0] == 400

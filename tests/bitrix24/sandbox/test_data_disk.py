@@ -246,6 +246,7 @@ def test_what_comes_back_from_a_folder_in_the_trash_goes_to_the_storage(empty, f
     empty.result("disk.folder.markDeleted", {"id": folder["ID"]})
     back = empty.result("disk.file.restore", {"id": file["ID"]})
     assert back["PARENT_ID"] == str(folder["PARENT_ID"])
+    assert (back["DELETE_TIME"], back["DELETED_BY"]) == (None, "0")
     assert empty.result("disk.file.get", {"id": file["ID"]})["DELETED_TYPE"] == "0"
     assert "alone.txt" in names(empty, folder["PARENT_ID"])
     empty.result("disk.folder.restore", {"id": folder["ID"]})

@@ -40,6 +40,43 @@ def test_a_link_to_nothing_is_found_however_it_is_asked_for(empty, deals, empty_
     assert sorted(row["title"] for row in rows) == without
 
 
+@pytest.mark.parametrize("zero", [0, "0"])
+def test_a_link_is_more_than_nothing_only_where_there_is_one(empty, deals, zero):
+    with_one = sorted(row["TITLE"] for row in deals if int(row["CONTACT_ID"] or 0))
+    assert 0 < len(with_one) < len(deals)
+    assert found(empty, {">CONTACT_ID": zero}) == with_one
+    assert found(empty, {">=CONTACT_ID": "1"}) == with_one
+    assert found(empty, {"<CONTACT_ID": zero}) == []
+    filter = {">contactId": zero, "originId": "filters"}
+    rows = empty.result("crm.item.list", {"entityTypeId": 2, "filter": filter})["items"]
+    assert sorted(row["title"] for row in rows) == with_one
+
+
+def test_a_list_of_numbers_or_days_holds_one_beyond_a_bound(untouched):
+    for name, kind in (("NUMBERS", "double"), ("DAYS", "date")):
+        field = {"FIELD_NAME": name, "USER_TYPE_ID": kind, "MULTIPLE": "Y"}
+        untouched.result("crm.deal.userfield.add", {"fields": field})
+    held = {"a": [1.5, 20], "b": [3], "c": []}
+    days = {"a": ["2026-01-31", "2026-03-01"], "b": ["2026-02-10"], "c": []}
+    for title in held:
+        fields = {"TITLE": title, "UF_CRM_NUMBERS": held[title], "UF_CRM_DAYS": days[title]}
+        untouched.result("crm.deal.add", {"fields": fields})
+
+    def titles(**filter):
+        rows = untouched.result("crm.deal.list", {"filter": filter, "select": ["TITLE"]})
+        return "".join(sorted(row["TITLE"] for row in rows))
+
+    assert titles(**{">UF_CRM_NUMBERS": 3}) == "a"
+    assert titles(**{">=UF_CRM_NUMBERS": "3"}) == "ab"
+    assert titles(**{"<UF_CRM_NUMBERS": 1.7}) == "a"
+    assert titles(**{"<=UF_CRM_NUMBERS": 1}) == ""
+    assert titles(**{">UF_CRM_DAYS": "2026-02-10"}) == "a"
+    assert titles(**{"<=UF_CRM_DAYS": "2026-02-10"}) == "ab"
+    filter = {">ufCrmNumbers": 3}
+    rows = untouched.result("crm.item.list", {"entityTypeId": 2, "filter": filter})["items"]
+    assert [row["title"] for row in rows] == ["a"]
+
+
 def test_false_finds_texts_that_are_empty_and_flags_that_are_no(empty, deals):
     without = sorted(row["TITLE"] for row in deals if not row["UTM_SOURCE"])
     assert 0 < len(without) < len(deals)

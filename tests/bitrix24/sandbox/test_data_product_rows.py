@@ -264,3 +264,55 @@ def test_old_errors(empty, refused):
     filter = {"OWNER_TYPE": "L", "OWNER_ID": owner}
     assert empty.result("crm.productrow.list", {"filter": filter}) == []
     assert "PRICE_BRUTTO" in empty.result("crm.productrow.fields")
+
+
+@pytest.mark.parametrize(
+    ("given", "price", "sums"),
+    [
+        ({"PRICE_EXCLUSIVE": 100, "TAX_RATE": 20}, 120, ("240.00", "40.00")),
+        ({"PRICE_BRUTTO": 120, "TAX_RATE": 20}, 120, ("240.00", "40.00")),
+        ({"PRICE_NETTO": 100, "TAX_RATE": 20}, 120, ("240.00", "40.00")),
+        (
+            {"PRICE_NETTO": 100, "TAX_RATE": 20, "DISCOUNT_TYPE_ID": 2, "DISCOUNT_RATE": 10},
+            108,
+            ("216.00", "36.00"),
+        ),
+        (
+            {"PRICE_BRUTTO": 120, "TAX_RATE": 20, "DISCOUNT_TYPE_ID": 1, "DISCOUNT_SUM": 10},
+            108,
+            ("216.00", "36.00"),
+        ),
+    ],
+)
+def test_a_price_follows_from_the_one_that_is_given(empty, deal, given, price, sums):
+    rows = [{"PRODUCT_NAME": "Lamp", "QUANTITY": 2, **given}]
+    empty.result("crm.deal.productrows.set", {"id": deal, "rows": rows})
+    (row,) = empty.result("crm.deal.productrows.get", {"id": deal})
+    assert row["PRICE"] == price
+    assert amount(empty, deal) == sums
+
+
+@pytest.mark.parametrize(
+    ("price", "rate", "without"),
+    [(7.77, 20, 6.48), (0.01, 20, 0.01), (1.05, 5, 1), (2.01, 20, 1.68), (100.1, 5.5, 94.88)],
+)
+def test_without_a_discount_the_price_is_the_price_before_it(empty, deal, price, rate, without):
+    row = add(empty, deal, productName="Lamp", price=price, taxRate=rate)
+    assert (row["priceBrutto"], row["priceExclusive"], row["priceNetto"]) == (
+        price, without, without,
+    )  # fmt: skip
+
+
+def test_one_row_is_named_once_and_no_row_of_another(empty, deal):
+    other = empty.result("crm.deal.add", {"fields": {"TITLE": "Other rows"}})
+    theirs = add(empty, other, productName="Theirs", price=5)["id"]
+    mine = add(empty, deal, productName="Mine", price=1)["id"]
+    rows = [{"ID": n, "PRODUCT_NAME": "Row", "PRICE": 2} for n in (mine, mine, theirs)]
+    assert empty.result("crm.deal.productrows.set", {"id": deal, "rows": rows}) is True
+    numbers = [row["id"] for row in listed(empty, deal)]
+    assert numbers[0] == mine and len(set(numbers)) == 3 and theirs not in numbers
+    assert [row["productName"] for row in listed(empty, other)] == ["Theirs"]
+    again = {"ownerType": "D", "ownerId": deal, "productRows": [{"id": mine, "price": 3}]}
+    (kept,) = empty.result("crm.item.productrow.set", again)["productRows"]
+    assert (kept["id"], kept["price"]) == (mine, 3)
+    assert amount(empty, deal)[0] == "3.00"

@@ -192,6 +192,18 @@ def test_an_authority_that_cannot_be_written_is_one_clear_line(tmp_path):
     assert alone.returncode == 2
 
 
+@pytest.mark.parametrize("end", ["", "-wal", ".lock"])
+@pytest.mark.parametrize("option", ["--url-file", "--ca-file"])
+def test_the_portals_file_is_not_written_over(tmp_path, option, end):
+    file = tmp_path / "portal.sqlite"
+    file.write_bytes(b"a portal")
+    options = ("--state", str(file), option, f"{tmp_path}/../{tmp_path.name}/portal.sqlite{end}")
+    done = workbench("sandbox", "start", *options, "--tls", WORKBENCH_LANGUAGE="en")
+    assert done.returncode == 2
+    assert "would be written over" in done.stderr
+    assert file.read_bytes() == b"a portal"
+
+
 def test_listening_beyond_this_machine_is_warned_about(tmp_path, monkeypatch):
     monkeypatch.setenv("WORKBENCH_LANGUAGE", "en")
     with running_portal(tmp_path, "--listen", "0.0.0.0"):  # noqa: S104 - that is what it warns of

@@ -225,7 +225,8 @@ def restore(state: State, row: Row, *, actor: int) -> None:
     else:
         above = above["ID"]
     name = _free(state, above, row["NAME"], unique=True)
-    touch(state, row, {"DELETED_TYPE": 0, "PARENT_ID": above, "NAME": name}, actor=actor)
+    back = {"DELETED_TYPE": 0, "DELETE_TIME": None, "DELETED_BY": None}
+    touch(state, row, {**back, "PARENT_ID": above, "NAME": name}, actor=actor)
 
 
 def _of_kind(state: State, row: Row, deleted: int) -> list[Row]:

@@ -32,6 +32,7 @@ _OPERATORS = {
     "=%": "like", "%=": "like", "!=%": "not like", "!%=": "not like",
     "><": "between", "!><": "not between",
 }  # fmt: skip
+_ORDERING = (">", ">=", "<", "<=")
 _SAFE = re.compile(r"^[A-Z][A-Z0-9_]*$")
 #: Types of user fields whose values are ids.
 WHOLE = ("enumeration", "employee", "iblock_element", "iblock_section")
@@ -125,9 +126,9 @@ def condition(field: Field, prefix: str, value: Any, zone: ZoneInfo) -> tuple[st
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
-        value = [_meant(field, each) for each in value]
+        value = [_meant(field, operator, each) for each in value]
     else:
-        value = _meant(field, value)
+        value = _meant(field, operator, value)
     if isinstance(value, list):
         if len(value) > MAX_VALUES:
             raise BadFilter(field.name)
@@ -179,13 +180,15 @@ def condition(field: Field, prefix: str, value: Any, zone: ZoneInfo) -> tuple[st
     return f"{column} {operator} ?", [bound]
 
 
-def _meant(field: Field, value: Any) -> Any:
+def _meant(field: Field, operator: str, value: Any) -> Any:
     """What a condition compares with: nothing where PHP's ``false`` or a link to 0 stands for it.
 
-    A flag is compared with ``false`` itself.
+    A flag is compared with ``false`` itself, and what is more or less than 0 with 0.
     """
     if value is False and field.type not in ("char", "boolean"):
         return ""
+    if operator in _ORDERING:
+        return value
     linked = field.type.startswith("crm_") and field.type in INTEGERS
     return "" if linked and field.type != "crm_category" and value in (0, "0") else value
 
@@ -257,6 +260,9 @@ def _in_list(
             f"EXISTS ({members} LIKE ? ESCAPE '\\')",
             [pattern if plain else pattern.casefold()],
         )
+    elif operator in _ORDERING and not isinstance(value, list):
+        sql = f"EXISTS ({_members(field, _typed(field, '{}'))} {operator} ?)"
+        bound = [_value(field, value, zone)]
     else:
         raise BadFilter(field.name)
     return (f"NOT {sql}" if operator.startswith(("not", "!")) else sql), bound

@@ -144,9 +144,12 @@ def _user_filter(call: Call) -> dict[str, Any]:
         if key.upper().lstrip("=!") == "ACTIVE":
             value = filter.pop(key)
             value = value[0] if isinstance(value, list) and len(value) == 1 else value
-            yes = value is True or str(value).upper() in ("1", "TRUE", "Y")
-            filter["ACTIVE"] = "Y" if yes != key.startswith("!") else "N"
+            filter["ACTIVE"] = "Y" if _is_yes(value) != key.startswith("!") else "N"
     return filter
+
+
+def _is_yes(value: Any) -> bool:
+    return value is True or str(value).upper() in ("1", "TRUE", "Y")
 
 
 @method("user.get", scope="user")
@@ -238,7 +241,8 @@ def _free_address(call: Call, mail: str) -> None:
     """Refuse what is no e-mail address, or that of somebody."""
     if not is_email(mail):
         raise Refusal("ERROR_ARGUMENT", "wrong_email", argument="")
-    if call.state.count("users", {"EMAIL": mail}):
+    taken = (str(row["EMAIL"] or "").casefold() for row in call.state.find("users"))
+    if mail.casefold() in taken:
         raise Refusal("ERROR_ARGUMENT", "A user with this email already exists", argument="")
 
 
@@ -254,7 +258,7 @@ def invite_user(call: Call) -> int:
     names = {f.name for f in USERS.fields if not f.hidden and f.name != "ID"}
     values = {k: v for k, v in given.items() if k in names}
     values["UF_DEPARTMENT"] = _departments(values["UF_DEPARTMENT"])
-    values.setdefault("ACTIVE", "Y")
+    values["ACTIVE"] = "Y" if _is_yes(values.get("ACTIVE", True)) else "N"
     number = call.state.add(
         "users",
         {"IS_ADMIN": "N", "CRM_RIGHTS": "own", "USER_TYPE": "employee", **values,
@@ -277,12 +281,15 @@ def update_user(call: Call) -> bool:
     names = {f.name for f in USERS.fields if not f.hidden and f.name != "ID"}
     values = {k: v for k, v in given.items() if k in names}
     present = call.state.get("users", number) or {}
-    if "EMAIL" in values and values["EMAIL"] != present.get("EMAIL"):
+    own = str(present.get("EMAIL") or "").casefold()
+    if "EMAIL" in values and str(values["EMAIL"] or "").casefold() != own:
         _free_address(call, str(values["EMAIL"] or ""))
     if values.keys() & {"UF_DEPARTMENT", "ACTIVE", "USER_TYPE"}:
         _administrator(call)  # what somebody sees goes by them
     if "UF_DEPARTMENT" in values:
         values["UF_DEPARTMENT"] = _departments(values["UF_DEPARTMENT"])
+    if "ACTIVE" in values:
+        values["ACTIVE"] = "Y" if _is_yes(values["ACTIVE"]) else "N"
     if not call.state.update("users", number, values):
         raise Refusal("ERROR_CORE", "access_denied")
     return True

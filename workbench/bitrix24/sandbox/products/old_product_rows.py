@@ -98,13 +98,7 @@ def _methods(prefix: str, entity: Entity) -> None:
         given = list(given.values()) if isinstance(given, dict) else given
         if not isinstance(given, list):
             raise Refusal("", "The parameter rows must be array.")
-        present = {r["ID"] for r in product_prices.rows_of(call.state, entity, owner["ID"])}
-        rows = []
-        for row in (item for item in given if isinstance(item, dict)):
-            values = _values(call, row)
-            if values.get("ID") not in present:
-                values.pop("ID", None)
-            rows.append(values)
+        rows = [_values(call, row) for row in given if isinstance(row, dict)]
         replace(call, entity, owner["ID"], rows)
         _name_nameless(call, entity, owner["ID"])
         return True

@@ -1,10 +1,13 @@
 """What a product row costs, and the amount of the deal, lead, quote or item that it belongs to.
 
-``PRICE`` is one unit's price with discount and tax in it. From it follow, each rounded to cents:
+``PRICE`` is one unit's price with discount and tax in it. From it follow, rounded to cents (half a
+cent up):
 
     PRICE_EXCLUSIVE  with the discount, without tax
     PRICE_NETTO      without either
     PRICE_BRUTTO     without the discount, with tax
+
+[?] Where it is not given it follows from the first of them that is.
 
 Source: the samples of crm.item.productrow.add and .update, which these formulas reproduce.
 """
@@ -12,6 +15,7 @@ Source: the samples of crm.item.productrow.add and .update, which these formulas
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from workbench.bitrix24.sandbox.memory.fields import Entity, Row
@@ -25,26 +29,52 @@ DERIVED = ("PRICE_EXCLUSIVE", "PRICE_NETTO", "PRICE_BRUTTO")
 
 def priced(row: Mapping[str, Any]) -> Row:
     """A row with the prices and the half of the discount that follow from what it says."""
-    price = float(row.get("PRICE") or 0.0)
     tax = 1 + float(row.get("TAX_RATE") or 0.0) / 100
-    exclusive = round(price / tax, 2) if tax else price
+    price = float(_price(row, tax) if row.get("PRICE") is None else row["PRICE"])
+    exclusive = cents(exact(price) / exact(tax)) if tax else price
     rate, amount = float(row.get("DISCOUNT_RATE") or 0.0), float(row.get("DISCOUNT_SUM") or 0.0)
     if row.get("DISCOUNT_TYPE_ID") == ABSOLUTE:
-        netto = round(exclusive + amount, 2)
-        rate = round(100 * amount / netto, 2) if netto else 0.0
+        netto = cents(exclusive + amount)
+        rate = cents(100 * amount / netto) if netto else 0.0
     else:
         # At 100 % only the sum says what the price was.
-        netto = round(exclusive + amount if rate >= 100 else exclusive / (1 - rate / 100), 2)
-        amount = round(netto - exclusive, 2)
+        share = 1 - exact(rate) / 100
+        netto = cents(exclusive + amount if rate >= 100 else exact(exclusive) / share)
+        amount = cents(netto - exclusive)
     return {
         **row,
         "PRICE": price,
         "PRICE_EXCLUSIVE": exclusive,
         "PRICE_NETTO": netto,
-        "PRICE_BRUTTO": round(netto * tax, 2),
+        "PRICE_BRUTTO": cents(exact(netto) * exact(tax)) if amount else price,
         "DISCOUNT_RATE": rate,
         "DISCOUNT_SUM": amount,
     }
+
+
+def _price(row: Mapping[str, Any], tax: float) -> float:
+    """The price of a row that names only others; 0 if it names none."""
+    if row.get("PRICE_EXCLUSIVE") is not None:
+        return cents(exact(row["PRICE_EXCLUSIVE"]) * exact(tax))
+    netto, brutto = row.get("PRICE_NETTO"), row.get("PRICE_BRUTTO")
+    before = float(netto) * tax if netto is not None else float(brutto or 0.0)
+    if row.get("DISCOUNT_TYPE_ID") == ABSOLUTE:
+        return cents(before - float(row.get("DISCOUNT_SUM") or 0.0) * tax)
+    return cents(before * (1 - float(row.get("DISCOUNT_RATE") or 0.0) / 100))
+
+
+def exact(amount: float) -> Decimal:
+    """An amount by the digits that are written."""
+    return Decimal(repr(float(amount)))
+
+
+def cents(amount: float | Decimal) -> float:
+    """Rounded to cents, half a cent up; what is too large for cents stays."""
+    given = amount if isinstance(amount, Decimal) else exact(amount)
+    try:
+        return float(given.quantize(Decimal("0.01"), ROUND_HALF_UP))
+    except InvalidOperation:
+        return float(amount)
 
 
 def rows_of(state: State, entity: Entity, owner: int) -> list[Row]:
@@ -61,7 +91,7 @@ def sums(rows: Iterable[Mapping[str, Any]]) -> Row:
         exclusive = price if row["PRICE_EXCLUSIVE"] is None else row["PRICE_EXCLUSIVE"]
         total += price * quantity
         tax += (price - exclusive) * quantity
-    return {"OPPORTUNITY": round(total, 2), "TAX_VALUE": round(tax, 2)}
+    return {"OPPORTUNITY": cents(total), "TAX_VALUE": cents(tax)}
 
 
 def followed(state: State, entity: Entity, before: Row, changes: Mapping[str, Any]) -> Row:

@@ -262,9 +262,12 @@ def set_rows(call: Call) -> Row:
     if not isinstance(given, list) or not all(isinstance(row, dict) for row in given):
         raise Refusal("100", "Could not find value for parameter {productRows}")
     rows = [
-        product_prices.priced(
-            furnished(call.state, {"SORT": 10 * (place + 1), **_values(call, row)})
-        )
+        {
+            **product_prices.priced(
+                furnished(call.state, {"SORT": 10 * (place + 1), **_values(call, row)})
+            ),
+            "ID": positive(row.get("id")) or None,
+        }
         for place, row in enumerate(given)
     ]
     replace(call, entity, owner["ID"], rows)
@@ -272,10 +275,16 @@ def set_rows(call: Call) -> Row:
 
 
 def replace(call: Call, entity: Entity, owner: int, rows: list[Row]) -> None:
-    """Write all rows of an owner anew; those with an id keep it."""
+    """Write all rows of an owner anew; the first that names one of its rows is that one."""
     filter = {"OWNER_TYPE": entity.short, "OWNER_ID": owner}
+    present = {row["ID"] for row in product_prices.rows_of(call.state, entity, owner)}
+    kept = []
+    for row in rows:
+        number = row.get("ID")
+        kept.append({**row, **filter, "ID": number if number in present else None})
+        present.discard(number)
     call.state.delete_where("product_rows", filter)
-    call.state.insert_many("product_rows", [{**row, **filter} for row in rows])
+    call.state.insert_many("product_rows", kept)
     save(call, entity, owner)
 
 

@@ -81,7 +81,7 @@ PRODUCT_ROWS = Entity(
         Field("OWNER_TYPE", required=True, immutable=True),
         Field("PRODUCT_ID", "integer"),
         Field("PRODUCT_NAME"),
-        Field("PRICE", "double", default=0.0),
+        Field("PRICE", "double"),
         Field("PRICE_EXCLUSIVE", "double", readonly=True),
         Field("PRICE_NETTO", "double", readonly=True),
         Field("PRICE_BRUTTO", "double", readonly=True),

@@ -122,7 +122,7 @@ def control_routes(portal: Portal) -> list[Route]:
     async def webhooks(request: Request) -> Response:
         given = await body(request)
         user, scopes = given["user_id"], given.get("scopes")
-        if not isinstance(user, int) or portal.state.get("users", user) is None:
+        if type(user) is not int or portal.state.get("users", user) is None:
             raise ValueError(f"there is no user {str(user)[:40]}")
         if scopes is None:
             scopes = portal.state.webhooks()[0].scopes
