@@ -223,38 +223,6 @@ def test_users_are_found_by_any_part_of_their_names_and_by_position(changing):
     assert changing.result("user.search", {"FILTER": {"FIND": "100 _"}}) == []
 
 
-def test_nothing_names_a_record_that_is_deleted(changing):
-    def add(kind, **fields):
-        return changing.result(f"crm.{kind}.add", {"fields": fields})
-
-    company, quote = add("company", TITLE="Gone"), add("quote", TITLE="Gone", STATUS_ID="DRAFT")
-    deal = add("deal", TITLE="Stays", COMPANY_ID=company)
-    lead = add("lead", TITLE="Stays", COMPANY_ID=company)
-    contact = add("contact", NAME="Stays", COMPANY_ID=company)
-    changing.result("crm.quote.update", {"id": quote, "fields": {"DEAL_ID": deal}})
-    invoice = {"title": "Stays", "companyId": company, "parentId2": deal}
-    bill = changing.result("crm.item.add", {"entityTypeId": 31, "fields": invoice})["item"]["id"]
-
-    def named(kind, number, field):
-        return changing.result(f"crm.{kind}.get", {"id": number})[field]
-
-    def billed(field):
-        found = changing.result("crm.item.get", {"entityTypeId": 31, "id": bill})
-        return found["item"][field]
-
-    assert (named("deal", deal, "COMPANY_ID"), billed("companyId")) == (str(company), company)
-    changed = named("deal", deal, "DATE_MODIFY")
-    changing.result("crm.company.delete", {"id": company})
-    for kind, number in (("deal", deal), ("lead", lead), ("contact", contact)):
-        assert named(kind, number, "COMPANY_ID") in (None, "", "0")
-    assert not billed("companyId")
-    assert named("deal", deal, "DATE_MODIFY") == changed
-    assert billed("parentId2") == deal
-    changing.result("crm.deal.delete", {"id": deal})
-    assert not billed("parentId2")
-    assert named("quote", quote, "DEAL_ID") in (None, "", "0")
-
-
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
@@ -271,22 +239,6 @@ def test_a_file_of_a_comment_has_a_name_that_files_have(changing, given, kept):
     files = changing.result("crm.timeline.comment.get", {"id": comment})["FILES"]
     assert [file["name"] for file in files.values()] == [kept]
     changing.result("disk.file.delete", {"id": next(iter(files))})
-
-
-def test_no_child_names_an_item_that_is_deleted(changing):
-    relations = {"child": [{"entityTypeId": 2, "isChildrenListEnabled": "true"}]}
-    kind = made(changing, "Parents", relations=relations)["entityTypeId"]
-    item = {"entityTypeId": kind, "fields": {"title": "Above"}}
-    above, other = (changing.result("crm.item.add", item)["item"]["id"] for _each in range(2))
-    field = f"PARENT_ID_{kind}"
-    children = [
-        changing.result("crm.deal.add", {"fields": {"TITLE": "Below", field: number}})
-        for number in (above, other)
-    ]
-    changing.result("crm.item.delete", {"entityTypeId": kind, "id": above})
-    asked = {"filter": {"@ID": children}, "select": [field]}
-    rows = changing.result("crm.deal.list", asked)
-    assert [row[field] for row in rows] == [None, str(other)]
 
 
 @pytest.mark.parametrize("no", ["", None, "N", False, 0])

@@ -187,7 +187,8 @@ def _replace(state: State, link: Link, name: str, owner: int, rows: Sequence[Row
 def forget(state: State, entity: Entity, record: int) -> None:
     """Delete a record's links from both ends; where it was the primary one the next takes over.
 
-    The owners are changed silently: no times, no events.
+    The owners are changed silently: no times, no events. [?] Plain fields that name the record (a
+    deal's company, an invoice's deal) stay as they are.
     """
     own = link_of(entity)
     if own is not None and not own.mirrored:
@@ -204,15 +205,3 @@ def forget(state: State, entity: Entity, record: int) -> None:
             if row is not None:
                 rest = [r for r in linked(state, link, row) if r[link.column] != record]
                 _replace(state, link, owner.name, number, rest)
-    _empty(state, entity, record)
-
-
-def _empty(state: State, entity: Entity, record: int) -> None:
-    """Empty the fields of other records that name this one: a deal's company, an invoice's deal."""
-    kind = f"crm_{entity.event.lower()}"
-    named = [(o.name, f.name) for o in state.entities.values() for f in o.columns if f.type == kind]
-    for row in state.find("type_relations", {"PARENT_TYPE_ID": entity.type_id}):
-        named.append((state.by_type[row["CHILD_TYPE_ID"]].name, f"PARENT_ID_{entity.type_id}"))
-    for name, column in named:
-        for row in state.find(name, {column: record}):
-            state.update(name, row["ID"], {column: None})
