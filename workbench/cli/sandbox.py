@@ -322,7 +322,7 @@ def _apart(state: Path | None, *written: Path | None) -> None:
     from workbench.errors import UsageError
     from workbench.i18n import _
 
-    taken = [state.with_name(state.name + end) for end in BESIDE] if state else []
+    taken = [Path(f"{state}{end}") for end in BESIDE] if state else []
     for file in written:
         if file is not None and file.resolve() in [each.resolve() for each in taken]:
             raise UsageError(

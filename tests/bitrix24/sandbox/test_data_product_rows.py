@@ -303,14 +303,18 @@ def test_without_a_discount_the_price_is_the_price_before_it(empty, deal, price,
     )  # fmt: skip
 
 
-def test_one_row_is_named_once_and_no_row_of_another(empty, deal):
+def test_one_row_is_named_once_and_no_row_of_another(empty, deal, refused):
     other = empty.result("crm.deal.add", {"fields": {"TITLE": "Other rows"}})
     theirs = add(empty, other, productName="Theirs", price=5)["id"]
     mine = add(empty, deal, productName="Mine", price=1)["id"]
-    rows = [{"ID": n, "PRODUCT_NAME": "Row", "PRICE": 2} for n in (mine, mine, theirs)]
+    rows = [{"ID": n, "PRODUCT_NAME": "Row", "PRICE": 2} for n in (mine, theirs, theirs)]
     assert empty.result("crm.deal.productrows.set", {"id": deal, "rows": rows}) is True
     numbers = [row["id"] for row in listed(empty, deal)]
     assert numbers[0] == mine and len(set(numbers)) == 3 and theirs not in numbers
+    twice = empty.call("crm.deal.productrows.set", {"id": deal, "rows": [rows[0]] * 2})
+    assert refused(twice) == (400, "")
+    assert "UNIQUE" not in twice.text
+    assert [row["id"] for row in listed(empty, deal)] == numbers
     assert [row["productName"] for row in listed(empty, other)] == ["Theirs"]
     again = {"ownerType": "D", "ownerId": deal, "productRows": [{"id": mine, "price": 3}]}
     (kept,) = empty.result("crm.item.productrow.set", again)["productRows"]

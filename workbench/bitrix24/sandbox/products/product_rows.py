@@ -275,14 +275,18 @@ def set_rows(call: Call) -> Row:
 
 
 def replace(call: Call, entity: Entity, owner: int, rows: list[Row]) -> None:
-    """Write all rows of an owner anew; the first that names one of its rows is that one."""
+    """Write all rows of an owner anew; one that names a row of it keeps its id.
+
+    [?] Refuses several rows of one id.
+    """
     filter = {"OWNER_TYPE": entity.short, "OWNER_ID": owner}
     present = {row["ID"] for row in product_prices.rows_of(call.state, entity, owner)}
-    kept = []
-    for row in rows:
-        number = row.get("ID")
-        kept.append({**row, **filter, "ID": number if number in present else None})
-        present.discard(number)
+    kept = [
+        {**row, **filter, "ID": row["ID"] if row.get("ID") in present else None} for row in rows
+    ]
+    named = [row["ID"] for row in kept if row["ID"]]
+    if len(set(named)) < len(named):
+        raise Refusal("", "Several rows have the same ID.")
     call.state.delete_where("product_rows", filter)
     call.state.insert_many("product_rows", kept)
     save(call, entity, owner)
