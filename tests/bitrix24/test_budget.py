@@ -101,6 +101,17 @@ def test_a_full_bucket_seen_by_one_process_slows_the_other(tmp_path):
     assert 0.2 < time.monotonic() - began < 2
 
 
+@pytest.mark.parametrize(("ahead", "waits"), [(1, True), (3600, False)])
+def test_a_clock_that_is_corrected_empties_no_bucket(tmp_path, ahead, waits):
+    plan = Plan(rate=10, burst=20)
+    state = {"level": plan.burst - MARGIN, "at": time.time() + ahead, "methods": {}}
+    (tmp_path / "b.json").write_text(json.dumps(state))
+    budget = Budget(plan, tmp_path / "b.json")
+    began = time.monotonic()
+    asyncio.run(budget.take())
+    assert (time.monotonic() - began > 0.05) is waits
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -35,6 +35,7 @@ RESERVE = 0.2  # share of the bucket that background work leaves to actions and 
 OPERATING = 480.0  # seconds per method; the cloud's value is not published, this is its example
 USABLE = 0.95  # share of the operating time that is used
 WINDOW = 600.0  # seconds over which the portal sums operating time up
+CORRECTION = 5.0  # seconds by which a clock goes back without the bucket being empty for that
 FORGOTTEN = 86_400.0  # seconds after which the file of a portal that nobody calls is removed
 LANDED = 120.0  # seconds after which a call is over, whatever became of its process
 PROBE = 0.5  # seconds between two looks while somebody else may make room
@@ -159,7 +160,9 @@ class Budget:
 
     def _leak(self, state: State) -> None:
         now = time.time()
-        gone = now - state.at if state.at <= now else WINDOW  # the clock was set back
+        gone = now - state.at
+        if gone < 0:  # the clock was set back: by a correction of it, or anyhow
+            gone = 0.0 if gone > -CORRECTION else WINDOW
         state.level = max(0.0, state.level - gone * self.plan.rate)
         state.at = now
 
