@@ -133,8 +133,12 @@ def condition(field: Field, prefix: str, value: Any, zone: ZoneInfo) -> tuple[st
         if len(value) > MAX_VALUES:
             raise BadFilter(field.name)
         operator = {"=": "in", "!=": "not in"}.get(operator, operator)
-    if field.keeps_files:
-        return _has_files(field, operator, value), []
+    if field.keeps_files:  # whether there are any is all that can be asked
+        values = value if isinstance(value, list) else [value]
+        equal = operator in ("=", "!=", "in", "not in")
+        if not equal or any(each not in (None, "") for each in values):
+            raise BadFilter(field.name)
+        return _in_list(field, prefix, operator, "", zone)
     if field.multiple or field.type in STRUCTURED:
         return _in_list(field, prefix, operator, value, zone)
     column = expression(field)
@@ -222,17 +226,6 @@ def _among(
             f"({column} IS NULL OR NOT {sql})" if len(bound) == len(values) else f"NOT {sql}"
         ), bound
     return sql, bound
-
-
-def _has_files(field: Field, operator: str, value: Any) -> str:
-    """Whether there are files or none, which is all that can be asked. Raises BadFilter."""
-    if not _SAFE.match(field.name):
-        raise BadFilter(field.name, unknown=True)
-    values = value if isinstance(value, list) else [value]
-    if operator not in ("=", "!=", "in", "not in") or any(v not in (None, "") for v in values):
-        raise BadFilter(field.name)
-    found = f"EXISTS (SELECT 1 FROM json_each(body, '$.{field.name}'))"  # noqa: S608
-    return f"NOT {found}" if operator in ("=", "in") else found
 
 
 def _in_list(

@@ -144,12 +144,9 @@ def _user_filter(call: Call) -> dict[str, Any]:
         if key.upper().lstrip("=!") == "ACTIVE":
             value = filter.pop(key)
             value = value[0] if isinstance(value, list) and len(value) == 1 else value
-            filter["ACTIVE"] = "Y" if _is_yes(value) != key.startswith("!") else "N"
+            yes = flag(str(value)) == "Y"
+            filter["ACTIVE"] = "Y" if yes != key.startswith("!") else "N"
     return filter
-
-
-def _is_yes(value: Any) -> bool:
-    return value is True or str(value).upper() in ("1", "TRUE", "Y")
 
 
 @method("user.get", scope="user")
@@ -258,7 +255,7 @@ def invite_user(call: Call) -> int:
     names = {f.name for f in USERS.fields if not f.hidden and f.name != "ID"}
     values = {k: v for k, v in given.items() if k in names}
     values["UF_DEPARTMENT"] = _departments(values["UF_DEPARTMENT"])
-    values["ACTIVE"] = "Y" if _is_yes(values.get("ACTIVE", True)) else "N"
+    values["ACTIVE"] = flag(str(values.get("ACTIVE", "Y"))) or "N"
     number = call.state.add(
         "users",
         {"IS_ADMIN": "N", "CRM_RIGHTS": "own", "USER_TYPE": "employee", **values,
@@ -289,7 +286,7 @@ def update_user(call: Call) -> bool:
     if "UF_DEPARTMENT" in values:
         values["UF_DEPARTMENT"] = _departments(values["UF_DEPARTMENT"])
     if "ACTIVE" in values:
-        values["ACTIVE"] = "Y" if _is_yes(values["ACTIVE"]) else "N"
+        values["ACTIVE"] = flag(str(values["ACTIVE"])) or "N"
     if not call.state.update("users", number, values):
         raise Refusal("ERROR_CORE", "access_denied")
     return True
