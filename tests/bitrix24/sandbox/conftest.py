@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from file_calls import define
 from sandbox_portal import SMALL_COMPANY, running_portal
 
 
@@ -170,6 +171,18 @@ def untouched(tmp_path: Path) -> Iterator[Client]:
     """An unlimited portal of one test's own."""
     with serving(tmp_path, "--plan", "unlimited") as client:
         yield client
+
+
+@pytest.fixture
+def single(empty: Client) -> str:
+    """The name of a new user field of deals for one file."""
+    return define(empty)[1]
+
+
+@pytest.fixture
+def multiple(empty: Client) -> str:
+    """The name of a new user field of deals for several files."""
+    return define(empty, MULTIPLE="Y")[1]
 
 
 class _Leading(socketserver.BaseRequestHandler):

@@ -18,17 +18,6 @@ from file_calls import (
     pair,
 )
 
-
-@pytest.fixture
-def single(empty):
-    return define(empty)[1]
-
-
-@pytest.fixture
-def multiple(empty):
-    return define(empty, MULTIPLE="Y")[1]
-
-
 # -- reading ------------------------------------------------------------------------------
 
 
