@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.memory.state import State
 
 SELECTABLE_HIDDEN = ("crm_multifield", "json")
+MOST_KEPT, LONGEST_KEPT = 100, 2_000  # selections; letters of one
 #: (entity, last word of the method) → code and text for a record that is not there.
 _MISSING: dict[tuple[str, str], tuple[str, str]] = {}
 
@@ -105,6 +106,21 @@ def choose(entity: Entity, fields: Sequence[Field], asked: Any) -> list[Field]:
         elif (f.dynamic and "UF_*" in names) or (not f.dynamic and "*" in names):
             result.append(f)
     return result
+
+
+def selected(call: Call, entity: Entity, fields: list[Field]) -> tuple[Sequence[Field], Selection]:
+    """The fields that a list shows and their old form, kept for pages that ask for the same."""
+    asked = call.get("select")
+    key = (entity.name, repr(asked))
+    known = call.state.selections.get(key)
+    if known is None or known[0] is not fields:
+        shown = choose(entity, fields, asked)
+        known = (fields, shown, selection(call.state, entity, shown))
+        if len(key[1]) < LONGEST_KEPT:
+            if len(call.state.selections) >= MOST_KEPT:
+                call.state.selections.clear()
+            call.state.selections[key] = known
+    return known[1:]
 
 
 def ordering(asked: Any, fields: Mapping[str, Field]) -> dict[str, str]:
@@ -198,8 +214,7 @@ def list_records(
     fields = call.state.fields(entity.name)
     sql, values = conditions(call, entity, fields, call.mapping("filter"))
     order = ordering(call.mapping("order"), {f.name: f for f in fields if not f.hidden})
-    shown = choose(entity, fields, call.get("select"))
-    chosen = selection(call.state, entity, shown)
+    shown, chosen = selected(call, entity, fields)
     answer = read_page(call, entity, chosen, sql, values, order or default_order or {})
     file_forms.show_old(call, entity, answer.result, shown)
     return answer

@@ -59,7 +59,7 @@ def _old_one(field: Field, clock: Clock) -> Convert:
     if field.type == "boolean":
         return lambda v: "1" if yes(v) else "0"
     if field.type == "date":
-        return lambda v: clock.midnight(_day(v)) if v else ""
+        return lambda v: clock.midnight(v) if v else ""
     return _text
 
 
@@ -67,7 +67,7 @@ def _universal_one(field: Field, clock: Clock) -> Convert:
     if field.type == "boolean":
         return lambda v: "Y" if yes(v) else "N"
     if field.type == "date":
-        return lambda v: clock.midnight(_day(v)) if v else None
+        return lambda v: clock.midnight(v) if v else None
     if field.type in INTEGERS or field.type in ("enumeration", "employee"):
         return _whole
     if field.type == "double":
@@ -119,13 +119,6 @@ def _money(given: str) -> str:
 def yes(value: Any) -> bool:
     """Whether a client's value means yes."""
     return str(value).upper() in ("1", "Y", "TRUE")
-
-
-def _day(value: Any) -> str | None:
-    try:
-        return day(value)
-    except ValueError:
-        return None
 
 
 def _text(value: Any) -> Any:

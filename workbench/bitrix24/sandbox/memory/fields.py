@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -380,7 +380,7 @@ class Clock:
         return begin[:14], end[:14], int(begin[14:16]) * 60 + int(begin[17:19]), begin[19:]
 
     def midnight(self, value: str | None) -> str | None:
-        """A date as CRM methods send it: midnight of UTC on the portal's clock.
+        """A date as CRM methods send it: midnight of UTC on the portal's clock; None of no date.
 
         Seen in real answers as ``2024-04-19T03:00:00+03:00``.
         """
@@ -389,9 +389,20 @@ class Clock:
         if value not in self._midnights:
             if len(self._midnights) > 50_000:
                 self._midnights.clear()
-            start = datetime(int(value[:4]), int(value[5:7]), int(value[8:10]), tzinfo=UTC)
-            self._midnights[value] = self.iso(int(start.timestamp()))
+            self._midnights[value] = self._midnight(value)
         return self._midnights[value]
+
+    def midnights(self, column: Sequence[str | None]) -> list[str | None]:
+        """`midnight` of a column, without a call for each value."""
+        known = self._midnights
+        return [known[value] if value in known else self.midnight(value) for value in column]
+
+    def _midnight(self, value: str) -> str | None:
+        try:
+            start = datetime.fromisoformat(f"{day(value)}T00:00+00:00")
+        except ValueError:
+            return None
+        return self.iso(int(start.timestamp()))
 
 
 def to_native(kind: Field, clock: Clock) -> Convert | None:
@@ -436,6 +447,8 @@ def old_column(kind: Field, clock: Clock) -> ConvertColumn | None:
         return None
     if kind.type == "datetime" and empty is None:
         return clock.isos
+    if kind.type == "date" and empty is None:
+        return clock.midnights
     if kind.type in INTEGERS:
         return lambda column: map(str if None not in column else form, column)
     if kind.type not in ("datetime", "date", "money", "double"):

@@ -95,6 +95,8 @@ class State:
         self.circles: dict[Any, Any] = {}
         #: Whether a user sees few records of an entity, kept by `rights.readable`.
         self.shares: dict[Any, tuple[int, bool]] = {}
+        #: What lists show of their entities' fields, kept by `records.selected`.
+        self.selections: dict[Any, Any] = {}
         self._listeners: list[Callable[[Change], None]] = []
         self._hooks = Webhooks(self.connection)
         #: Set by the applications: access token → `methods.Caller`, or raises `methods.Refusal`.
