@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.analysis.forecast import METHODS, forecast, seasonal_naive
+from workbench.analysis.forecast import METHODS, errors_by_horizon, forecast, seasonal_naive
 
 
 def months(values, first="2023-01-01") -> pd.DataFrame:
@@ -95,6 +95,30 @@ def test_the_errors_are_those_of_the_back_test_by_hand():
     assert errors["mase"] == pytest.approx(error.abs().mean() / change)
     inside = (tried["actual"] >= tried["ets_low"]) & (tried["actual"] <= tried["ets_high"])
     assert errors["coverage"] == inside.mean() and errors["n"] == len(tried)
+
+
+def test_the_errors_by_horizon_are_those_of_the_steps_by_hand():
+    # Twice as much every year: the month of a year ago is half of it, the lower the further ahead.
+    year = [10.0 + month for month in range(12)]
+    series = months([*year, *(2 * v for v in year), *(4 * v for v in year)])
+    found = errors_by_horizon(forecast(series, horizon=4)).set_index(["method", "step"])
+    naive = found.loc["seasonal_naive"]
+    assert naive.index.tolist() == [1, 2, 3, 4]
+    assert naive["n"].tolist() == [12, 11, 10, 9]  # the last origins have fewer months ahead
+    assert naive["wape"].tolist() == naive["bias"].abs().tolist() == [0.5, 0.5, 0.5, 0.5]
+    # The changes over a year are 10..21 and 20..42: 23.25 on average. From 24 months on, the first
+    # step meets 40..84 (62 on average), the fourth 52..84 (68): half of it is missing.
+    assert naive["mase"].round(4).to_dict()[1] == round(31 / 23.25, 4)
+    assert naive["mase"].round(4).to_dict()[4] == round(34 / 23.25, 4)
+    again = forecast(series, horizon=4)
+    ets = again.backtest[again.backtest["step"] == 3]
+    inside = (ets["actual"] >= ets["ets_low"]) & (ets["actual"] <= ets["ets_high"])
+    assert found.loc[("ets", 3), "coverage"] == inside.mean()
+
+
+def test_nothing_tried_has_no_errors_by_horizon():
+    found = errors_by_horizon(forecast(months([1.0, 2.0])))
+    assert found.empty and list(found)[:2] == ["method", "step"]
 
 
 def test_an_origin_sees_nothing_of_its_future():

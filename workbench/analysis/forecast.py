@@ -31,6 +31,7 @@ FULL_SEASONS = 24  # months from which the model has a season
 ORIGINS = 12
 # Seasonal indices, level and trend take this many of the months' degrees of freedom.
 STATES = {True: 14, False: 2}
+MEASURES = ("wape", "mase", "bias", "coverage", "n")
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Path = tuple[Array, Array, Array]  # value, low, high
@@ -134,6 +135,21 @@ def backtest(months: pd.Series, horizon: int, level: float) -> pd.DataFrame:
                 row |= {name: value[step], f"{name}_low": low[step], f"{name}_high": high[step]}
             rows.append(row)
     return pd.DataFrame(rows, columns=list(_no_backtest()))
+
+
+def errors_by_horizon(found: Forecast) -> pd.DataFrame:
+    """How far each method was off so many months ahead.
+
+    One row per method and step: method, step (months ahead), wape, mase, bias, coverage, n, as in
+    ``errors``. Empty where nothing was tried.
+    """
+    values = found.history["value"].to_numpy(dtype=float)
+    rows = [
+        {"method": method, "step": step, **_errors(tried, method, _scale(values))}
+        for method in found.errors
+        for step, tried in found.backtest.groupby("step")
+    ]
+    return pd.DataFrame(rows, columns=["method", "step", *MEASURES])
 
 
 def seasonal_naive(values: Array, horizon: int, level: float = 0.8, season: int = SEASON) -> Path:

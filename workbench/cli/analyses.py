@@ -23,6 +23,7 @@ def forecast(
 ) -> None:
     """Forecast a metric by month, with its back-test beside the seasonal naive forecast."""
     from workbench.analysis import findings
+    from workbench.analysis.forecast import errors_by_horizon
     from workbench.analysis.forecast import forecast as forecast_months
     from workbench.cli.screen import table_console
     from workbench.i18n import _, format_month, format_number, format_percent
@@ -38,6 +39,7 @@ def forecast(
         level=level,
         as_of=frame.attrs["as_of"].astimezone(ZoneInfo(frame.attrs["timezone"])),
     )
+    by_horizon = errors_by_horizon(result)
     if as_json:
         print_json(
             {
@@ -53,6 +55,7 @@ def forecast(
                     method: {key: plain(value) for key, value in errors.items()}
                     for method, errors in result.errors.items()
                 },
+                "errors_by_horizon": [plain_row(row) for row in by_horizon.to_dict("records")],
                 "backtest": [plain_row(row) for row in result.backtest.to_dict("records")],
                 "filled": [day.isoformat() for day in result.filled],
                 "rates": frame.attrs["rates"],
@@ -72,17 +75,23 @@ def forecast(
     if result.errors:
         tried = plain_table(_("Error on the past"))
         tried.add_column(_("Method"), no_wrap=True)
-        for title in ("WAPE", "MASE", _("Bias"), _("Interval held"), "n"):
+        for title in (_("Months ahead"), "WAPE", "MASE", _("Bias"), _("Interval held"), "n"):
             add_numbers(tried, title)
+        apart = by_horizon.to_dict("records")
         for method, errors in result.errors.items():
-            tried.add_row(
-                {"ets": "ETS", "seasonal_naive": _("Month of last year")}[method],
-                format_percent(errors["wape"]),
-                format_number(errors["mase"], 2),
-                format_percent(errors["bias"]),
-                format_percent(errors["coverage"], 0),
-                str(int(errors["n"])),
-            )
+            name = {"ets": "ETS", "seasonal_naive": _("Month of last year")}[method]
+            each = [row for row in apart if row["method"] == method]
+            for row in [{"step": _("All"), **errors}, *each]:
+                tried.add_row(
+                    name,
+                    str(row["step"]),
+                    format_percent(row["wape"]),
+                    format_number(row["mase"], 2),
+                    format_percent(row["bias"]),
+                    format_percent(row["coverage"], 0),
+                    str(int(row["n"])),
+                )
+                name = ""
         console.print(tried)
     adds_up = one["additive"] and one["date_basis"] != "as-of"
     say(findings.forecast(result, unit, currency, adds_up=adds_up))

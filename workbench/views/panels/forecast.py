@@ -10,7 +10,7 @@ import pandas as pd
 from workbench import metrics
 from workbench.analysis import findings, money
 from workbench.analysis import stalled as standing
-from workbench.analysis.forecast import Forecast
+from workbench.analysis.forecast import MEASURES, Forecast, errors_by_horizon
 from workbench.analysis.forecast import forecast as forecast_months
 from workbench.analysis.scenarios import expected_quarter
 from workbench.i18n import _, format_number, format_percent
@@ -152,18 +152,25 @@ def backtest(selection: Selection) -> Content:
 
 
 def errors(selection: Selection) -> Content:
-    """Return the measures of the back-test for model and baseline, as a table."""
+    """Return the measures of the back-test for model and baseline, all and by months ahead."""
     title = _("Errors in the back-test")
     found = forecast_of(selection)
     if not found.errors:
         return _too_short(title)
     names = {"ets": _("Model (exponential smoothing)"), "seasonal_naive": _("Seasonal naive")}
-    data = pd.DataFrame([{"method": names[name], **row} for name, row in found.errors.items()])
+    together = pd.DataFrame([{"method": name, **row} for name, row in found.errors.items()])
+    together["ahead"] = _("All")
+    apart = errors_by_horizon(found)
+    apart["ahead"] = apart["step"].map(format_number)
+    data = pd.concat([together, apart], ignore_index=True)
+    data = data.sort_values("method", key=lambda name: name.map(list(names).index), kind="stable")
+    data["method"] = data["method"].map(names)
     return TableContent(
         title,
-        data,
+        data[["method", "ahead", *MEASURES]],
         [
             Column("method", _("Method")),
+            Column("ahead", _("Months ahead")),
             Column("wape", _("WAPE"), values.SHARE),
             Column("mase", _("MASE"), values.RATIO),
             Column("bias", _("Bias"), values.SHARE),
@@ -172,7 +179,8 @@ def errors(selection: Selection) -> Content:
         ],
         _(
             "WAPE: absolute errors ÷ actual values. MASE: below 1 is better than repeating the "
-            "year before. Bias: above 0 is too high. Up to 12 origins, 1 to 3 months ahead."
+            "year before. Bias: above 0 is too high. Up to 12 origins, of which the last have "
+            "fewer months ahead of them."
         ),
     )
 
