@@ -43,6 +43,8 @@ OTHERS = (
 SCOPES = ("crm", "user", "department")
 SAME = ("rows", "ids", "cents", "texts")
 RATE, BURST, PAGES, ROWS = 2, 50, 50, 50  # of the plan standard; of a batch; of a page
+MILLION = 8 * 142_858  # an eighth of them is deleted
+MEMORY = 500 * 10**6  # bytes that a full load of a million deals may take
 OPERATING, WINDOW = 480.0, 600.0  # seconds of a method, in seconds
 CHILDREN = {"product rows": "crm.item.productrow.list", "contact links": "crm.item.list"}
 
@@ -55,12 +57,11 @@ class Running(NamedTuple):
     process: psutil.Process
 
 
-@pytest.fixture(scope="module")
-def state(tmp_path_factory):
+def made_portal(folder: Path, deals: int) -> tuple[Path, str]:
     """The file of a portal whose deals have nothing hanging on them, and its webhook's path."""
-    file = tmp_path_factory.mktemp("bench") / "portal.sqlite"
+    file = folder / "portal.sqlite"
     made = State(file)
-    seed_company(made, "demo", seed=7, deals=DEALS)
+    seed_company(made, "demo", seed=7, deals=deals)
     hook = made.add_webhook(1, scopes=SCOPES)
     made.close()
     with closing(sqlite3.connect(file)) as connection:
@@ -69,6 +70,12 @@ def state(tmp_path_factory):
         connection.execute("DELETE FROM deals WHERE (ID * 2654435761 % 4294967296) % 8 = 0")
         connection.commit()
     return file, f"/rest/{hook.user_id}/{hook.code}/"
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory):
+    """A portal of as many deals as ``BENCH_DEALS`` says."""
+    return made_portal(tmp_path_factory.mktemp("bench"), DEALS)
 
 
 def truth(file: Path) -> dict[str, int]:
@@ -306,3 +313,15 @@ def test_the_plan_standard_with_operating_time(state, tmp_path):
     show(f"{expected['rows']:,} deals, plan standard, --operating 480", shown)
     assert told["refused"] == 0
     assert {name: told[name] for name in SAME} == expected
+
+
+def test_the_memory_of_a_million_deals(tmp_path):
+    state = made_portal(tmp_path, MILLION)
+    expected = truth(state[0])
+    home = tmp_path / "home"
+    with portal(tmp_path, state, "unlimited") as running:
+        told = read_by("workbench", running, "unlimited", home) | stored(home)
+    shown = lines_of("workbench", told, expected) + phases(told, expected["rows"])
+    show(f"{expected['rows']:,} deals with all fields, no limit", shown)
+    assert {name: told[name] for name in SAME} == expected
+    assert told["peak"] < MEMORY

@@ -54,6 +54,7 @@ class ChildLoading(Bookkeeping):
                 reader = ChildReader(entity, self.store.pending(entity, known=known))
                 for chunk in stream(self.portal, [reader]):
                     self._store_children(chunk, known=known)
+                    del chunk  # its rows, before the next ones are here
             if entity.name not in self.loaded.problems:
                 progress = self.store.progress(entity.name)
                 progress.watermark = self.since()

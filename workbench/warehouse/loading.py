@@ -252,6 +252,7 @@ class Loading(ChildLoading):
             self._clear(entity, max(last, start), TOP)
         for chunk in stream(self.portal, readers):
             self._store_chunk(chunk, frontier=True)
+            del chunk  # its rows, before the next ones are here
         for entity in entities:
             if entity.name in ends and entity.name not in self.loaded.problems:
                 progress = self.store.progress(entity.name)

@@ -332,21 +332,28 @@ class Store:
         Those of which children are stored (``known``), or the others. They may be struck off
         meanwhile: they are looked up some at a time.
         """
-        last = -1
+        after = -1
         while True:
+            noted = self.connection.execute(
+                "SELECT owner FROM state.pending_owners WHERE entity = ? AND owner > ?"
+                " ORDER BY owner LIMIT ?",
+                [entity.name, after, OWNERS_AT_ONCE],
+            ).fetchall()
+            if not noted:
+                return
+            low, after = noted[0][0], noted[-1][0]
+            # Within these bounds: all ids of a large table at once took as much memory as it has.
+            within = f"BETWEEN {int(low)} AND {int(after)}"
+            its = f"TRY_CAST({quoted(entity.owner_field)} AS BIGINT)"
+            children = f"SELECT {its} FROM raw.{quoted(entity.name)} WHERE {its} {within}"  # noqa: S608
             rows = self.connection.execute(
                 "SELECT DISTINCT owner FROM state.pending_owners"  # noqa: S608
-                " WHERE entity = ? AND owner > ?"
-                f" AND owner IN (SELECT _id FROM raw.{quoted(entity.owner)})"
-                f" AND (owner IN (SELECT TRY_CAST({quoted(entity.owner_field)} AS BIGINT)"
-                f" FROM raw.{quoted(entity.name)})) IS {'' if known else 'NOT '}TRUE"
-                " ORDER BY owner LIMIT ?",
-                [entity.name, last, OWNERS_AT_ONCE],
+                f" WHERE entity = ? AND owner {within}"
+                f" AND owner IN (SELECT _id FROM raw.{quoted(entity.owner)} WHERE _id {within})"
+                f" AND (owner IN ({children})) IS {'' if known else 'NOT '}TRUE ORDER BY owner",
+                [entity.name],
             ).fetchall()
             yield from (owner for (owner,) in rows)
-            if len(rows) < OWNERS_AT_ONCE:
-                return
-            (last,) = rows[-1]
 
     def count_pending(self, entity: str) -> int:
         """Return how many owners are noted; one may be noted several times."""
