@@ -19,6 +19,8 @@ CHANCES = [
     (1, "OFFER", 30, 2, 1, 0.5),
     (2, "C2:NEW", 0, 2, 1, 0.5),
 ]
+# pipeline, stage, what four of five won deals stayed within, their median, how many
+LIMITS = [(1, "NEW", 13.0, 10.0, 3), (1, "OFFER", 57.0, 30.0, 3), (2, "C2:NEW", 60.0, 60.0, 1)]
 # lead, answered on, hours on the clock, working hours, in time
 RESPONSES = [
     (1, "2026-01-03", 3.0, 2.0, True),
@@ -60,6 +62,8 @@ TABLES = {
     " next_on DATE, entries BIGINT, is_skipped BOOLEAN, days DOUBLE, left_on DATE",
     "stage_chances": "pipeline_id INTEGER, stage_id VARCHAR, days_from INTEGER, closed BIGINT,"
     " won BIGINT, chance DOUBLE",
+    "stage_limits": "pipeline_id INTEGER, stage_id VARCHAR, limit_days DOUBLE, median_days DOUBLE,"
+    " won_deals BIGINT",
     "lead_responses": "lead_id BIGINT, answered_on DATE, clock_hours DOUBLE,"
     " working_hours DOUBLE, is_in_time BOOLEAN",
     "targets": "month DATE, pipeline_id INTEGER, pipeline VARCHAR, manager_id BIGINT,"
@@ -113,6 +117,7 @@ def way_rows(
     return {
         "deal_stages": stage_rows(stages, stays, reached, day),
         "stage_chances": list(CHANCES),
+        "stage_limits": list(LIMITS),
         "lead_responses": [(lead, day(on), *rest) for lead, on, *rest in RESPONSES],
         "targets": [
             (day(month), pipeline, "Direct", who, *names.get(who, (None,) * 3), amount, due)

@@ -1,8 +1,6 @@
 """The query service beside DuckDB in process, and what it takes with twenty pages open.
 
-`make bench ARGS=tests/bench/test_door.py`; the full size, 2 M deals and 10 M history rows
-(minutes to build): `WORKBENCH_BENCH_DEALS=2000000`, or a home that holds such a snapshot in
-`WORKBENCH_BENCH_HOME`. Without it 20,000 deals.
+`make bench ARGS=tests/bench/test_door.py`; sizes: see conftest.py.
 """
 
 import os
@@ -16,7 +14,6 @@ import psutil
 import pytest
 from figures import show
 from jupyter_client.manager import KernelManager
-from large import make_large
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from query_service import RunningService, served
@@ -30,7 +27,6 @@ from workbench.metrics.service.viewers import EVERYTHING
 from workbench.warehouse import newest_snapshot
 
 pytestmark = pytest.mark.bench
-SIZE, HOME = os.environ.get("WORKBENCH_BENCH_DEALS"), os.environ.get("WORKBENCH_BENCH_HOME")
 ROUNDS, KERNELS = 60, 20
 PAGE = """
 from workbench.metrics.service.door import newest_data
@@ -40,17 +36,6 @@ chosen = choose(newest_data(), {"period": "last_12_months"})
 for panel in ("figures", "revenue_by_month", "win_rate_by_month", "managers"):
     getattr(panels.sales, panel)(chosen)
 """
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if HOME:
-        return Path(HOME)
-    folder = tmp_path_factory.mktemp("large")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WORKBENCH_HOME", str(folder))
-        make_large(folder, int(SIZE or 20_000))
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from workbench.warehouse.store import Store
 
 def tables(file) -> dict[str, list]:
     with duckdb.connect(str(file), read_only=True) as snapshot:
-        names = ["deals", *ways.TABLES, "stage_chances", "stages"]
+        names = ["deals", *ways.TABLES, "stage_chances", "stage_limits", "stages"]
         return {name: snapshot.execute(f"FROM {name}").fetchall() for name in names}
 
 

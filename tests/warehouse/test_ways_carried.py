@@ -16,7 +16,15 @@ from workbench.warehouse.publish import prepare_staging, publish
 from workbench.warehouse.store import Store
 
 AS_OF = datetime(2026, 11, 23, 17, tzinfo=UTC)
-TABLES = ("stages", "deals", "deal_stage_stays", "deal_reach", "deal_stages", "stage_chances")
+TABLES = (
+    "stages",
+    "deals",
+    "deal_stage_stays",
+    "deal_reach",
+    "deal_stages",
+    "stage_chances",
+    "stage_limits",
+)
 
 
 def put(store: Store, entity: str, *rows: dict) -> None:

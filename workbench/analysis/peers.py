@@ -8,9 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from workbench.analysis.stalled import USUAL_SHARE, stage_ages, usual_stays
-from workbench.errors import QueryError
-from workbench.i18n import _
+from workbench.analysis.stalled import stage_ages
 
 
 @dataclass(frozen=True)
@@ -50,27 +48,21 @@ class Peer:
 
 
 def deal_among_peers(
-    deal_id: int,
-    deals: pd.DataFrame,
-    stays: pd.DataFrame,
+    own: pd.DataFrame,
+    pipeline: pd.DataFrame,
+    stayed: pd.Series,
+    limits: pd.DataFrame,
     as_of: datetime,
     window_days: int = 90,
 ) -> Peer:
     """Compare one deal with those of its pipeline.
 
-    ``deals`` and ``stays``: rows of `deals` and `deal_stage_stays` (of the pipeline at least);
-    ``as_of``: aware moment of the data. Status: ``stalled`` is over the time that 80 % of won
-    deals took in this stage, ``late`` over their median. Raises `QueryError` for a deal that is
-    not there.
+    ``own``: its row of `deals`; ``pipeline``: amount_base, is_won and closed_at of all deals of its
+    pipeline; ``stayed``: days that each won deal of the pipeline was in the deal's stage;
+    ``limits``: rows of `stage_limits`; ``as_of``: aware moment of the data. Status: ``stalled`` is
+    over the time that 80 % of won deals took in this stage, ``late`` over their median.
     """
-    own = deals[deals["deal_id"] == deal_id]
-    if own.empty:
-        raise QueryError(
-            _("There is no deal {id} in the data.").format(id=deal_id),
-            hint=_("It may be newer than the last sync."),
-        )
     deal = own.iloc[0]
-    pipeline = deals[deals["pipeline_id"] == deal["pipeline_id"]]
     amounts = pipeline["amount_base"].dropna().astype(float)
     amount = _number(deal["amount_base"])
     percentile = None
@@ -78,21 +70,20 @@ def deal_among_peers(
         percentile = float(
             ((amounts < amount).sum() + (amounts == amount).sum() / 2) / len(amounts)
         )
-    usual = usual_stays(pipeline, stays, USUAL_SHARE)
-    usual = usual[
-        (usual["pipeline_id"] == deal["pipeline_id"]) & (usual["stage_id"] == deal["stage_id"])
+    usual = limits[
+        (limits["pipeline_id"] == deal["pipeline_id"]) & (limits["stage_id"] == deal["stage_id"])
     ]
-    median, limit, won_peers, age, age_share = None, None, 0, None, None
+    median, limit, age, age_share = None, None, None, None
     if bool(deal["is_open"]):
         age = float(stage_ages(own, as_of).iloc[0])
         if len(usual):
             median, limit = float(usual["median_days"].iloc[0]), float(usual["limit_days"].iloc[0])
-            won_peers = int(usual["won_deals"].iloc[0])
-            age_share = _share_below(age, pipeline, stays, deal)
+            age_share = float((stayed < age).mean()) if len(stayed) else None
+    won_peers = len(stayed) if limit is not None else 0
     now, n = _win_rate(pipeline, as_of, window_days, 0)
     before, n_before = _win_rate(pipeline, as_of, window_days, 1)
     return Peer(
-        deal_id=int(deal_id),
+        deal_id=int(deal["deal_id"]),
         title=str(deal["title"]),
         pipeline=str(deal["pipeline"]),
         stage=str(deal["stage"]),
@@ -116,20 +107,6 @@ def deal_among_peers(
 
 def _number(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
-
-
-def _share_below(
-    age: float, pipeline: pd.DataFrame, stays: pd.DataFrame, deal: pd.Series
-) -> float | None:
-    won = pipeline.loc[pipeline["is_won"].astype(bool), "deal_id"]
-    rows = stays[
-        stays["deal_id"].isin(won)
-        & (stays["stage_id"] == deal["stage_id"])
-        & (stays["pipeline_id"] == deal["pipeline_id"])
-        & stays["days"].notna()
-    ]
-    sums = rows.groupby("deal_id")["days"].sum()
-    return float((sums < age).mean()) if len(sums) else None
 
 
 def _win_rate(

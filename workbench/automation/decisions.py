@@ -133,9 +133,8 @@ def write_down(rule: Rule, found: Iterable[Proposal], book: Ledger) -> list[Prop
 
 def judge(rule: Rule, snapshot: Snapshot) -> Iterator[Proposal]:
     """Yield what ``rule`` finds on ``snapshot``, the largest amount first, written nowhere."""
-    deals = snapshot.query("select * from deals where is_open or is_won")
-    stays = snapshot.query("select * from deal_stage_stays")
-    found = stalled(deals, stays, as_of=snapshot.as_of)
+    deals = snapshot.query("select * from deals where is_open")
+    found = stalled(deals, snapshot.read("stage_limits"), snapshot.as_of)
     chosen = found[
         (found["amount_base"].astype(float) >= rule.min_amount)
         & (found["age_days"] >= rule.min_days)

@@ -55,9 +55,13 @@ class Selection:
         """The day of the data in the portal's time zone."""
         return self.snapshot.as_of.astimezone(ZoneInfo(self.snapshot.timezone)).date()
 
-    def where(self, ids: Sequence[str]) -> str | None:
-        """Return the filter for these metrics: the chosen values of dimensions they all have."""
-        return self._terms(name for name in self.chosen if self.applies(name, ids))
+    def where(self, ids: Sequence[str], also: str = "") -> str | None:
+        """Return the filter for these metrics: the chosen values of dimensions they all have.
+
+        ``also``: a further filter, empty for none.
+        """
+        chosen = self._terms(name for name in self.chosen if self.applies(name, ids))
+        return f"({also}) and {chosen}" if also and chosen else also or chosen
 
     def _terms(self, names: Iterable[str]) -> str | None:
         terms = [

@@ -49,28 +49,30 @@ READS: dict[str, Read] = {
     "stages_of_pipeline": Read(
         "SELECT * FROM stages WHERE pipeline_id = $pipeline_id", {"pipeline_id": int}
     ),
-    "reach_of_pipeline": Read(
-        "SELECT * FROM deal_reach WHERE pipeline_id = $pipeline_id", {"pipeline_id": int}
-    ),
     "stays_of_closed_deals": Read(
         "SELECT * FROM deal_stage_stays WHERE pipeline_id = $pipeline_id AND deal_id IN"
         " (SELECT deal_id FROM deals WHERE closed_on >= $start AND closed_on < $end)",
         {"pipeline_id": int, "start": date, "end": date},
     ),
-    "stays_in_open_stages": Read("SELECT * FROM deal_stage_stays WHERE semantics = 'P'"),
-    # Deals to measure others by, and one deal among those of its pipeline.
-    "open_and_won_deals": Read("SELECT * FROM deals WHERE is_open OR is_won"),
+    "stage_limits": Read("SELECT * FROM stage_limits"),
+    # One deal among those of its pipeline.
     "deal": Read("SELECT * FROM deals WHERE deal_id = $deal_id", {"deal_id": int}),
     "newest_deal": Read(
         "SELECT deal_id FROM deals ORDER BY is_open DESC, created_at DESC, deal_id DESC LIMIT 1"
     ),
-    "deals_beside": Read(f"SELECT * FROM deals WHERE {_BESIDE}", {"deal_id": int}),  # noqa: S608
+    "deals_beside": Read(
+        f"SELECT amount_base, is_won, closed_at FROM deals WHERE {_BESIDE}",  # noqa: S608
+        {"deal_id": int},
+    ),
     "amounts_beside": Read(
         f"SELECT amount_base FROM deals WHERE amount_base IS NOT NULL AND {_BESIDE}",  # noqa: S608
         {"deal_id": int},
     ),
-    "stays_beside": Read(
-        f"SELECT * FROM deal_stage_stays WHERE {_BESIDE}",  # noqa: S608
+    "days_beside": Read(
+        "SELECT sum(days) AS days FROM deal_stage_stays"  # noqa: S608
+        f" WHERE {_BESIDE} AND stage_id ="
+        " (SELECT any_value(stage_id) FROM deals WHERE deal_id = $deal_id) AND days IS NOT NULL"
+        " AND deal_id IN (SELECT deal_id FROM deals WHERE is_won) GROUP BY deal_id",
         {"deal_id": int},
     ),
 }

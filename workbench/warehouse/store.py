@@ -49,7 +49,7 @@ class Store:
                     # a chunk is too little to share out: a second thread doubles the work
                     "threads": 1,
                     # each checkpoint compresses the last 122,880 rows anew
-                    "checkpoint_threshold": "64MB",
+                    "checkpoint_threshold": "32MB",
                     # snapshots too: written in half the time, and read faster
                     "storage_compatibility_version": "latest",
                 },

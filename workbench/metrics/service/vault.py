@@ -70,12 +70,14 @@ VISIBLE = {
     "contact_companies": "contact_id IN (SELECT contact_id FROM {own}.contacts)",
     # Directories, the same for everybody.
     **dict.fromkeys(("info", "sources", "user_fields", "calendar", "rates"), "true"),
-    **dict.fromkeys(("stages", "stage_chances", "products", "departments", "users"), "true"),
+    **dict.fromkeys(("stages", "stage_chances", "stage_limits"), "true"),
+    **dict.fromkeys(("products", "departments", "users"), "true"),
 }
 # Columns that would tell of others' rows are empty.
 EMPTIED = {
     "customers": ("first_won_on", "last_won_on", "won_deals", "won_amount_base"),
     "stage_chances": ("closed", "won"),
+    "stage_limits": ("won_deals",),
     "sources": ("rows",),
     "users": ("email",),
 }

@@ -35,9 +35,19 @@ def peer(selection: Selection) -> Peer:
     """Return where the deal stands; raises `QueryError` for a deal that is not in the data."""
     number = _deal_id(selection)
     snapshot = selection.snapshot
-    deals = snapshot.read("deals_beside", deal_id=number)
-    stays = snapshot.read("stays_beside", deal_id=number)
-    return deal_among_peers(number, deals, stays, snapshot.as_of)
+    own = snapshot.read("deal", deal_id=number)
+    if own.empty:
+        raise QueryError(
+            _("There is no deal {id} in the data.").format(id=number),
+            hint=_("It may be newer than the last sync."),
+        )
+    return deal_among_peers(
+        own,
+        snapshot.read("deals_beside", deal_id=number),
+        snapshot.read("days_beside", deal_id=number)["days"],
+        snapshot.read("stage_limits"),
+        snapshot.as_of,
+    )
 
 
 def about(selection: Selection) -> Content:

@@ -344,11 +344,8 @@ def _backtest_finding(found: Forecast) -> str:
 def _standing(selection: Selection) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the open deals and those of them at a standstill, measured by all won deals."""
     open_deals = selection.deals("is_open")
-    snapshot = selection.snapshot
-    deals = snapshot.read("open_and_won_deals")
-    stays = snapshot.read("stays_in_open_stages")
-    found = standing.stalled(deals, stays, snapshot.as_of)
-    return open_deals, found[found["deal_id"].isin(open_deals["deal_id"])].reset_index(drop=True)
+    limits = selection.snapshot.read("stage_limits")
+    return open_deals, standing.stalled(open_deals, limits, selection.snapshot.as_of)
 
 
 def _too_short(title: str) -> Notice:

@@ -84,6 +84,12 @@ def known_months(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     return kept
 
 
+def main_pipeline(frame: pd.DataFrame, metric: str) -> str:
+    """Return the pipeline with most of a metric, given a frame by pipeline; the first of equals."""
+    ordered = frame.dropna(subset=["pipeline"]).sort_values("pipeline", kind="stable")
+    return str(ordered.loc[ordered[metric].astype(float).idxmax(), "pipeline"])
+
+
 def of_main_pipeline(deals: pd.DataFrame) -> tuple[str, int, pd.DataFrame]:
     """Return name and id of the pipeline that most of these deals are in, and its deals."""
     name = str(deals["pipeline"].mode().iloc[0])

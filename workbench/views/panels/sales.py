@@ -13,7 +13,7 @@ from workbench.i18n import _, format_number, ngettext
 from workbench.views import charts, values
 from workbench.views.contents import ChartContent, Content
 from workbench.views.panels import parts
-from workbench.views.selection import Selection, days_in
+from workbench.views.selection import Selection, quoted
 from workbench.views.tables import Column, columns_of
 
 FIGURES = (
@@ -134,14 +134,17 @@ def _year_ago(selection: Selection) -> str | None:
 def funnel(selection: Selection) -> Content:
     """Return how far the deals created in the period came, in the pipeline with most of them."""
     title = _("Funnel")
-    cohort = selection.deals(days_in("created_on", selection.period))
-    if cohort.empty:
-        return parts.empty(title)
-    pipeline, pipeline_id, cohort = parts.of_main_pipeline(cohort)
-    snapshot = selection.snapshot
-    reached = snapshot.read("reach_of_pipeline", pipeline_id=pipeline_id)
-    stages = snapshot.read("stages_of_pipeline", pipeline_id=pipeline_id)
-    table = funnels.reach(reached, stages, cohort)
+    created = selection.query("deals", by="pipeline")
+    if (notice := parts.absent(created, title, "deals")) is not None:
+        return notice
+    pipeline = parts.main_pipeline(created, "deals")
+    reached = selection.query(
+        "stage_reach",
+        by=("pipeline", "stage"),
+        where=selection.where(["stage_reach"], f"pipeline = {quoted(pipeline)}"),
+    )
+    stages = selection.snapshot.read("stages")
+    table = funnels.reach(reached, stages[stages["pipeline"] == pipeline])
     return ChartContent(
         _("Funnel: {pipeline}").format(pipeline=pipeline),
         charts.funnel(table),

@@ -1,0 +1,209 @@
+"""The queries and the panels of a dashboard on a large company, beside plain pandas.
+
+`make bench ARGS=tests/bench/test_metrics.py`; sizes: see conftest.py. Each round asks for other
+months, so that nothing is answered from what was asked before; the first one is in a process that
+has just opened the snapshot.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median, quantiles
+
+import duckdb
+import pandas as pd
+import pytest
+from figures import show
+
+from workbench import metrics
+from workbench.warehouse import newest_snapshot
+
+pytestmark = pytest.mark.bench
+ROUNDS = 5
+STANDARD = {
+    "key figures, beside the period before": (
+        ["won_revenue", "deals_won", "closed_win_rate", "average_won_deal", "won_cycle_median"],
+        {"compare": "previous"},
+    ),
+    "won revenue by month, a year ago beside": (
+        ["won_revenue"],
+        {"grain": "month", "compare": "year_ago"},
+    ),
+    "win rate by month": (["closed_win_rate"], {"grain": "month"}),
+    "by pipeline": (["won_revenue", "closed_win_rate"], {"by": ["pipeline"]}),
+    "by manager": (["won_revenue", "closed_win_rate", "won_cycle_median"], {"by": ["manager"]}),
+    "by source": (["won_revenue", "closed_win_rate"], {"by": ["source"]}),
+    "by department, those below in it": (["won_revenue"], {"by": ["department_and_below"]}),
+    "what is open": (["open_deals", "open_amount"], {}),
+    "what stands still": (["stalled_deals"], {}),
+    "weighted pipeline": (["weighted_pipeline"], {}),
+    "sales velocity": (["sales_velocity"], {}),
+    "funnel": (["stage_reach"], {"by": ["pipeline", "stage"]}),
+    "steps of the funnel": (["step_conversion"], {"by": ["stage"]}),
+    "time in stage": (["time_in_stage_median"], {"by": ["stage"]}),
+}
+PANELS = (
+    "figures", "revenue_by_month", "win_rate_by_month", "pipelines", "managers", "sources",
+    "funnel", "process_map",
+)  # fmt: skip
+# Run in a process of its own: what it is given is the test's name for it, and how many rounds.
+CHILD = """
+import json, sys, time
+sys.path.insert(0, {here!r})
+from test_metrics import PANELS, STANDARD, months
+from workbench import metrics
+from workbench.views import panels
+from workbench.views.selection import choose
+from workbench.warehouse import newest_snapshot
+
+metrics.catalogue()
+snapshot = newest_snapshot()
+found = {{}}
+for number in range({rounds}):
+    asked = STANDARD if {what!r} == "queries" else PANELS
+    if {what!r} == "panels":
+        chosen = choose(snapshot, {{"period": months(number)}})
+    for name in asked:
+        began = time.perf_counter()
+        if {what!r} == "queries":
+            ids, options = STANDARD[name]
+            metrics.query(ids, period=months(number), snapshot=snapshot, **options)
+        else:
+            where = panels.process_map if name == "process_map" else panels.sales
+            getattr(where, name)(chosen)
+        found.setdefault(name, []).append(time.perf_counter() - began)
+print(json.dumps(found))
+"""
+
+
+def months(number: int) -> str:
+    """Twelve months that end with another day each round."""
+    return f"2025-07-01..2026-06-{30 - number:02}"
+
+
+def timed(what: str, rounds: int) -> dict[str, list[float]]:
+    code = CHILD.format(here=str(Path(__file__).parent), what=what, rounds=rounds)
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ, check=True, capture_output=True, text=True
+    )
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+@pytest.fixture(autouse=True)
+def here(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_HOME", str(home))
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms"
+
+
+def size() -> str:
+    with newest_snapshot() as snapshot:
+        deals, stays = (
+            snapshot.query(f"SELECT count(*) AS n FROM {name}").n[0]
+            for name in ("deals", "deal_stage_stays")
+        )
+    return f"{deals:,} deals and {stays:,} stays in stages"
+
+
+def test_the_queries_of_a_dashboard():
+    found = timed("queries", ROUNDS)
+    every = sorted(seconds for each in found.values() for seconds in each)
+    show(
+        f"Standard queries on {size()}: the first of each, and the median of {ROUNDS}",
+        [
+            *(
+                (name, f"{milliseconds(each[0])}, {milliseconds(median(each))}")
+                for name, each in found.items()
+            ),
+            ("all of them, median", milliseconds(median(every))),
+            ("all of them, p95", milliseconds(quantiles(every, n=20)[-1])),
+        ],
+    )
+
+
+def test_the_panels_of_the_sales_page():
+    found = timed("panels", 2)
+    show(
+        f"Panels of the sales page on {size()}: at first, and over other months",
+        [
+            *(
+                (name, f"{milliseconds(first)}, {milliseconds(again)}")
+                for name, (first, again) in found.items()
+            ),
+            *(
+                (f"all of them, {which}", milliseconds(sum(each[n] for each in found.values())))
+                for n, which in enumerate(("at first", "over other months"))
+            ),
+        ],
+    )
+
+
+def test_the_same_in_plain_pandas(home: Path):
+    """Frames that are loaded already, typed already; the history as the portal gives it."""
+    with newest_snapshot() as snapshot:
+        deals = snapshot.query(
+            "SELECT deal_id, created_on, closed_on, is_won, manager_id, amount_base FROM deals"
+        )
+        stages = snapshot.query("SELECT pipeline_id, stage_id, sort, semantics FROM stages")
+    for name in ("created_on", "closed_on"):
+        deals[name] = pd.to_datetime(deals[name])
+    deals["amount_base"] = deals["amount_base"].astype(float)
+    with duckdb.connect(str(home / "warehouse" / "sync.duckdb"), read_only=True) as connection:
+        history = connection.execute(
+            "SELECT CAST(OWNER_ID AS BIGINT) AS deal_id, CAST(CATEGORY_ID AS INTEGER) AS"
+            " pipeline_id, STAGE_ID AS stage_id, CAST(CREATED_TIME AS TIMESTAMPTZ) AS entered_at"
+            " FROM raw.deal_history"
+        ).df()
+    first, last = pd.Timestamp("2025-07-01"), pd.Timestamp("2026-07-01")
+    period = months(0)
+
+    def revenue() -> pd.Series:
+        won = deals[deals["is_won"] & (deals["closed_on"] >= first) & (deals["closed_on"] < last)]
+        return won.groupby(won["closed_on"].dt.to_period("M"))["amount_base"].sum()
+
+    def rates() -> pd.Series:
+        closed = deals[(deals["closed_on"] >= first) & (deals["closed_on"] < last)]
+        return closed.groupby("manager_id")["is_won"].mean()
+
+    def funnel() -> pd.Series:
+        cohort = deals.loc[(deals["created_on"] >= first) & (deals["created_on"] < last), "deal_id"]
+        steps = stages[stages["semantics"] != "F"]
+        entries = history[history["deal_id"].isin(cohort)].merge(
+            steps, on=["pipeline_id", "stage_id"]
+        )
+        furthest = entries.groupby(["pipeline_id", "deal_id"])["sort"].max().reset_index()
+        pairs = furthest.merge(steps, on="pipeline_id", suffixes=("", "_of_stage"))
+        reached = pairs[pairs["sort_of_stage"] <= pairs["sort"]]
+        return reached.groupby(["pipeline_id", "stage_id"])["deal_id"].nunique()
+
+    def ours(name: str, **options) -> pd.Series:
+        frame = metrics.query(name, period=period, **options)
+        return frame[name].astype(float)
+
+    asked = {
+        "won revenue by month": (revenue, lambda: ours("won_revenue", grain="month")),
+        "win rate by manager": (rates, lambda: ours("closed_win_rate", by="manager")),
+        "funnel": (funnel, lambda: ours("stage_reach", by=["pipeline", "stage"])),
+    }
+    shown = []
+    for name, ways in asked.items():
+        walls, sums = [], []
+        for way in ways:
+            taken = []
+            for _round in range(3):
+                began = time.perf_counter()
+                sums.append(float(way().sum()))
+                taken.append(time.perf_counter() - began)
+            walls.append(median(taken))
+        assert sums[0] == pytest.approx(sums[-1])
+        theirs, mine = walls
+        shown += [
+            (name, f"{milliseconds(mine)}"),
+            ("  plain pandas", f"{milliseconds(theirs)}, {theirs / mine:.1f} times as long"),
+        ]
+    show(f"Beside plain pandas on {size()} (median of 3)", shown)
