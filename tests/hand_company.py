@@ -199,7 +199,7 @@ TABLES = {
     " sort INTEGER, semantics VARCHAR",
     "deal_stage_stays": "history_id BIGINT, deal_id BIGINT, pipeline_id INTEGER,"
     " stage_id VARCHAR, stage VARCHAR, sort INTEGER, semantics VARCHAR, entered_at TIMESTAMPTZ,"
-    " entered_on DATE, left_at TIMESTAMPTZ, days DOUBLE, came_from VARCHAR",
+    " entered_on DATE, left_at TIMESTAMPTZ, left_on DATE, days DOUBLE, came_from VARCHAR",
     "deal_reach": "deal_id BIGINT, pipeline_id INTEGER, stage_id VARCHAR, sort INTEGER,"
     " reached_on DATE",
     "invoices": "invoice_id BIGINT, deal_id BIGINT, company_id BIGINT, amount DECIMAL(18,2),"
@@ -266,7 +266,7 @@ def hand_snapshot(
         ],
         "deal_stage_stays": [
             (n, deal, *(STAGES[s][0], s, STAGES[s][2], STAGES[s][3], STAGES[s][4]))
-            + (midnight(entered), day(entered), midnight(left), between(entered, left))
+            + (midnight(entered), day(entered), midnight(left), day(left), between(entered, left))
             + (next((b[1] for b in STAYS if b[0] == deal and b[3] == entered), None),)
             for n, (deal, s, entered, left) in enumerate(STAYS, 1)
         ],

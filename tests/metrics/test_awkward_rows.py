@@ -80,6 +80,7 @@ def test_a_deal_that_changed_its_pipeline_stood_still_in_the_old_one(changed):
         "UPDATE deals SET pipeline_id = 1, pipeline = 'Direct', is_won = false, is_open = true,"
         " closed_on = NULL WHERE deal_id = 4",
         "UPDATE deals SET is_won = true, is_lost = false WHERE deal_id = 5",
+        "UPDATE stage_limits SET limit_days = 17, median_days = 17 WHERE stage_id = 'C2:NEW'",
     )
     march = query("stalled_deals", period="2026-03", by="pipeline", snapshot=snapshot)
     assert march.set_index("pipeline")["stalled_deals"].to_dict() == {"Direct": 1}

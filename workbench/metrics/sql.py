@@ -253,10 +253,12 @@ def _moments(
         first = floor_to(span.start, cut.grain or "day")
         parameters |= {f"p{i}": first, f"u{i}": until, f"m{i}": moment}
         rows.append(f"(CAST($p{i} AS DATE), CAST($u{i} AS DATE), CAST($m{i} AS TIMESTAMPTZ))")
-    opened, ended = model.open["from"], model.open["until"]
+    opened, ended = (f'm."{model.open[name]}"' for name in ("from", "until"))
+    # The second line follows from the first one; it is what can be applied before every other join.
     return (
         f"\nJOIN (VALUES {', '.join(rows)}) AS b(period, until, moment)"
-        f'\n  ON m."{opened}" < b.until AND (m."{ended}" IS NULL OR m."{ended}" >= b.until)'
+        f"\n  ON {opened} < b.until AND ({ended} IS NULL OR {ended} >= b.until)"
+        f"\n  AND {opened} < $u{len(rows) - 1} AND ({ended} IS NULL OR {ended} >= $u0)"
     )
 
 

@@ -2,7 +2,7 @@
 -- grain: one row per entry of a deal into a stage; a deal without any history has one row for
 --   its present stage (history_id = -deal_id)
 -- columns:
---   left_at = moment of the next entry, NULL while the deal is still there
+--   left_at = moment of the next entry, NULL while the deal is still there; left_on = its day
 --   days = left - entered on the local clock, NULL while the deal is still there
 --   came_from = stage before, NULL for the first entry
 --   pipeline_id, stage as of the entry; sort and semantics as the stage is listed today
@@ -42,6 +42,7 @@ SELECT
     stays.entered_at,
     local_day(stays.entered_at) AS entered_on,
     stays.left_at,
+    local_day(stays.left_at) AS left_on,
     stays.came_from,
     local_days(stays.entered_at, stays.left_at) AS days
 FROM stays

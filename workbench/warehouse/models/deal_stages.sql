@@ -18,7 +18,7 @@ WITH visits AS (
         stage_id,
         count(*) FILTER (came_from IS DISTINCT FROM stage_id) AS entries,
         sum(days) AS days,
-        max(local_day(left_at)) AS left_on,
+        max(left_on) AS left_on,
         bool_or(left_at IS NULL) AS is_there
     FROM snapshot.deal_stage_stays
     WHERE semantics <> 'F'
