@@ -52,6 +52,8 @@ def test_a_response_is_known_from_the_lead_its_activities_calls_and_the_calendar
     assert behind("response_hours_median", "value") == {
         "crm.lead.list:DATE_CREATE",
         "crm.activity.list:CREATED",
+        "crm.activity.list:START_TIME",
+        "crm.activity.list:LAST_UPDATED",
         "voximplant.statistic.get:CALL_START_DATE",
         "parameters/calendar.yml:day",
         "parameters/calendar.yml:is_working",

@@ -195,6 +195,19 @@ def test_what_belongs_to_people_is_known_by_department_with_those_below(snapshot
     assert groups(frame, "department_and_below", metric) == expected
 
 
+def test_every_row_of_a_plan_counts_under_a_filter_of_departments(tmp_path):
+    # Two rows of one month: 3,000 of a manager of the South and 500 beside it.
+    more = changed_snapshot(
+        tmp_path,
+        "INSERT INTO targets SELECT * REPLACE (500 AS amount_base) FROM targets"
+        " WHERE manager_id = 3",
+    )
+    for name in ("South", "Sales"):
+        where = f"department_and_below = '{name}'"
+        frame = query("plan_amount", where=where, period="2026-06", snapshot=more)
+        assert (frame["plan_amount"].iloc[0], frame.attrs["n"]["plan_amount"]) == (3500, 2)
+
+
 def test_a_page_filtered_by_a_department_has_those_below_it(snapshot):
     chosen = choose(snapshot, {"department": "Sales", "period": "all"})
     assert len(chosen.deals()) == chosen.query("deals")["deals"].iloc[0] == 9

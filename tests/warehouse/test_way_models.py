@@ -72,7 +72,11 @@ def test_waiting_counts_in_working_hours_and_only_what_a_person_sent(tmp_path):
         lead(4, "2026-01-10T22:00:00+01:00"),  # a Saturday night
         lead(5, "2026-01-05T10:00:00+01:00"),
         lead(6, "2026-01-05T10:00:00+01:00"),
+        lead(7, "2026-01-05T10:00:00+01:00"),
+        lead(8, "2026-01-05T10:00:00+01:00"),
     ]
+    called = sent(11, 7, "2026-01-05T10:00:00+01:00", START_TIME="2026-01-07T12:00:00+01:00")
+    sooner = sent(12, 8, "2026-01-05T10:00:00+01:00", START_TIME="2026-01-09T12:00:00+01:00")
     activities = [
         sent(1, 1, "2026-01-05T09:00:00+01:00"),  # before there was a lead
         sent(2, 1, "2026-01-05T13:30:00+01:00"),
@@ -84,6 +88,9 @@ def test_waiting_counts_in_working_hours_and_only_what_a_person_sent(tmp_path):
         sent(8, 5, "2026-01-05T11:00:00+01:00", COMPLETED="N"),
         sent(9, 5, "2026-01-05T11:00:00+01:00", OWNER_TYPE_ID="2"),
         sent(10, 5, "2026-01-05T11:00:00+01:00", RESPONSIBLE_ID="0"),
+        # Planned with the lead: one was done when it was planned for, one sooner.
+        called | {"LAST_UPDATED": "2026-01-07T12:10:00+01:00"},
+        sooner | {"LAST_UPDATED": "2026-01-05T15:00:00+01:00"},
     ]
     call = {"ID": "1", "CALL_TYPE": "1", "CALL_START_DATE": "2026-01-05T18:00:00+01:00"}
     call |= {"CRM_ENTITY_TYPE": "LEAD", "CRM_ENTITY_ID": "6", "CALL_FAILED_CODE": "304"}
@@ -92,8 +99,9 @@ def test_waiting_counts_in_working_hours_and_only_what_a_person_sent(tmp_path):
         assert found.working_hours[:4].tolist() == [3.5, 2, 6.5, 0]
         assert found.clock_hours[:4].tolist() == [3.5, 65, 93.5, 10]
         assert found.loc[5].isna()[["answered_at", "working_hours"]].all()
-        assert found.working_hours[6] == 8  # the office closes at 18:00
-        assert found.is_in_time.tolist() == [True, True, False, True, False, False]
+        # The office closes at 18:00.
+        assert found.working_hours.loc[6:].tolist() == [8, 20, 5] and found.clock_hours[7] == 50
+        assert found.is_in_time.tolist() == [True, True, False, True, *[False] * 4]
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 -- grain: one row per lead
 -- columns:
 --   answered_at = first outgoing call, e-mail or message of a person to the lead after its
---   creation (activities that are done, and telephone calls), NULL while there was none
+--   creation (activities that are done, when they took place, and telephone calls), NULL while
+--   there was none
 --   clock_hours = hours from creation to the answer on the local clock; working_hours = those of
 --   them in the working hours of parameters/calendar.yml; both NULL without an answer
 --   is_in_time = answered within that file's `answer_within` working hours
@@ -13,7 +14,7 @@
 --   holds: ["(answered_at IS NULL) = (working_hours IS NULL)", "working_hours >= 0",
 --     "is_in_time <= (answered_at IS NOT NULL)"]
 WITH outgoing AS (
-    SELECT owner_id AS lead_id, created_at AS moment
+    SELECT owner_id AS lead_id, happened_at AS moment
     FROM snapshot.activities
     WHERE owner_type_id = 1 AND direction = 2 AND completed AND responsible_id IS NOT NULL
     UNION ALL
