@@ -2,13 +2,16 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import command_line
 import httpx
 import pytest
 from between import between
+from killed_at import Place, sync_until
 from portal_truth import differences, stored_rows
 from sandbox_portal import running_portal
 from syncing import call, synced
@@ -19,9 +22,11 @@ from workbench.errors import PortalUnreachable
 from workbench.i18n import use_language
 from workbench.warehouse import newest_snapshot
 from workbench.warehouse.findings import read_findings
+from workbench.warehouse.publish import snapshot_files
 from workbench.warehouse.store import Store
 from workbench.warehouse.sync import SyncResult, sync
 
+ROOT = Path(__file__).parent.parent.parent
 pytestmark = pytest.mark.usefixtures("no_external_sources")
 PAGES = [
     (502, b"<html><h1>502 Bad Gateway</h1></html>"),
@@ -69,6 +74,35 @@ def test_a_portal_that_stays_away_is_given_up_and_the_next_sync_goes_on(fresh_po
         stored = len(stored_rows(home, name))
         assert rest.rows[name] <= stored - there[name] + 50, f"{name} was read from its beginning"
     assert differences(home, fresh_portal.url, children=5) == []
+
+
+def test_a_file_publishes_nothing_while_a_sync_of_the_portal_is_unfinished(
+    loaded_portal, home, tmp_path
+):
+    """A deal has its new amount already, and still its old products."""
+    declared = tmp_path / "project" / "parameters" / "sources.yml"
+    declared.write_text((ROOT / "parameters" / "sources.yml").read_text("utf-8"), "utf-8")
+    rows = [{"PRODUCT_NAME": "Table", "PRICE": 7, "QUANTITY": 1}]
+    for number in (11, 12, 13):
+        call(loaded_portal.url, "crm.deal.productrows.set", {"id": number, "rows": rows})
+    before = [file.name for file in snapshot_files(home / "warehouse" / "snapshots")]
+    portal = {"WORKBENCH_WEBHOOK": loaded_portal.url, "WORKBENCH_PLAN": "unlimited"}
+    killed = sync_until(
+        Place("children.py", "_store_children"), {**os.environ, **portal}, tmp_path / "sync.log"
+    )
+    killed.join(60)
+    assert killed.exitcode == -signal.SIGKILL
+    (home / "imports").mkdir()
+    plan = "month,pipeline,manager,amount,currency\n2026-01,,,1000,EUR\n"
+    (home / "imports" / "targets.csv").write_text(plan, "utf-8")
+    with use_language("en"):
+        result = sync(["targets"])
+    assert result.snapshot is None and "broken off" in " ".join(result.remarks)
+    assert [file.name for file in snapshot_files(home / "warehouse" / "snapshots")] == before
+    assert synced(loaded_portal.url).snapshot
+    assert differences(home, loaded_portal.url, children=5) == []
+    with newest_snapshot() as snapshot:
+        assert snapshot.execute("SELECT count(*) FROM targets").fetchone() == (1,)
 
 
 def test_a_server_that_is_too_slow_for_whole_batches_is_asked_for_less(home, tmp_path):

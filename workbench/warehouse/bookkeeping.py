@@ -21,6 +21,9 @@ from workbench.sources.portal import fetch
 from workbench.warehouse.reasons import hidden_from, missing_right
 from workbench.warehouse.store import Progress, Store
 
+# Set in state.info from the first change of a pass to its end: what is stored meanwhile does not
+# belong together, also if the pass is never finished.
+UNDER_WAY = "portal under way"
 OVERLAP = timedelta(minutes=2)  # changes are read again from so long before the last sync
 
 Report = Callable[[str, int], None]
@@ -85,9 +88,10 @@ class Bookkeeping:
             self.touch()
 
     def touch(self) -> None:
-        """Note that the next snapshot will differ from the last one."""
-        if self.store.info("unpublished") != "Y":
-            self.store.set_info("unpublished", "Y")
+        """Note that the next snapshot will differ from the last one, and not before all is read."""
+        for fact in ("unpublished", UNDER_WAY):
+            if self.store.info(fact) != "Y":
+                self.store.set_info(fact, "Y")
 
     def note(self, entity: Entity, rows: int, changed: int) -> None:
         """Note rows that came in, and how many of them were new or different."""

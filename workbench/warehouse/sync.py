@@ -25,7 +25,7 @@ from workbench.sources.calendar import HOLIDAYS, read_calendar
 from workbench.sources.declared import FileSource, PortalSource, pick, read_sources
 from workbench.sources.rates import RATES_FILE
 from workbench.warehouse import generated, ranges, ways
-from workbench.warehouse.bookkeeping import Loaded, Report
+from workbench.warehouse.bookkeeping import UNDER_WAY, Loaded, Report
 from workbench.warehouse.files import forget_files, load_file
 from workbench.warehouse.loading import Loading
 from workbench.warehouse.models import models, staging
@@ -167,7 +167,12 @@ def sync(
         if not names:
             forget_files(store, set(chosen))
         publishing = time.perf_counter()
-        published = publish_if_changed(store, as_of, referred() if referred else ())
+        if store.info(UNDER_WAY):
+            sentence = _("A sync of the portal was broken off: the next one reads the rest.")
+            result.remarks.append(f"{sentence} {_('Nothing is published before.')}")
+            published = None
+        else:
+            published = publish_if_changed(store, as_of, referred() if referred else ())
         if isinstance(published, datetime):
             moment = format_datetime(published, store.info("timezone", "UTC"))
             sentence = _("Changes are in; they are published with a sync after {moment}.")
@@ -207,6 +212,8 @@ def _load_portal(
     finally:
         result.requests = portal.requests - before
         result.rows, result.changed = loading.loaded.rows, loading.loaded.changed
+    if store.info(UNDER_WAY):
+        store.set_info(UNDER_WAY, "")
     scopes = {entity.name: entity.scope for entity in store.entities()}
     for name, refusal in loaded.problems.items():
         scope = scopes.get(name, "crm")
