@@ -250,6 +250,19 @@ def test_what_others_have_spent_before_is_not_taken_for_the_cost_of_a_call(tmp_p
     assert admitted(budget, "crm.deal.list", 100, 0.3) >= 0.3
 
 
+def test_one_dear_call_does_not_stop_the_cheap_ones_behind_it(tmp_path):
+    """A count of 400,000 rows among pages without one: 9 s beside 0.1 s."""
+    budget = Budget(PLANS["unlimited"], tmp_path / "b.json")
+    told(budget, "crm.deal.list", 50, 5, 600)
+    budget.settle("crm.deal.list", 1, timing(14, 600))
+    assert admitted(budget, "crm.deal.list", 50, 0.3) < 0.1, "fifty pages do not cost 450 s"
+    budget.release({"crm.deal.list": 50})
+    for spent in range(23, 23 + 9 * 49, 9):  # and if all calls are dear from now on, it is learnt
+        budget.settle("crm.deal.list", 1, timing(spent, 600))
+    assert budget.left().methods["crm.deal.list"].per_call > 4
+    assert admitted(budget, "crm.deal.list", 50, 0.3) >= 0.3
+
+
 def test_an_answer_that_was_overtaken_changes_nothing(tmp_path):
     budget = Budget(PLANS["unlimited"], tmp_path / "b.json")
     later = timing(20, 600)

@@ -38,6 +38,7 @@ WINDOW = 600.0  # seconds over which the portal sums operating time up
 CORRECTION = 5.0  # seconds by which a clock goes back without the bucket being empty for that
 FORGOTTEN = 86_400.0  # seconds after which the file of a portal that nobody calls is removed
 LANDED = 120.0  # seconds after which a call is over, whatever became of its process
+TELLING = 50  # calls whose cost is taken for that of the next ones; of fewer only in part
 PROBE = 0.5  # seconds between two looks while somebody else may make room
 
 
@@ -274,7 +275,11 @@ class Budget:
             spent = state.methods.setdefault(self._key(method), Spent())
             if seconds > spent.seconds:
                 if spent.reset_at > time.time():
-                    spent.per_call = (seconds - spent.seconds) / n
+                    # One page with a count may cost a hundred times as much as one without: few
+                    # calls say less of the next fifty than fifty do.
+                    weight = min(n / TELLING, 1.0) if spent.per_call else 1.0
+                    latest = (seconds - spent.seconds) / n
+                    spent.per_call += weight * (latest - spent.per_call)
             elif told == spent.told:
                 return  # an answer that was overtaken
             spent.seconds, spent.told, spent.reset_at = seconds, told, _relief(timing) or 0.0
