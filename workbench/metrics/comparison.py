@@ -11,6 +11,7 @@ from workbench.errors import QueryError
 from workbench.i18n import _
 from workbench.metrics.catalogue import (
     Definition,
+    Grain,
     catalogue,
     definition,
     dimensions,
@@ -21,7 +22,7 @@ from workbench.metrics.catalogue import (
 )
 from workbench.metrics.figures import Board, sortable
 from workbench.metrics.loaded import HIDDEN
-from workbench.metrics.periods import floor_to
+from workbench.metrics.periods import floor_to, shift_months
 from workbench.metrics.sql import Cut, buckets
 
 Compare = Literal["previous", "year_ago", "plan"]
@@ -30,18 +31,23 @@ COMPARISONS: tuple[Compare, ...] = ("previous", "year_ago", "plan")
 
 @dataclass(frozen=True)
 class Beside:
-    """What figures are set beside: a board and its cut.
+    """What figures are set beside: a board, its cut and how that was found.
 
     ``pairs``: (the metric, the one beside it, the name of that one's column).
     """
 
     board: Board
     cut: Cut
+    compare: Compare
     pairs: tuple[tuple[Definition, Definition, str], ...]
 
 
 def beside_of(board: Board, cut: Cut, compare: Compare) -> Beside:
-    """Return what the asked metrics are compared with; `QueryError` where that is not known."""
+    """Return what the asked metrics are compared with; `QueryError` where that is not known.
+
+    A year ago, a day is the same day of the calendar, and a week the same weekdays, 52 weeks
+    earlier (the whole period too, so that the weeks add up to what stands beside the total).
+    """
     if compare not in COMPARISONS:
         raise QueryError(
             _("There is no comparison “{name}”.").format(name=str(compare)[:60]),
@@ -49,9 +55,11 @@ def beside_of(board: Board, cut: Cut, compare: Compare) -> Beside:
         )
     if compare == "plan":
         return _plan(board, cut)
-    period = cut.period.previous() if compare == "previous" else cut.period.year_ago()
     pairs = tuple((metric, metric, f"{metric.id}_before") for metric in board.asked)
-    return Beside(board, replace(cut, period=period), pairs)
+    if compare == "previous":
+        return Beside(board, replace(cut, period=cut.period.previous()), compare, pairs)
+    ago = replace(cut, period=cut.period.year_ago(cut.grain), leap=True)
+    return Beside(board, ago, compare, pairs)
 
 
 def _plan(board: Board, cut: Cut) -> Beside:
@@ -80,11 +88,14 @@ def _plan(board: Board, cut: Cut) -> Beside:
                 hint=_("Known are: {names}.").format(names=", ".join([*known, *grains(plan)])),
             )
     planned = Board(board.snapshot, [plan for _m, plan, _c in pairs], board.known, board.today)
-    return Beside(planned, cut, pairs)
+    return Beside(planned, cut, "plan", pairs)
 
 
 def with_beside(frame: pd.DataFrame, board: Board, cut: Cut, beside: Beside) -> pd.DataFrame:
-    """Add what stands beside, unit by unit and group by group; a group may be in one only."""
+    """Add what stands beside, unit by unit and group by group; a group may be in one only.
+
+    A unit that nothing stands beside, such as a 29th of February a year ago, has no value there.
+    """
     other, _marks = beside.board.frame(beside.cut, each_n=False)
     names = {right.id: column for _left, right, column in beside.pairs}
     right = other[[*(["period"] if cut.grain else []), *cut.by, *names]].rename(columns=names)
@@ -92,9 +103,7 @@ def with_beside(frame: pd.DataFrame, board: Board, cut: Cut, beside: Beside) -> 
         return frame.join(right)
     left, keys = frame, list(cut.by)
     if cut.grain:
-        units = [floor_to(span.start, cut.grain) for span in buckets(cut.period, cut.grain)]
-        olds = [floor_to(span.start, cut.grain) for span in buckets(beside.cut.period, cut.grain)]
-        shift = {pd.Timestamp(a): pd.Timestamp(b) for a, b in zip(olds, units, strict=False)}
+        shift = _shift(cut, cut.grain, beside)
         right = right.assign(period=right["period"].map(shift)).dropna(subset=["period"])
         keys = ["period", *keys]
     whole = board.figures(replace(cut, by=(), grain=None))
@@ -109,11 +118,27 @@ def with_beside(frame: pd.DataFrame, board: Board, cut: Cut, beside: Beside) -> 
             if one.additive and next(iter(figures.marks[one.id].values())) not in HIDDEN:
                 empty = leaves(one)[0].when_empty
                 both[column] = both[column].mask(sides == missing, empty)
+        if cut.grain:
+            both[name] = both[name].where(both["period"].isin([*shift.values()]))
     counts = [column for column in frame if column == "n" or column.startswith("n_")]
     both[counts] = both[counts].fillna(0).astype("int64")
     return both.sort_values(keys, key=sortable, kind="stable", na_position="last").reset_index(
         drop=True
     )
+
+
+def _shift(cut: Cut, grain: Grain, beside: Beside) -> dict[pd.Timestamp, pd.Timestamp]:
+    """Return the unit of time of the cut that each unit beside it belongs to."""
+    olds = [span.start for span in buckets(beside.cut.period, grain, leap=beside.cut.leap)]
+    if beside.compare == "year_ago" and grain == "day":
+        # A period that begins on a 29th of February stands beside one that begins on the 28th.
+        units = [max(shift_months(old, 12), cut.period.start) for old in olds]
+    else:
+        units = [floor_to(span.start, grain) for span in buckets(cut.period, grain)]
+    return {
+        pd.Timestamp(floor_to(old, grain)): pd.Timestamp(unit)
+        for old, unit in zip(olds, units, strict=False)
+    }
 
 
 def beside_attrs(beside: Beside) -> dict[str, Any]:

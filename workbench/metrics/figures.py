@@ -70,7 +70,7 @@ class Board:
 
     def figures(self, cut: Cut) -> Figures:
         """Return the figures of a cut, counted once (an uncut frame is its own total)."""
-        key = (cut.by, cut.grain, cut.period)
+        key = (cut.by, cut.grain, cut.period, cut.leap)
         if key not in self._counted:
             self._counted[key] = self._count(cut)
         return self._counted[key]
@@ -78,7 +78,7 @@ class Board:
     def _count(self, cut: Cut) -> Figures:
         """Count every part, bring the parts together on period and dimensions, calculate."""
         _bearable(cut.period.days / SHORTEST[cut.grain] if cut.grain else 1)
-        spans = buckets(cut.period, cut.grain)
+        spans = buckets(cut.period, cut.grain, leap=cut.leap)
         firsts = [floor_to(span.start, cut.grain) if cut.grain else span.start for span in spans]
         keys = [f"key:{name}" for name in cut.by]
         parts: dict[str, pd.DataFrame] = {}

@@ -77,9 +77,22 @@ class Period:
         """The period of the same length before this one (whole months stay whole)."""
         return self._back(self.whole_months or 0)
 
-    def year_ago(self) -> Period:
-        """The same days one year earlier."""
-        return self._back(12) if not self.is_all else self
+    def year_ago(self, grain: str | None = None) -> Period:
+        """The same days one year earlier; by week the same weekdays, 52 weeks earlier.
+
+        52 weeks earlier is the ISO week of the same number, or of the next one after a year of
+        53 weeks; of the 53rd week, the first one of its own year.
+        """
+        if self.is_all:
+            return self
+        return self._weeks_back(52) if grain == "week" else self._back(12)
+
+    def _weeks_back(self, weeks: int) -> Period:
+        try:
+            start, end = (day - timedelta(weeks=weeks) for day in (self.start, self.end))
+        except OverflowError:
+            raise self._nothing_before() from None
+        return Period(start, end)
 
     def _back(self, months: int) -> Period:
         if self.is_all:
@@ -91,9 +104,10 @@ class Period:
                 return Period(start, end, name)
             return Period(self.start - timedelta(days=self.days), self.start)
         except (OverflowError, ValueError):
-            raise ParameterError(
-                _("There is no period before {start}.").format(start=self.start)
-            ) from None
+            raise self._nothing_before() from None
+
+    def _nothing_before(self) -> ParameterError:
+        return ParameterError(_("There is no period before {start}.").format(start=self.start))
 
     def label(self) -> str:
         """The period in the reader's language: ``T3 2026``, ``nov. 2026``, ``1 janv. – …``."""

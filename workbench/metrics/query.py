@@ -80,8 +80,8 @@ def query(
     (exclusive) bound it instead. Without any, everything that is loaded. ``where`` is a filter
     (see `workbench.metrics.filters`), ``segment`` one that has a name (see
     `workbench.metrics.segments`); with both, what both keep. ``compare`` adds
-    ``<metric>_before``, the same figure over the previous period or a year ago, or
-    ``<metric>_plan``, what was planned of it. Without a snapshot, the newest.
+    ``<metric>_before``, the same figure over the previous period or a year ago (by week, 52 weeks
+    ago), or ``<metric>_plan``, what was planned of it. Without a snapshot, the newest.
 
     Sums and counts are 0 where a loaded period holds no row, NaN where it is not loaded; ratios
     and averages of nothing are NaN. ``attrs``: ``metrics`` (definitions), ``as_of``,

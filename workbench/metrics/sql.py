@@ -25,13 +25,17 @@ LATER = "amount_base <> 0 AND rate_basis = 'later'"  # converted at a rate of a 
 
 @dataclass(frozen=True)
 class Cut:
-    """How to cut: dimensions, grain, period, filter; ``models`` with the portal's user fields."""
+    """How to cut: dimensions, grain, period, filter; ``models`` with the portal's user fields.
+
+    ``leap``: by day, a 29th of February is counted with the 28th.
+    """
 
     by: tuple[str, ...] = ()
     grain: Grain | None = None
     period: Period = EVERYTHING
     where: Filter | None = None
     models: Mapping[str, Model] = field(default_factory=models, compare=False, repr=False)
+    leap: bool = False
 
     def model(self, leaf: Definition) -> Model:
         """Return the model that a metric counts over."""
@@ -52,14 +56,19 @@ class Statement:
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
-def buckets(period: Period, grain: Grain | None) -> list[Period]:
-    """Split a period into its days, weeks, months, quarters or years (the ends may be cut)."""
+def buckets(period: Period, grain: Grain | None, *, leap: bool = False) -> list[Period]:
+    """Split a period into its days, weeks, months, quarters or years (the ends may be cut).
+
+    With ``leap``, a 29th of February is no day of its own but belongs to the 28th.
+    """
     if grain is None:
         return [period]
     found = []
     first = floor_to(period.start, grain)
     while first < period.end:
         following = next_unit(first, grain)
+        if leap and grain == "day" and (following.month, following.day) == (2, 29):
+            following += timedelta(days=1)
         found.append(Period(max(first, period.start), min(following, period.end)))
         first = following
     return found
@@ -127,7 +136,7 @@ def statement(
         else:
             relation += f"\nWHERE {day} IS NOT NULL"
         if cut.grain:
-            selected.append(f'{_first_day(cut.grain, day)} AS "period"')
+            selected.append(f'{_first_day(cut.grain, day, cut.leap)} AS "period"')
     if cut.grain:
         grouped.append('"period"')
     for name in cut.by:
@@ -159,10 +168,13 @@ def _facts(sql: str, timezone: str) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if f"${name}" in sql}
 
 
-def _first_day(grain: Grain, day: str) -> str:
+def _first_day(grain: Grain, day: str, leap: bool) -> str:
     """Return the first day of the unit of time that holds a day, as SQL."""
     if grain not in FISCAL:
-        return f"CAST(date_trunc('{grain}', {day}) AS DATE)"
+        first = f"CAST(date_trunc('{grain}', {day}) AS DATE)"
+        if leap and grain == "day":
+            return f"{first} - CAST(month({day}) = 2 AND day({day}) = 29 AS INTEGER)"
+        return first
     over = f"to_months({settings().fiscal_year_start - 1})"
     return f"CAST(date_trunc('{grain.removeprefix('fiscal_')}', {day} - {over}) + {over} AS DATE)"
 
@@ -247,7 +259,7 @@ def _moments(
     zone = ZoneInfo(timezone)
     tomorrow = as_of.astimezone(zone).date() + timedelta(days=1)
     rows = []
-    for i, span in enumerate(buckets(cut.period, cut.grain)):
+    for i, span in enumerate(buckets(cut.period, cut.grain, leap=cut.leap)):
         until = min(span.end, tomorrow)
         moment = min(datetime.combine(until, time(), zone), as_of)
         first = floor_to(span.start, cut.grain or "day")
