@@ -114,6 +114,26 @@ def test_the_previous_period_is_as_long_and_ends_where_this_begins():
 
 
 @pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("2024-02-28", "2023-02-28", "2023-02-28"),
+        ("2024-02-29", "2023-02-28", "2023-02-28"),
+        ("2024-02-01..2024-02-28", "2023-02-01", "2023-02-28"),
+        ("2024-02-20..2024-02-29", "2023-02-20", "2023-02-28"),
+        ("2025-02-20..2025-02-28", "2024-02-20", "2024-02-28"),
+        ("2025-02-20..2025-03-01", "2024-02-20", "2024-03-01"),
+        ("2024-02", "2023-02-01", "2023-02-28"),
+        ("2025-02", "2024-02-01", "2024-02-29"),
+        ("2024-12-31", "2023-12-31", "2023-12-31"),
+        ("2024", "2023-01-01", "2023-12-31"),
+    ],
+)
+def test_a_year_ago_are_the_same_days(name, first, last):
+    ago = resolve_period(name).year_ago()
+    assert (ago.start.isoformat(), ago.last_day.isoformat()) == (first, last)
+
+
+@pytest.mark.parametrize(
     ("name", "french", "english"),
     [
         ("2026", "2026", "2026"),
@@ -134,6 +154,16 @@ def test_a_label_is_in_the_readers_language(name, french, english):
 
 
 days = st.dates(date(1990, 1, 1), date(2100, 1, 1))
+
+
+@given(days, st.integers(1, 800))
+def test_any_days_have_those_of_a_year_ago(start, length):
+    period = Period(start, start + timedelta(days=length))
+    ago = period.year_ago()
+    assert abs(ago.days - length) <= 1
+    assert 365 <= (start - ago.start).days <= 366
+    if length % 7 == 0:
+        assert period.year_ago("week").start.weekday() == start.weekday()
 
 
 @given(days, st.integers(1, 800), st.sampled_from(["day", "week", "month", "quarter", "year"]))

@@ -100,7 +100,9 @@ class Period:
         name = "fiscal" if self.is_fiscal else ""
         try:
             if months:
-                start, end = (shift_months(day, -months) for day in (self.start, self.end))
+                start, last = (shift_months(day, -months) for day in (self.start, self.last_day))
+                whole = self.whole_months is not None
+                end = shift_months(self.end, -months) if whole else last + timedelta(days=1)
                 return Period(start, end, name)
             return Period(self.start - timedelta(days=self.days), self.start)
         except (OverflowError, ValueError):
