@@ -87,7 +87,7 @@ def test_what_is_not_loaded_is_said(workbench):
         (["metric", "marketing_spend", "--grain", "day"], "month, quarter, year"),
         (["metric", "deals", "--period", "someday"], "last_quarter"),
         (["metric", "deals", "--period", "2026", "--from", "2026-01-01"], "--period"),
-        (["metric", "deals", "--from", "2026-02-01", "--to", "2026-01-01"], "2026-02-01"),
+        (["metric", "deals", "--from", "2026-02-01", "--to", "2026-01-01"], "to 2026-01-01."),
         (["metric", "deals", "--from", "31/01/2026"], "2026-01-15"),
         (["metric", "deals", "--where", "lower(source) = 'x'"], "source = 'Web'"),
         (["metric", "deals", "--where", "1=1; drop table deals"], "second statement"),

@@ -78,8 +78,11 @@ def test_what_is_no_text_is_refused(value):
 
 
 def test_an_end_before_its_start_is_refused():
-    with pytest.raises(ParameterError, match="2026-02-01"):
+    with use_language("en"), pytest.raises(ParameterError, match="2026-02-01 to 2026-01-15"):
         resolve_period("2026-02-01..2026-01-15", TODAY)
+    with use_language("en"), pytest.raises(ParameterError, match="2026-03-01 to 2026-02-28"):
+        resolve_period("2026-03..2026-02", TODAY)
+    assert resolve_period("2026-02-01..2026-02-01").days == 1
 
 
 def test_today_is_the_day_in_the_portals_zone():

@@ -90,16 +90,20 @@ def _query(
     from workbench.errors import UsageError
     from workbench.i18n import _
     from workbench.metrics import query
+    from workbench.metrics.periods import between
 
     if period and (start or end):
         raise UsageError(_("Give either --period or --from and --to."))
+    first = _day(start) if start else None
+    after = _day(end, after=True) if end else None
+    bounded = between(first, after) if first and after else None
     return query(
         [part for each in ids for part in each.split(",") if part],
         by=[part.strip() for part in by.split(",") if part.strip()],
         grain=grain or None,
-        period=period or None,
-        start=_day(start) if start else None,
-        end=_day(end, after=True) if end else None,
+        period=bounded or period or None,
+        start=None if bounded else first,
+        end=None if bounded else after,
         where=where or None,
         segment=segment or None,
         compare=compare or None,  # type: ignore[arg-type]

@@ -40,11 +40,7 @@ class Period:
 
     def __post_init__(self) -> None:
         if self.end <= self.start:
-            raise ParameterError(
-                _("The period ends before it begins: {start} to {end}.").format(
-                    start=self.start, end=self.end
-                )
-            )
+            raise _ends_before(self.start, self.end)
 
     @property
     def days(self) -> int:
@@ -132,6 +128,19 @@ class Period:
 
 
 EVERYTHING = Period(ALL_START, ALL_END, "all")
+
+
+def between(start: date, end: date, name: str = "") -> Period:
+    """Return the period of days whose last one was given; an error names that, not its ``end``."""
+    if end <= start:
+        raise _ends_before(start, end - timedelta(days=1))
+    return Period(start, end, name)
+
+
+def _ends_before(start: date, end: date) -> ParameterError:
+    return ParameterError(
+        _("The period ends before it begins: {start} to {end}.").format(start=start, end=end)
+    )
 
 
 def _quarter_letter() -> str:
@@ -254,7 +263,7 @@ def resolve_period(
             first, last = (_single(part.strip(), today) for part in text.split("..", 1))
             if first is None or last is None:
                 raise _unknown(text)
-            return Period(first[0], last[1], text)
+            return between(first[0], last[1], text)
         span = _single(text, today)
     except (ValueError, OverflowError):
         raise _unknown(text) from None
