@@ -315,7 +315,7 @@ def company_wide(truth, within, start, end, today, base, found) -> dict[str, flo
         "plan_pace": ratio(won, due),
         "plan_gap": amount - won,
         "run_rate": ratio(won, due) * amount,
-        "pipeline_coverage": ratio(found["due_amount"], amount - won),
+        "pipeline_coverage": ratio(found["due_amount"], amount - won) if won < amount else NAN,
         "cohort_customers": customers_,
         "customers_active": customers_,
         "retention_rate": ratio(customers_, customers_),

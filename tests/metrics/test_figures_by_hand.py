@@ -6,7 +6,7 @@ from datetime import date, datetime
 import hand_ways
 import pandas as pd
 import pytest
-from hand_company import hand_snapshot
+from hand_company import changed_snapshot, hand_snapshot
 
 from workbench.metrics import catalogue, query
 
@@ -282,6 +282,21 @@ def test_a_cohort_is_immature_until_it_is_as_old_as_nine_of_ten_cycles(snapshot)
         "2026-05-01": "immature",
     }
     assert frame["created_win_rate"].iloc[2] == 0  # shown, but marked
+
+
+def test_the_plan_is_covered_only_while_something_is_left_to_win(tmp_path):
+    # Planned 2000 a month; won 1000 in January, 3000 in February, 1000.10 in March.
+    with changed_snapshot(
+        tmp_path,
+        "UPDATE deals SET expected_close_on = '2026-01-31' WHERE deal_id = 6",
+        "UPDATE deals SET expected_close_on = '2026-02-28' WHERE deal_id = 7",
+        "UPDATE targets SET amount_base = 1000.10 WHERE month = '2026-03-01'",
+    ) as due:
+        frame = query("pipeline_coverage", grain="month", period="2026-Q1", snapshot=due)
+    covered = frame["pipeline_coverage"].tolist()
+    assert covered == pytest.approx([0.4, math.nan, math.nan], nan_ok=True)
+    assert frame["n"].tolist() == [1, 1, 0]
+    assert math.isnan(frame.attrs["total"]["pipeline_coverage"])  # 5000.10 of 5000.10
 
 
 def test_the_previous_period_stands_beside(snapshot):

@@ -23,6 +23,7 @@ from workbench.i18n import _, language
 DEFINITIONS = Path(__file__).parent / "definitions"
 MODELS = Path(__file__).parent / "models.yml"
 PERIOD_DAYS = "period_days"  # in a formula: days of the unit of time, up to that of the data
+POSITIVE = "positive"  # in a formula: positive(x) is x where that is above 0, nothing elsewhere
 
 Basis = Literal["created", "closed", "event", "as-of", "left", "due"]
 Unit = Literal["count", "money", "money_per_day", "share", "days", "hours", "ratio"]
@@ -238,7 +239,7 @@ def _names(metric: Definition) -> list[str]:
         return []
     tree = ast.parse(metric.formula, mode="eval")
     names = dict.fromkeys(n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
-    return [name for name in names if name != PERIOD_DAYS]
+    return [name for name in names if name not in (PERIOD_DAYS, POSITIVE)]
 
 
 def parts(metric: Definition) -> list[Definition]:

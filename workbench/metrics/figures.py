@@ -17,6 +17,7 @@ from workbench.i18n import _, format_number
 from workbench.metrics.answered import answered
 from workbench.metrics.catalogue import (
     PERIOD_DAYS,
+    POSITIVE,
     Definition,
     Grain,
     Maturity,
@@ -291,6 +292,9 @@ def _apply(node: ast.expr, values: dict[str, pd.Series]) -> Any:
         case ast.BinOp() if type(node.op) in _OPERATORS:
             left, right = _apply(node.left, values), _apply(node.right, values)
             return _OPERATORS[type(node.op)](left, right)
+        case ast.Call(func=ast.Name(id=name), args=[inner], keywords=[]) if name == POSITIVE:
+            value = _apply(inner, values)
+            return value.where(value > 0)
     raise QueryError(f"formula: {ast.unparse(node)}")
 
 
