@@ -164,7 +164,7 @@ FIRST_QUARTER = {
     "due_amount": 0,
     "deals_slipped": 1,
     "slippage": 0.2,
-    "weighted_pipeline": 200,  # deal 6, 66 days in OFFER: half of such deals were won
+    "weighted_pipeline": float("nan"),  # only today’s can be weighted
     "plan_amount": 6000,
     "plan_due": 6000,
     "plan_attainment": 5000.10 / 6000,

@@ -206,7 +206,7 @@ def figures(truth, start: date, end: date, source: str | None, base: dict) -> di
         "due_amount": due.loc[due["closed_on"].isna(), "money"].sum(),
         "deals_slipped": int(late.sum()),
         "slippage": ratio(late.sum(), len(due)),
-        "weighted_pipeline": weighted,
+        "weighted_pipeline": weighted if until > today else NAN,
     }
     return (
         found

@@ -299,6 +299,34 @@ def test_the_plan_is_covered_only_while_something_is_left_to_win(tmp_path):
     assert math.isnan(frame.attrs["total"]["pipeline_coverage"])  # 5000.10 of 5000.10
 
 
+def test_only_the_pipeline_of_today_is_weighted(snapshot):
+    # Deal 6, 66 days in OFFER: half of such were won. Deal 7 is 12 days in NEW: three of four.
+    frame = query(
+        "weighted_pipeline",
+        grain="month",
+        period="2026-04..2026-06",
+        by="manager",
+        compare="previous",
+        snapshot=snapshot,
+    )
+    june = frame[frame["period"] == "2026-06-01"].set_index("manager")
+    assert june["weighted_pipeline"].to_dict() == {"Ana (#1)": 200, "Ana (#2)": 450, "Bo": 0}
+    over = frame[frame["period"] < "2026-06-01"]
+    assert over["weighted_pipeline"].isna().all() and not over["n"].any()
+    assert frame["weighted_pipeline_before"].isna().all()
+    assert frame.attrs["total"]["weighted_pipeline"] == 650
+    assert math.isnan(frame.attrs["before"]["total"]["weighted_pipeline"])
+    assert frame.attrs["before"]["n"]["weighted_pipeline"] == 0
+    assert frame.attrs["marks"]["weighted_pipeline"] == {
+        "2026-04-01": "today only",
+        "2026-05-01": "today only",
+    }
+    day = query(
+        "weighted_pipeline", grain="day", period="2026-06-14..2026-06-15", snapshot=snapshot
+    )
+    assert day["weighted_pipeline"].tolist() == pytest.approx([math.nan, 650], nan_ok=True)
+
+
 def test_the_previous_period_stands_beside(snapshot):
     frame = query(
         ["won_revenue", "closed_win_rate"], period="2026-Q2", compare="previous", snapshot=snapshot

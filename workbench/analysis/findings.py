@@ -37,6 +37,8 @@ def main(frame: pd.DataFrame, metric: str | None = None) -> str:
     trails where the metric is a ratio (groups of fewer than ten rows are not ranked).
     """
     metric = metric or next(iter(frame.attrs["metrics"]))
+    if frame.attrs["statuses"][metric] == "today only":
+        return _("{metric}: known of today only.").format(metric=_title(frame, metric))
     if frame.attrs["statuses"][metric] in ("not loaded", "whole months"):
         return _("{metric}: not loaded for {period}.").format(
             metric=_title(frame, metric), period=frame.attrs["period"]["label"]

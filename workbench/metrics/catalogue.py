@@ -126,6 +126,7 @@ class Definition(_Strict):
     plan: str | None = None  # the metric that says what was planned of this one
     sources: list[str] = []
     maturity: Maturity | None = None
+    today_only: bool = False  # a figure as of a moment that earlier ones cannot be told of
     # Either counted …
     model: str | None = None
     date: Basis | None = None

@@ -29,7 +29,7 @@ LESS_IS_BETTER = frozenset(
     }
 )
 # There is no value, and 0 would be wrong.
-ABSENT = ("not loaded", "whole months")
+ABSENT = ("not loaded", "whole months", "today only")
 # Of these, more is neither good nor bad.
 NEUTRAL = frozenset({"marketing_spend", "open_deals"})
 
@@ -181,6 +181,7 @@ def status_text(status: str) -> str:
     return {
         "not loaded": _("not loaded"),
         "whole months": _("whole months only"),
+        "today only": _("today only"),
         "partial": _("period not complete"),
         "immature": _("too recent to judge"),
     }.get(status, status)

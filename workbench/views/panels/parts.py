@@ -64,6 +64,9 @@ def absent(frame: pd.DataFrame, title: str, metric: str) -> Notice | None:
     if status == "whole months" and frame[metric].isna().all():
         text = _("“{name}” is known for whole months only: choose whole months.").format(name=name)
         return Notice("not loaded", text, title)
+    if status == "today only":
+        text = _("“{name}” is known of today only: choose a period that is not over.")
+        return Notice("not loaded", text.format(name=name), title)
     if frame.empty or not facts["n"][metric]:
         return empty(title)
     return None
