@@ -239,9 +239,10 @@ def _walk(node: exp.Expr, names: set[str], writer: _Writer, *, check_only: bool)
             return f"({sql} {word} {value(node.expression, 'text')})"
         case exp.Is():
             _only(node, "this", "expression")
-            if isinstance(node.expression, exp.Boolean) and isinstance(
-                _bare(node.this), CONDITIONS
-            ):
+            is_condition = isinstance(_bare(node.this), CONDITIONS)
+            if is_condition and isinstance(node.expression, exp.Null):
+                return f"({condition(node.this)} IS NULL)"
+            if is_condition and isinstance(node.expression, exp.Boolean):
                 truth = "NULL" if check_only else writer.bind(bool(node.expression.this))
                 return f"({condition(node.this)} IS NOT DISTINCT FROM {truth})"
             sql, kind = column(node.this)
