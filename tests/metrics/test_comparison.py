@@ -1,8 +1,10 @@
 """What stands beside each unit of time: the day, week or month that it is compared with."""
 
+import math
+
 import pandas as pd
 import pytest
-from hand_company import changed_snapshot
+from hand_company import changed_snapshot, hand_snapshot
 
 from workbench.metrics import query
 
@@ -102,6 +104,21 @@ def test_months_and_years_stand_beside_those_of_the_calendar(snapshot):
     assert beside(months) == {"2025-02-01": 2, "2025-03-01": 1, "2025-12-01": 1} and agrees(months)
     years = query("deals", period="2024..2025", grain="year", compare="year_ago", snapshot=snapshot)
     assert beside(years) == {"2024-01-01": 1, "2025-01-01": 4} and agrees(years)
+
+
+def test_a_month_to_come_is_not_0_for_a_group_that_only_the_one_beside_it_has(tmp_path):
+    # Deal 4 was won by Bo in April; nothing in June, and July is not there yet.
+    frame = query(
+        "deals_won",
+        period="2026-06..2026-07",
+        grain="month",
+        by="manager",
+        compare="previous",
+        snapshot=hand_snapshot(tmp_path),
+    )
+    assert frame["manager"].tolist() == ["Bo", "Bo"]
+    assert frame["deals_won_before"].tolist() == [1, 0]
+    assert frame["deals_won"].tolist() == pytest.approx([0, math.nan], nan_ok=True)
 
 
 def test_days_beyond_a_shorter_month_before_have_no_value(snapshot):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, Literal
 
 import pandas as pd
@@ -119,12 +120,21 @@ def with_beside(frame: pd.DataFrame, board: Board, cut: Cut, beside: Beside) -> 
                 empty = leaves(one)[0].when_empty
                 both[column] = both[column].mask(sides == missing, empty)
         if cut.grain:
-            both[name] = both[name].where(both["period"].isin([*shift.values()]))
+            away = _hidden(board.figures(cut).marks[metric.id])
+            both[metric.id] = both[metric.id].mask(both["period"].isin(away))
+            away = _hidden(beside.board.figures(beside.cut).marks[other_metric.id])
+            here = [unit for old, unit in shift.items() if old not in away]
+            both[name] = both[name].where(both["period"].isin(here))
     counts = [column for column in frame if column == "n" or column.startswith("n_")]
     both[counts] = both[counts].fillna(0).astype("int64")
     return both.sort_values(keys, key=sortable, kind="stable", na_position="last").reset_index(
         drop=True
     )
+
+
+def _hidden(marks: dict[date, str]) -> set[pd.Timestamp]:
+    """Return the units of time that have no value, also where a group is in the other only."""
+    return {pd.Timestamp(first) for first, each in marks.items() if each in HIDDEN}
 
 
 def _shift(cut: Cut, grain: Grain, beside: Beside) -> dict[pd.Timestamp, pd.Timestamp]:
