@@ -1,6 +1,7 @@
 """The sales report on the small company: what it returns is what the tables say."""
 
 import json
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from workbench.reports import read_record, run_report
 from workbench.reports.process import run_environment
+from workbench.reports.report import load_report, report_names
 from workbench.warehouse import open_snapshot
 from workbench.warehouse.snapshots import snapshots_dir
 
@@ -45,3 +47,24 @@ def test_sales_of_the_last_quarter(company: Path, monkeypatch: pytest.MonkeyPatc
     assert "<svg" in page and "wb-figure" in page
     assert "page.figures(" not in page and "import workbench" not in page
     assert read_record(record.id) == record
+
+
+# Of no check of the data: what a snapshot says of itself, and which own fields the portal has.
+OF_THE_SNAPSHOT = {"info", "sources", "user_fields"}
+
+
+@pytest.mark.parametrize("name", report_names())
+def test_the_file_of_a_report_names_every_table_that_its_page_reads(name, company_home, home):
+    """Otherwise a failed error check of a table that is read would not stop the report."""
+    shutil.copytree(company_home / "warehouse", home / "warehouse")  # of which nothing is kept yet
+    report = load_report(name)
+    names: dict = {}
+    for cell in json.loads(report.notebook_file.read_text("utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)  # noqa: S102 - our own notebook
+        if "parameters" in cell["metadata"].get("tags", []):
+            names.update(report.parameters)
+    page = names["page"]
+    assert not [html for html in page.html if "wb-notice-error" in html]
+    read = set(page.snapshot.tables_read)
+    assert "deals" in read and read - OF_THE_SNAPSHOT <= set(report.tables)

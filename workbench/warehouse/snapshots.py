@@ -131,12 +131,17 @@ class Snapshot:
         return self.query(checked_read(name, values).sql, values or None)
 
     @property
-    def rows_read(self) -> int:
-        """Rows of the tables that have been asked so far, each table counted once."""
+    def tables_read(self) -> dict[str, int]:
+        """The tables that have been asked so far, and how many rows each has."""
         tables = self._connection.cursor().execute(
             "SELECT table_name, estimated_size FROM duckdb_tables() WHERE NOT internal"
         )
-        return sum(rows for name, rows in tables.fetchall() if name in self._read)
+        return {name: rows for name, rows in tables.fetchall() if name in self._read}
+
+    @property
+    def rows_read(self) -> int:
+        """Rows of the tables that have been asked so far, each table counted once."""
+        return sum(self.tables_read.values())
 
     def sources(self) -> pd.DataFrame:
         """Return what is loaded and how well, one row per source and entity.
