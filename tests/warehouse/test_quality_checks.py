@@ -81,6 +81,21 @@ def test_a_check_finds_exactly_the_records_that_break_it(snapshot, asked, broken
         assert example.link == expected
 
 
+def test_a_list_without_a_value_is_not_filled(tmp_path):
+    """Of deals 1 to 6, only 1 and 2 have a need that is none of the placeholders."""
+    fields = [
+        {"OWNER": "deal", "FIELD_NAME": "UF_CRM_NEEDS", "USER_TYPE_ID": "string", "MULTIPLE": "Y"}
+    ]
+    rows: Rows = directories() | {e.name: [] for e in ENTITIES if e.name not in directories()}
+    needs = [["Light"], ["-", "Desks"], [], False, ["-"], [""]]
+    rows["deals"] = [deal(n, UF_CRM_NEEDS=each) for n, each in enumerate(needs, 1)]
+    rows["userfields"] = fields
+    with make_snapshot(tmp_path, rows, as_of=AS_OF) as made:
+        asked = check(table="deal_fields", filled=["uf_crm_needs"], placeholders=["-"])
+        (found,) = run_quality(made, [asked]).outcomes[-1:]
+    assert found.rows == 6 and [each.record for each in found.examples] == [6, 5, 4, 3]
+
+
 def test_a_score_is_the_share_of_records_that_nothing_of_weight_finds_broken(snapshot):
     checks = [
         check("below", broken="amount < 0"),  # 3 and 6

@@ -120,6 +120,7 @@ class _Run:
             "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal"
         ).fetchall()
         self.columns: dict[str, dict[str, tuple[str, Kind]]] = {}
+        self.lists = {(table, column) for table, column, kind in columns if kind.endswith("[]")}
         for table, column, kind in columns:
             self.columns.setdefault(table, {})[column] = (f'"{column}"', _kind(kind))
         self.today = local_day(snapshot.as_of, snapshot.timezone)
@@ -204,8 +205,10 @@ class _Run:
             parameters.update(zip(empty, ["", *check.placeholders], strict=True))
             listed = ", ".join(f"${name}" for name in empty)
             condition = " OR ".join(
-                f"({name} IS NULL OR trim(CAST({name} AS VARCHAR)) IN ({listed}))"
-                for name in (column(each) for each in check.filled)
+                f"({column(name)} IS NULL OR list_has_all([{listed}], {column(name)}::VARCHAR[]))"
+                if (table, name) in self.lists
+                else f"({column(name)} IS NULL OR trim({column(name)}::VARCHAR) IN ({listed}))"
+                for name in check.filled
             )
         elif check.unique is not None:
             keys = ", ".join(column(name) for name in check.unique)
