@@ -13,6 +13,7 @@ from test_models import AS_OF, deal
 
 from workbench.bitrix24.entities import ENTITIES
 from workbench.errors import ConfigurationError, QueryError, WarehouseError
+from workbench.i18n import use_language
 from workbench.metrics.quality import Check, declared_checks, failed_errors, run_quality
 from workbench.metrics.quality.history import keep, read_history
 from workbench.reports import gate, run_report
@@ -174,6 +175,52 @@ def test_a_file_that_is_wrong_is_refused(tmp_path, text):
 def test_what_the_table_does_not_have_is_said_with_the_check(snapshot, asked):
     with pytest.raises(QueryError, match="one"):
         run_quality(snapshot, [asked])
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("a: {table: deals, %s, duplicates: name}", "duplicates .* companies, contacts, leads"),
+        ("a: {table: deals, %s, broken: 'length(title)>1'}", "broken: .*: length"),
+        ("a: {table: deals, %s, broken: 'is_won and ('}", "broken: .* at “is_won and [(]”"),
+        ('a: {table: deals, %s, where: "title = \'x", filled: [title]}', "where: .* quote"),
+        ("a: {table: deals, %s, filled: [a]}\n  a: {table: deals, %s, filled: [b]}", "lines 2, 3"),
+        ("a: {table: deals, %s, filled: [a], filled: [b]}", "filled.* lines 2, 2"),
+    ],
+)
+def test_what_is_wrong_is_said_with_file_and_name(tmp_path, content, told):
+    file = tmp_path / "checks.yml"
+    file.write_text("checks:\n  " + content.replace("%s", "title: {fr: x, en: x}") + "\n")
+    with use_language("en"), pytest.raises(ConfigurationError, match=told) as refused:
+        declared_checks(file)
+    message = refused.value.message
+    assert re.match(r"checks\.yml: (a|filled): ", message)
+    assert not re.search("sqlglot|Required keyword|Line", message) and "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("asked", "told", "hint"),
+    [
+        (check(table="xq", filled=["a"]), "“xq”", "Known are: .*deals"),
+        (check(table="xq", portal_totals=True, severity="error"), "“xq”", "Known are: .*deals"),
+        (check(table="xq", fresh_hours=3), "“xq”", "Known are: .*marketing_spend"),
+        (check(table="bitrix24", fresh_hours=3), "“bitrix24”", ""),
+        (check(table="marketing_spend", portal_totals=True), "“marketing_spend”", ""),
+        (check(order=["title", "closed_on"]), "“title” and “closed_on”", "two dates"),
+        (check(broken="titel = 'x'"), "“titel”", "title"),
+    ],
+)
+def test_a_check_that_cannot_run_has_not_passed(snapshot, asked, told, hint):
+    with use_language("en"), pytest.raises(QueryError, match=told) as refused:
+        run_quality(snapshot, [asked])
+    assert refused.value.message.startswith("checks.yml: one: ")
+    assert re.search(hint, refused.value.hint) and "\n" not in str(refused.value)
+
+
+def test_a_table_that_may_be_loaded_and_is_not_has_neither_passed_nor_failed(snapshot):
+    for asked in (check(table="targets", fresh_hours=3), check(table="leads", portal_totals=True)):
+        (found,) = run_quality(snapshot, [asked]).outcomes[-1:]
+        assert found.rows is None and found.detail
 
 
 @given(st.text(max_size=60))

@@ -23,7 +23,7 @@ from typing import Any
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import ParseError, SqlglotError
 
 from workbench.errors import ParameterError, QueryError
 from workbench.i18n import _
@@ -100,10 +100,17 @@ def parse_filter(text: str) -> Filter:
         if any(token.token_type == sqlglot.TokenType.SEMICOLON for token in tokens):
             raise _refused(_("a second statement"))
         trees = sqlglot.parse(text, read="duckdb")
-    except SqlglotError as error:
-        message = str(error).splitlines()[0].split(". Line")[0]
+    except ParseError as error:
+        place = "".join(error.errors[0][part] or "" for part in ("start_context", "highlight"))
         raise QueryError(
-            _("The filter cannot be read: {message}.").format(message=message), hint=_help()
+            _("The filter cannot be read: something is wrong or missing at “{place}”.").format(
+                place=place[-40:]
+            ),
+            hint=_help(),
+        ) from None
+    except SqlglotError:
+        raise QueryError(
+            _("The filter cannot be read: perhaps a quote is not closed."), hint=_help()
         ) from None
     except RecursionError:
         raise _refused(_("brackets deeper than {n}").format(n=MAX_DEPTH)) from None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from workbench.errors import ConfigurationError
+from workbench.errors import ConfigurationError, QueryError
 from workbench.i18n import _
 from workbench.metrics.catalogue import Text
 from workbench.metrics.filters import parse_filter
@@ -17,6 +18,7 @@ from workbench.sources.declared import reason
 
 Severity = Literal["error", "warning", "info"]
 KINDS = ("broken", "filled", "unique", "order", "duplicates", "fresh_hours", "portal_totals")
+RECORDS = {"companies": "customers", "contacts": "contacts", "leads": "leads"}  # of duplicates
 
 
 class Check(BaseModel):
@@ -53,9 +55,18 @@ class Check(BaseModel):
             raise ValueError(_("needs exactly one of {names}").format(names=", ".join(KINDS)))
         if self.placeholders and self.filled is None:
             raise ValueError(_("placeholders go with filled"))
-        for text in (self.where, self.broken):
+        if self.duplicates and self.table not in {*RECORDS, *RECORDS.values()}:
+            raise ValueError(
+                _("duplicates are known of {names}, not of “{table}”").format(
+                    names=", ".join(RECORDS), table=self.table
+                )
+            )
+        for key, text in (("where", self.where), ("broken", self.broken)):
             if text is not None:
-                parse_filter(text)
+                try:
+                    parse_filter(text)
+                except QueryError as error:
+                    raise QueryError(f"{key}: {error.message}", hint=error.hint) from None
         return self
 
     @property
@@ -72,11 +83,12 @@ def checks_file() -> Path:
 def declared_checks(file: Path | None = None) -> list[Check]:
     """Return the declared checks in their order; none without a file.
 
-    Raises `ConfigurationError` naming the file and the check, `QueryError` for a filter.
+    Raises `ConfigurationError` naming the file and the check.
     """
     file = file or checks_file()
     try:
-        content: Any = yaml.safe_load(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
+        content: Any = yaml.safe_load(text)
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError) as error:
@@ -90,13 +102,15 @@ def declared_checks(file: Path | None = None) -> list[Check]:
                 file=file.name
             )
         )
+    _refuse_twice(text, file)
     found = []
     for name, value in listed.items():
         try:
             given = value if isinstance(value, dict) else {}
             found.append(Check(**{**given, "id": str(name)}))
-        except (ValidationError, TypeError) as error:
+        except (ValidationError, TypeError, QueryError) as error:
             told = str(error)
+            hint = error.hint if isinstance(error, QueryError) else ""
             if isinstance(error, ValidationError):
                 first = error.errors()[0]
                 key = ".".join(str(part) for part in first["loc"])
@@ -104,6 +118,30 @@ def declared_checks(file: Path | None = None) -> list[Check]:
             raise ConfigurationError(
                 _("{file}: {name}: {reason}").format(
                     file=file.name, name=str(name)[:60], reason=told
-                )
+                ),
+                hint=hint,
             ) from None
     return found
+
+
+def _refuse_twice(text: str, file: Path) -> None:
+    """Refuse a key that stands twice, of the file or of a check: YAML keeps the last one only."""
+    level = [yaml.compose(text, yaml.SafeLoader)]
+    for _depth in range(3):
+        pairs = [node.value for node in level if isinstance(node, yaml.MappingNode)]
+        for each in pairs:
+            keys = Counter(str(key.value) for key, _value in each)
+            for key, _value in each:
+                if keys[str(key.value)] > 1:
+                    lines = [k.start_mark.line + 1 for k, _v in each if k.value == key.value]
+                    raise ConfigurationError(
+                        _("{file}: {name}: {reason}").format(
+                            file=file.name,
+                            name=str(key.value)[:60],
+                            reason=_("this key stands on the lines {lines}").format(
+                                lines=", ".join(map(str, lines))
+                            ),
+                        ),
+                        hint=_("Keep one of them, or give each a name of its own."),
+                    )
+        level = [value for each in pairs for _key, value in each]

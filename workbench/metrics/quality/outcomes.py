@@ -8,13 +8,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from workbench.bitrix24.entities import ENTITIES
 from workbench.errors import QueryError, WorkbenchError
 from workbench.i18n import _, format_datetime
 from workbench.metrics.catalogue import Kind, suggest
 from workbench.metrics.filters import parse_filter, write_filter
 from workbench.metrics.loaded import local_day
-from workbench.metrics.quality.declared import Check, Severity, declared_checks
+from workbench.metrics.quality.declared import (
+    RECORDS,
+    Check,
+    Severity,
+    checks_file,
+    declared_checks,
+)
 from workbench.settings import settings
+from workbench.sources.declared import read_sources
 from workbench.warehouse import Snapshot
 from workbench.warehouse.checks import checks_of
 from workbench.warehouse.findings import read_findings
@@ -38,7 +46,6 @@ CARDS: dict[str, tuple[str, str, str, str]] = {
     "activities": ("activities", "activity_id", "subject", ""),
     "tasks": ("tasks", "task_id", "title", ""),
 }
-RECORDS = {"companies": "customers", "contacts": "contacts", "leads": "leads"}  # of duplicates
 COUNTED = ("error", "warning")  # severities that a score counts
 
 
@@ -146,27 +153,27 @@ class _Run:
                 )
 
     def outcome(self, check: Check) -> Outcome:
-        """Run one declared check."""
-        match check.kind:
-            case "fresh_hours":
-                return self._fresh(check)
-            case "portal_totals":
-                return self._totals(check)
-        table = RECORDS.get(check.table, check.table)
-        if table not in self.columns:
-            raise QueryError(
-                _("Check “{name}”: there is no table “{table}”.").format(
-                    name=check.id, table=check.table
-                ),
-                hint=suggest(check.table, self.columns),
-            )
+        """Run one declared check; raises `QueryError` naming the file and the check."""
         try:
-            rows, condition, parameters = self._condition(check, table)
+            match check.kind:
+                case "fresh_hours":
+                    return self._fresh(check)
+                case "portal_totals":
+                    return self._totals(check)
+            return self._rows(check)
         except QueryError as error:
             raise QueryError(
-                _("Check “{name}”: {problem}").format(name=check.id, problem=error.message),
+                _("{file}: {name}: {reason}").format(
+                    file=checks_file().name, name=check.id, reason=error.message
+                ),
                 hint=error.hint,
             ) from None
+
+    def _rows(self, check: Check) -> Outcome:
+        """Look at the rows of a table."""
+        table = RECORDS.get(check.table, check.table)
+        _known(check.table, table in self.columns, self.columns)
+        rows, condition, parameters = self._condition(check, table)
         kept = f"FROM (SELECT * FROM {table} WHERE {rows}) AS m"  # noqa: S608 - declared names only
         total = self._count(f"SELECT count(*) {kept}", parameters)
         broken = self._count(f"SELECT count(*) {kept} WHERE {condition}", parameters)
@@ -218,7 +225,18 @@ class _Run:
                 f" GROUP BY {keys} HAVING count(*) > 1)"
             )
         elif check.order is not None:
-            condition = f"{column(check.order[0])} > {column(check.order[1])}"
+            first, second = check.order
+            condition = f"{column(first)} > {column(second)}"
+            if known[first][1] != known[second][1] or self.lists & {
+                (table, first),
+                (table, second),
+            }:
+                raise QueryError(
+                    _("“{first}” and “{second}” cannot be put in an order.").format(
+                        first=first, second=second
+                    ),
+                    hint=_("`order` takes two dates or two numbers."),
+                )
         else:
             parameters[f"{check.id}_what"] = check.duplicates
             condition = (
@@ -243,6 +261,8 @@ class _Run:
     def _fresh(self, check: Check) -> Outcome:
         """Look at when the table was last found to be up to date."""
         sources = self.snapshot.sources().set_index("entity")
+        loadable = {*sources.index, *(each.name for each in ENTITIES), *read_sources()} - {PORTAL}
+        _known(check.table, check.table in loadable, loadable)
         if check.table not in sources.index:
             return _outcome(check, None, 0, _("not loaded"))
         row = sources.loc[check.table]
@@ -258,6 +278,10 @@ class _Run:
 
     def _totals(self, check: Check) -> Outcome:
         """Look at what the sync found when it compared with the portal."""
+        sources = self.snapshot.sources()
+        own = sources["entity"][sources["source"] == PORTAL]
+        counted = {*own, *(each.name for each in ENTITIES)}
+        _known(check.table, check.table in counted, counted)
         found = read_findings(settings().home_dir / "warehouse")
         mine = [each for each in found if each.entity == check.table]
         differing = sum(each.differing for each in mine if each.outcome == "differs")
@@ -290,8 +314,20 @@ class _Run:
         try:
             row = self.snapshot.execute(sql, used).fetchone()
         except WorkbenchError as error:
-            raise QueryError(error.message) from None
+            raise QueryError(
+                error.message.splitlines()[0],
+                hint=_("Compare each column with values of its own kind."),
+            ) from None
         return int(row[0]) if row else 0
+
+
+def _known(table: str, there: bool, known: Iterable[str]) -> None:
+    """Raise `QueryError` with what is allowed for a table that a check cannot look at."""
+    if not there:
+        raise QueryError(
+            _("there is no table “{table}” for such a check.").format(table=table),
+            hint=suggest(table, known),
+        )
 
 
 def _outcome(
