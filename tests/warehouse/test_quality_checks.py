@@ -30,7 +30,7 @@ def check(name: str = "one", table: str = "deals", **fields) -> Check:
 
 @pytest.fixture(scope="module")
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    """Six deals, three companies, four contacts, with one of each fault."""
+    """Six deals, five companies, six contacts, three leads, with one of each fault."""
     won = {"STAGE_ID": "WON", "STAGE_SEMANTIC_ID": "S"}
     rows: Rows = directories() | {e.name: [] for e in ENTITIES if e.name not in directories()}
     rows["deals"] = [
@@ -45,12 +45,21 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
         {"ID": "1", "TITLE": "Acme  SA", "PHONE": [{"VALUE": "+33 1 23 45 67 89"}]},
         {"ID": "2", "TITLE": "ACME sa", "PHONE": [{"VALUE": "01.23.45.67.89"}]},
         {"ID": "3", "TITLE": "Zed", "PHONE": [{"VALUE": "112"}]},
+        {"ID": "4", "TITLE": "Société Dupli", "EMAIL": [{"VALUE": "Contact@dupli.example"}]},
+        {"ID": "5", "TITLE": "SOCIETE\u00a0 DUPLI", "EMAIL": [{"VALUE": "contact@dupli.example"}]},
     ]
     rows["contacts"] = [
         {"ID": "1", "NAME": "Ana", "LAST_NAME": "Roux", "EMAIL": [{"VALUE": "A@x.example "}]},
         {"ID": "2", "NAME": "Ana", "LAST_NAME": "Roux", "EMAIL": [{"VALUE": "a@x.example"}]},
         {"ID": "3", "NAME": "Bo", "EMAIL": [{"VALUE": "none"}]},
         {"ID": "4", "NAME": "Bo", "EMAIL": [{"VALUE": "none"}]},
+        {"ID": "5", "NAME": "Zoé", "LAST_NAME": "Dupli"},
+        {"ID": "6", "NAME": "zoe", "LAST_NAME": " DUPLI"},
+    ]
+    rows["leads"] = [
+        {"ID": str(number), "TITLE": "a", "NAME": name, "LAST_NAME": "Mai", "STATUS_ID": "NEW"}
+        | {"STATUS_SEMANTIC_ID": "P", "DATE_CREATE": "2026-01-10T09:00:00+01:00"}
+        for number, name in enumerate(["Ève", "EVE", "Eva"], 1)
     ]
     return make_snapshot(tmp_path_factory.mktemp("home"), rows, as_of=AS_OF)
 
@@ -66,10 +75,12 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
         (check(order=["created_on", "closed_on"]), [5]),
         (check(unique=["amount", "currency", "is_won"]), [2, 1]),
         (check(broken="is_open and expected_close_on < today"), [6]),
-        (check(table="companies", duplicates="name"), [2, 1]),
+        (check(table="companies", duplicates="name"), [5, 4, 2, 1]),
+        (check(table="companies", duplicates="e-mail"), [5, 4]),
         (check(table="companies", duplicates="phone"), [2, 1]),
         (check(table="contacts", duplicates="e-mail"), [2, 1]),
-        (check(table="contacts", duplicates="name"), [2, 1]),
+        (check(table="contacts", duplicates="name"), [6, 5, 2, 1]),
+        (check(table="leads", duplicates="name"), [2, 1]),
         (check(broken="title = 'no such title'"), []),
     ],
 )
@@ -77,7 +88,9 @@ def test_a_check_finds_exactly_the_records_that_break_it(snapshot, asked, broken
     (found,) = run_quality(snapshot, [asked]).outcomes[-1:]
     assert found.broken == len(broken) and [each.record for each in found.examples] == broken
     for example in found.examples:
-        path = {"deals": "deal", "companies": "company", "contacts": "contact"}[asked.table]
+        path = {"deals": "deal", "companies": "company", "contacts": "contact", "leads": "lead"}[
+            asked.table
+        ]
         expected = f"https://atelier-lumen.example/crm/{path}/details/{example.record}/"
         assert example.link == expected
 

@@ -18,6 +18,7 @@ told AS (
         what,
         CASE
             WHEN what = 'phone' THEN regexp_replace(text, '\D', '', 'g')
+            WHEN what = 'name' THEN lower(strip_accents(trim(regexp_replace(text, '[\s\p{Z}]+', ' ', 'g'))))
             ELSE lower(trim(regexp_replace(text, '\s+', ' ', 'g')))
         END AS text
     FROM plain

@@ -17,3 +17,5 @@ SELECT 'companies', _id, 'name', CASE WHEN as_flag(IS_MY_COMPANY) THEN NULL ELSE
 FROM raw.companies
 UNION ALL
 SELECT 'contacts', _id, 'name', NAME || ' ' || LAST_NAME FROM raw.contacts
+UNION ALL
+SELECT 'leads', _id, 'name', NAME || ' ' || LAST_NAME FROM raw.leads
