@@ -122,6 +122,25 @@ def test_a_score_is_the_share_of_records_that_nothing_of_weight_finds_broken(sna
     assert [each.check for each in quality.failed][-1] == "noted"
 
 
+def test_a_close_date_that_is_expected_before_the_deal_was_made_is_told(tmp_path):
+    won = {"STAGE_ID": "WON", "STAGE_SEMANTIC_ID": "S"}
+    rows: Rows = directories() | {e.name: [] for e in ENTITIES if e.name not in directories()}
+    rows["deals"] = [
+        deal(1, CLOSEDATE="2020-01-01"),
+        deal(2, CLOSEDATE="2026-01-10"),  # the day on which it was made
+        deal(3, **won, CLOSEDATE="2026-01-09"),
+        deal(4),
+    ]
+    with make_snapshot(tmp_path, rows, as_of=AS_OF) as made:
+        (found,) = (
+            each
+            for each in run_quality(made).outcomes
+            if each.check == "deals_expected_before_created"
+        )
+    assert found.severity == "warning" and found.broken == 2
+    assert [each.record for each in found.examples] == [3, 1]
+
+
 def test_scores_are_kept_once_per_snapshot(snapshot, home):
     first = run_quality(snapshot, [check(broken="amount < 0")])
     keep(first)
