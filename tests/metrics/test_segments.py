@@ -84,6 +84,19 @@ def test_what_is_saved_is_added_and_nothing_else_is_touched(project):
     assert file.read_text().strip() == before.strip()
 
 
+@pytest.mark.parametrize("name", ["null", "yes", "true", "on"])
+def test_a_name_that_yaml_quotes_is_replaced_and_deleted_as_any_other(project, name):
+    file = project / "parameters" / "segments.yml"
+    before = file.read_text()
+    save_segment(name, "is_won")
+    save_segment("after", "is_won")
+    save_segment(name, "is_open", replace=True)
+    assert [*load_segments()] == ["web", "after", name] and segment(name).where == "is_open"
+    delete_segment(name)
+    delete_segment("after")
+    assert file.read_text().strip() == before.strip()
+
+
 def test_where_the_project_cannot_be_written_the_state_takes_it(project, home, monkeypatch):
     real = os.fsync
 

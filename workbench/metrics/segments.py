@@ -319,7 +319,7 @@ def _without(text: str, name: str) -> str:
     """Take out the lines of a segment: from its key to the next line that is indented as little."""
     lines, kept, inside = text.splitlines(keepends=True), [], False
     for line in lines:
-        if re.match(rf"  {re.escape(name)}:", line):
+        if re.match(rf"  (['\"]?){re.escape(name)}\1:", line):
             inside = True
         elif inside and re.match(r" {0,2}[^ \n]", line):
             inside = False
