@@ -131,6 +131,7 @@ def stage_history(name: str, owner: str, type_id: int, status: str = "STAGE") ->
         rows="items",
         owner=owner,
         owner_field="OWNER_ID",
+        asked_owners="@OWNER_ID",
     )
 
 

@@ -1,27 +1,32 @@
 """Loading what goes with records and has no change date of its own: product rows, links.
 
 Owners whose children are to be read are noted in the transaction that stores the owners; they are
-struck off in the one that stores the children.
+struck off in the one that stores the children. So it is with the stage history of records that
+come back, or come to be seen: it lies below the id from which on history is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from workbench.bitrix24.entity import Entity
-from workbench.sources.pages import to_arrow
+from workbench.sources.pages import Row, record_id, to_arrow
 from workbench.sources.portal import BATCH, MOST_OWNERS, ChildReader, Chunk, fetch, stream
-from workbench.warehouse.bookkeeping import Bookkeeping
+from workbench.warehouse.bookkeeping import OVERLAP, Bookkeeping
+from workbench.warehouse.reconcile import is_recent
 
 
 class ChildLoading(Bookkeeping):
     """The part of a pass that concerns children."""
 
     children: dict[str, list[Entity]]  # by their owner's name
+    histories: dict[str, Entity]  # likewise
 
-    def begin_children(self, entities: Sequence[Entity]) -> None:
+    def begin_children(self, entities: Sequence[Entity], histories: Sequence[Entity]) -> None:
         """Learn which kinds there are; note all owners of those never read, as after an upgrade."""
         self.children = {}
+        self.histories = {entity.owner: entity for entity in histories}
         for entity in entities:
             self.children.setdefault(entity.owner, []).append(entity)
             progress = self.store.progress(entity.name)
@@ -36,6 +41,27 @@ class ChildLoading(Bookkeeping):
         for child in self.children.get(owner.name, ()) if ids else ():
             self.store.add_pending(child.name, ids)
 
+    def note_returned(self, owner: Entity, rows: Sequence[Row]) -> None:
+        """Note that the history is to be read of records that were there, but were not seen.
+
+        ``rows`` are about to be stored. What came into being since the last sync has its history
+        among what was appended since.
+        """
+        history = self.histories.get(owner.name)
+        progress = self.store.progress(history.name) if history else None
+        if not history or not progress or not progress.watermark or progress.frontier is not None:
+            return  # it is read from its first row on
+        told = self.store.progress(owner.name).watermark
+        seen = datetime.fromisoformat(told) + OVERLAP if told else None
+        older = [
+            number
+            for row in rows
+            if (number := record_id(row, owner.key)) is not None
+            and not (seen and is_recent(row.get(owner.created), seen))
+        ]
+        if returned := self.store.unknown(owner.name, older):
+            self.store.add_pending(history.name, returned)
+
     def note_all_owners(self, owner: Entity) -> None:
         """Note all owners of a kind: it has been read in full."""
         for child in self.children.get(owner.name, ()):
@@ -44,7 +70,7 @@ class ChildLoading(Bookkeeping):
     def load_children(self, entities: Sequence[Entity]) -> None:
         """Read what new and changed records have."""
         for entity in entities:
-            if entity.owner in self.loaded.problems:
+            if entity.paging == "children" and entity.owner in self.loaded.problems:
                 self.fail(entity, self.loaded.problems[entity.owner])
         self._load_few([e for e in entities if e.name not in self.loaded.problems])
         for entity in entities:
@@ -55,7 +81,7 @@ class ChildLoading(Bookkeeping):
                 for chunk in stream(self.portal, [reader]):
                     self._store_children(chunk, known=known)
                     del chunk  # its rows, before the next ones are here
-            if entity.name not in self.loaded.problems:
+            if entity.paging == "children" and entity.name not in self.loaded.problems:
                 progress = self.store.progress(entity.name)
                 progress.watermark = self.since()
                 self.finish(entity, progress)
@@ -82,12 +108,20 @@ class ChildLoading(Bookkeeping):
             at += len(request)
 
     def _store_children(self, chunk: Chunk, *, known: bool) -> None:
-        """Commit the children of a chunk's owners (``known``: some may be stored already)."""
+        """Commit the children of a chunk's owners (``known``: some may be stored already).
+
+        Of history only what does not reach beyond the id up to which it is read: others may have
+        some in between.
+        """
         entity = chunk.entity
         if chunk.error is not None:
             self.fail(entity, chunk.error)
             return
-        table = to_arrow(chunk.rows, entity.key)
+        rows = chunk.rows
+        if entity.paging == "appended":
+            reached = self.store.highest(entity.name)
+            rows = [row for row in rows if (record_id(row, entity.key) or 0) <= reached]
+        table = to_arrow(rows, entity.key)
         with self.store.transaction():
             changed = self.store.merge(entity.name, table)
             if known:
@@ -95,4 +129,4 @@ class ChildLoading(Bookkeeping):
                     entity.name, entity.owner_field, chunk.owners, table
                 )
             self.store.clear_pending(entity.name, chunk.owners)
-            self.note(entity, len(chunk.rows), changed)
+            self.note(entity, len(rows), changed)

@@ -102,8 +102,9 @@ class Loading(ChildLoading):
         self._load_whole()
         entities = self.store.entities()
         children = [entity for entity in entities if entity.paging == "children"]
-        self.begin_children(children)
         listed = [entity for entity in entities if entity.paging in ("changed", "appended")]
+        histories = [entity for entity in listed if entity.paging == "appended" and entity.owner]
+        self.begin_children(children, histories)
         self.loaded.anew = note_asked(self.store, listed, self._born)
         if observe_rates(self.store, self.loaded.as_of.date()):
             self.touch()
@@ -112,8 +113,9 @@ class Loading(ChildLoading):
         self._load_changes([e for e in listed if e.name not in self.loaded.problems])
         self._compare([e for e in listed if e.paging == "changed"])
         self._follow_events([e for e in listed if e.paging == "changed"])
+        self.load_children(histories)
         reconcile(self, listed)
-        self.load_children(children)
+        self.load_children([*histories, *children])
         self.know("timezone", portal_zone(self.store, timezone, self._user_zone, self._clock))
         return self.loaded
 
@@ -298,6 +300,7 @@ class Loading(ChildLoading):
         table = to_arrow(chunk.rows, entity.key)
         with self.store.transaction():
             stocked = frontier and not self.store.is_empty(entity.name, chunk.low, chunk.high)
+            self.note_returned(entity, chunk.rows)
             changed = self.store.merge(entity.name, table)
             if stocked:
                 changed += delete_missing(

@@ -225,9 +225,8 @@ def repair(
     with book.store.transaction():
         changed = book.store.merge(entity.name, to_arrow(wrong, entity.key)) if wrong else 0
         for child in book.store.belonging_to(entity.name) if wrong else ():
-            if child.paging == "children":
-                numbers = [n for row in wrong if (n := record_id(row, entity.key)) is not None]
-                book.store.add_pending(child.name, numbers)
+            numbers = [n for row in wrong if (n := record_id(row, entity.key)) is not None]
+            book.store.add_pending(child.name, numbers)
         kept_ids = pa.chunked_array([ids], pa.int64())
         changed += delete_missing(book.store, entity, kept_ids, low, high)
         book.note(entity, len(wrong), changed)

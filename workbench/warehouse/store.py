@@ -374,9 +374,12 @@ class Store:
 
     def unknown(self, entity: str, ids: Sequence[int]) -> list[int]:
         """Return those of ``ids`` that are not stored."""
+        if not ids:
+            return []
         self.connection.register("portal_ids", pa.table({"id": pa.array(ids, pa.int64())}))
         rows = self.connection.execute(
-            f"SELECT id FROM portal_ids WHERE id NOT IN (SELECT _id FROM raw.{quoted(entity)})"  # noqa: S608
+            f"SELECT id FROM portal_ids WHERE id NOT IN (SELECT _id FROM raw.{quoted(entity)}"  # noqa: S608
+            f" WHERE _id BETWEEN {min(ids)} AND {max(ids)})"
         ).fetchall()
         self.connection.unregister("portal_ids")
         return [number for (number,) in rows]
