@@ -74,6 +74,20 @@ def test_with_it_the_next_sync_follows_them_with_all_that_hangs_on_them(
     assert synced(loaded_portal.url).snapshot is None
 
 
+def test_what_referred_to_a_contact_or_a_company_that_is_told_to_be_gone_is_read_anew(
+    loaded_portal, application, home
+):
+    deals, contacts = stored_rows(home, "deals"), stored_rows(home, "contacts")
+    contact = next(deals[n]["CONTACT_ID"] for n in sorted(deals) if deals[n]["CONTACT_ID"])
+    company = next(contacts[n]["COMPANY_ID"] for n in sorted(contacts) if contacts[n]["COMPANY_ID"])
+    call(loaded_portal.url, "crm.contact.delete", {"id": contact})
+    call(loaded_portal.url, "crm.company.delete", {"id": company})
+    synced(loaded_portal.url)
+    assert int(contact) not in stored_rows(home, "contacts")
+    assert int(company) not in stored_rows(home, "companies")
+    assert differences(home, loaded_portal.url) == []
+
+
 def test_what_a_sync_could_not_clear_comes_again_and_only_to_it(loaded_portal, application, home):
     loaded_portal.fault(fault="500", method="event.offline.clear")
     first = delete_some(loaded_portal.url, home)

@@ -18,6 +18,7 @@ from workbench.bitrix24.commands import Command
 from workbench.bitrix24.entity import Entity
 from workbench.errors import WorkbenchError
 from workbench.warehouse.bookkeeping import Bookkeeping
+from workbench.warehouse.referring import note_referring
 from workbench.warehouse.store import Store
 
 TAKEN = "events taken"  # in state.info: process ids that are not cleared yet
@@ -49,9 +50,11 @@ def is_countable(store: Store, entity: Entity) -> bool:
 def delete_missing(store: Store, entity: Entity, ids: pa.ChunkedArray, low: int, high: int) -> int:
     """Delete what is stored in ``(low, high]`` but not among ``ids`` (int64); returns how many.
 
-    With a record goes what belongs to it (history, product rows, links).
+    With a record goes what belongs to it (history, product rows, links); what refers to it is
+    noted, to be read anew.
     """
     gone = store.keep(entity.name, ids, low, high)
+    note_referring(store, entity, gone)
     for child in store.belonging_to(entity.name) if gone else ():
         store.delete_children(child.name, child.owner_field, gone)
     return len(gone)

@@ -64,6 +64,7 @@ from workbench.warehouse.reconcile import (
     keep,
     reconcile,
 )
+from workbench.warehouse.referring import referring
 from workbench.warehouse.store import Progress, Store
 from workbench.warehouse.zones import portal_zone
 
@@ -113,8 +114,10 @@ class Loading(ChildLoading):
         self._load_changes([e for e in listed if e.name not in self.loaded.problems])
         self._compare([e for e in listed if e.paging == "changed"])
         self._follow_events([e for e in listed if e.paging == "changed"])
+        self._load_referring([e for e in listed if e.paging == "changed"])
         self.load_children(histories)
-        reconcile(self, listed)
+        if reconcile(self, listed):  # it may have found some more that are gone
+            self._load_referring([e for e in listed if e.paging == "changed"])
         self.load_children([*histories, *children])
         self.know("timezone", portal_zone(self.store, timezone, self._user_zone, self._clock))
         return self.loaded
@@ -460,6 +463,16 @@ class Loading(ChildLoading):
                     lost = delete_missing(self.store, entity, no_ids(), gone - 1, gone)
                     self.note(entity, 0, lost)
         let_events_go(self.store, self.portal.host)
+
+    def _load_referring(self, entities: Sequence[Entity]) -> None:
+        """Read the records anew that referred to others which are gone."""
+        noted = {e.name: referring(self.store, e) for e in entities}
+        usable = [e for e in entities if noted[e.name] and e.name not in self.loaded.problems]
+        for chunk in stream(self.portal, [IdReader(e, noted[e.name]) for e in usable]):
+            self._store_chunk(chunk, frontier=False)
+        for entity in usable:
+            if entity.name not in self.loaded.problems:
+                self.store.clear_pending(entity.name, noted[entity.name])
 
     def _store_ids(self, chunk: Chunk) -> list[int]:
         """Delete what the portal no longer has in the chunk; returns ids that we lack."""

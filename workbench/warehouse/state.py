@@ -22,7 +22,8 @@ CREATE TABLE IF NOT EXISTS state.progress (
     missing VARCHAR,                -- the right or scope that is missing, or what went wrong
     PRIMARY KEY (source, entity)
 );
--- Records whose product rows or links are still to be read (these have no change date).
+-- Records whose product rows, links or history are still to be read (these have no change date), or
+-- which are to be read again themselves, for what they referred to is gone.
 CREATE TABLE IF NOT EXISTS state.pending_owners (entity VARCHAR, owner BIGINT);
 CREATE TABLE IF NOT EXISTS state.observed_rates (
     currency VARCHAR, observed_on DATE, rate DECIMAL(24, 10) NOT NULL,
