@@ -37,7 +37,8 @@ class Loaded:
     webhook was not given the scope for, and that nobody needs.
     ``hidden_from`` is the id of the webhook's user if that is no administrator: what this user may
     not see is missing without notice. ``anew`` are kinds that were read in full because more of
-    their fields are asked for than before.
+    their fields are asked for than before. ``another_base``: rates observed for another base
+    currency were let go.
     """
 
     as_of: datetime
@@ -48,6 +49,7 @@ class Loaded:
     left_out: dict[str, PortalError] = field(default_factory=dict)
     hidden_from: int | None = None
     anew: list[str] = field(default_factory=list)
+    another_base: bool = False
 
 
 class Bookkeeping:

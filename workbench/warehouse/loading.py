@@ -53,7 +53,7 @@ from workbench.warehouse.deletions import (
     suspects,
     told_by_events,
 )
-from workbench.warehouse.rates import observe_rates
+from workbench.warehouse.rates import mind_base, observe_rates
 from workbench.warehouse.reasons import missing_right
 from workbench.warehouse.reborn import forget_old_values
 from workbench.warehouse.reconcile import (
@@ -107,6 +107,7 @@ class Loading(ChildLoading):
         histories = [entity for entity in listed if entity.paging == "appended" and entity.owner]
         self.begin_children(children, histories)
         self.loaded.anew = note_asked(self.store, listed, self._born)
+        self.loaded.another_base = mind_base(self.store)
         if observe_rates(self.store, self.loaded.as_of.date()):
             self.touch()
         fresh = [entity for entity in listed if self._needs_full(entity)]

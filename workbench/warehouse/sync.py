@@ -229,6 +229,12 @@ def _load_portal(
         sentence = _("Read anew in full, for an earlier sync left some fields out: {names}.")
         names = ", ".join(title(name) for name in loaded.anew)
         result.remarks.append(sentence.format(names=names))
+    if loaded.another_base:
+        sentence = _(
+            "The base currency is now {currency}: the exchange rates observed for another one are"
+            " not used any more."
+        )
+        result.remarks.append(sentence.format(currency=store.base_currency()))
     if loaded.hidden_from is not None:
         result.remarks.append(
             _(
