@@ -9,7 +9,7 @@ from portal_truth import differences, stored_rows
 from syncing import synced
 
 from workbench.bitrix24.client import Portal
-from workbench.errors import PortalUnreachable, SyncRunning
+from workbench.errors import PortalUnreachable, SyncRunning, WarehouseError
 from workbench.warehouse import newest_snapshot
 from workbench.warehouse.checks import run_checks
 from workbench.warehouse.findings import read_findings
@@ -170,6 +170,19 @@ def test_a_full_sync_repairs_what_was_damaged_here(loaded_portal, home):
         store.connection.execute("INSERT INTO raw.companies (_id, TITLE) VALUES (999999, 'ghost')")
     assert synced(loaded_portal.url, full=True).snapshot
     assert differences(home, loaded_portal.url) == []
+
+
+def test_a_damaged_file_is_to_be_moved_away(loaded_portal, home):
+    file = home / "warehouse" / "sync.duckdb"
+    with file.open("r+b") as opened:
+        opened.seek(file.stat().st_size // 2)
+        opened.write(b"\xff" * 1_000_000)
+    with pytest.raises(WarehouseError) as told:
+        synced(loaded_portal.url, full=True)
+    assert str(file) in told.value.hint
+    file.rename(file.with_suffix(".damaged"))
+    assert synced(loaded_portal.url).snapshot
+    assert differences(home, loaded_portal.url, children=5) == []
 
 
 def test_deals_missing_here_are_found_by_the_count_and_fetched(loaded_portal, home):

@@ -29,8 +29,14 @@ from workbench.warehouse.ways import forget_ways, note_deals
 
 MEMORY_LIMIT = "100MB"
 OWNERS_AT_ONCE = 50_000
+FILE = "sync.duckdb"
 
 __all__ = ["Progress", "Store", "quoted"]
+
+
+def moved_away(file: Path) -> str:
+    """Return what to do about a writer's file that is damaged."""
+    return _("Move {file} away; the next sync loads everything again.").format(file=file)
 
 
 class Store:
@@ -42,7 +48,7 @@ class Store:
         self._forget()
         try:
             self.connection = duckdb.connect(
-                str(folder / "sync.duckdb"),
+                str(folder / FILE),
                 config={
                     "memory_limit": MEMORY_LIMIT,
                     "temp_directory": str(folder / "spill"),
@@ -58,9 +64,7 @@ class Store:
             lock.close()
             raise WarehouseError(
                 _("The warehouse file cannot be opened: {reason}").format(reason=error),
-                hint=_("Move {file} away; the next sync loads everything again.").format(
-                    file=folder / "sync.duckdb"
-                ),
+                hint=moved_away(folder / FILE),
             ) from error
         self.connection.execute("SET preserve_insertion_order = false")
         self.connection.execute(STATE)

@@ -33,7 +33,9 @@ from workbench.warehouse.publish import mark_checked, publish, snapshot_files, s
 from workbench.warehouse.rates import load_rates
 from workbench.warehouse.retention import published_at
 from workbench.warehouse.snapshots import is_damaged
-from workbench.warehouse.store import Store
+from workbench.warehouse.store import FILE, Store, moved_away
+
+DAMAGED = "Corrupt database file"  # DuckDB's words; its error is one of input and output
 
 
 @dataclass
@@ -112,9 +114,14 @@ def told_as_ours() -> Iterator[None]:
         yield
     except duckdb.Error as error:
         stays = _("What was committed stays; the next sync goes on from there.")
+        folder = settings().home_dir / "warehouse"
+        if isinstance(error, duckdb.SerializationException) or DAMAGED in str(error):
+            raise WarehouseError(
+                _("The warehouse file is damaged: {reason}").format(reason=str(error).strip()),
+                hint=moved_away(folder / FILE),
+            ) from error
         if os.strerror(errno.ENOSPC) in str(error):
             full = _("The disk is full: the warehouse in {folder} cannot be written.")
-            folder = settings().home_dir / "warehouse"
             raise WarehouseError(full.format(folder=folder), hint=stays) from error
         raise WarehouseError(
             _("The warehouse cannot be written: {reason}").format(reason=str(error).strip()),
