@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 import pytest
 from hand_company import TABLES, hand_snapshot
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workbench.errors import ConfigurationError, QueryError, WorkbenchError
@@ -173,6 +173,7 @@ texts = st.text(min_size=1, max_size=60).filter(lambda text: text.strip())
 
 
 @given(title=texts, value=st.text(max_size=30))
+@example(title="É", value="a\x85b")
 def test_any_title_and_value_comes_back_as_it_was(title, value):
     where = f"source = '{value.replace(chr(39), chr(39) * 2)}'"
     try:

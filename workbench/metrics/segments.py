@@ -335,7 +335,9 @@ def _with(text: str, name: str, made: Entry) -> str:
         content["description"] = made.description.model_dump()
     content["where"] = made.where
     block = yaml.safe_dump({name: content}, allow_unicode=True, sort_keys=False, width=96)
-    indented = "".join(f"  {line}" if line.strip() else line for line in block.splitlines(True))
+    if yaml.safe_load(block) != {name: content}:  # a next-line character would be read as a space
+        block = yaml.safe_dump({name: content}, sort_keys=False, width=96)
+    indented = re.sub(r"(?m)^(?=.*\S)", "  ", block)
     if not yaml.safe_load(text):
         text = re.sub(r"(?m)^segments:.*\n?", "", text) + "segments:\n"
     elif yaml.safe_load(text) == {"segments": None}:
