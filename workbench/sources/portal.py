@@ -173,6 +173,7 @@ class WindowReader(Reader):
         """
         chunk = Chunk(self.entity, request.low, request.high)
         reached, more = self.follow(chunk, request.low, answers)
+        del answers
         if more:
             chunk.high = reached
         self._adapt(len(chunk.rows), chunk.high - chunk.low)
@@ -364,11 +365,13 @@ def stream(
         del future
         if id(reader) in failed:
             continue
-        for chunk in reader.take(portal, request, answers):
+        chunks = reader.take(portal, request, answers)
+        del answers  # they take memory, and the chunks have their rows
+        for chunk in chunks:
             if chunk.error is not None:
                 failed.add(id(reader))
             yield chunk
-        del chunk, answers
+        del chunk, chunks
         fill()
 
 

@@ -305,6 +305,7 @@ class Loading(ChildLoading):
         with self.store.transaction():
             stocked = frontier and not self.store.is_empty(entity.name, chunk.low, chunk.high)
             self.note_returned(entity, chunk.rows)
+            rows, chunk.rows = len(chunk.rows), []  # they take memory, and the table has them
             changed = self.store.merge(entity.name, table)
             if stocked:
                 changed += delete_missing(
@@ -318,7 +319,7 @@ class Loading(ChildLoading):
                     add_sums(self.store, table)
             else:
                 self.note_owners(entity, table.column("_id").to_pylist())
-            self.note(entity, len(chunk.rows), changed)
+            self.note(entity, rows, changed)
 
     # Changes
 
