@@ -54,7 +54,7 @@ class Store:
                     "temp_directory": str(folder / "spill"),
                     # a chunk is too little to share out: a second thread doubles the work
                     "threads": 1,
-                    # each checkpoint compresses the last 122,880 rows anew
+                    # what waits for one is in memory; each compresses the last 122,880 rows anew
                     "checkpoint_threshold": "32MB",
                     # snapshots too: written in half the time, and read faster
                     "storage_compatibility_version": "latest",
