@@ -175,8 +175,9 @@ def sync(
             forget_files(store, set(chosen))
         publishing = time.perf_counter()
         if store.info(UNDER_WAY):
-            sentence = _("A sync of the portal was broken off: the next one reads the rest.")
-            result.remarks.append(f"{sentence} {_('Nothing is published before.')}")
+            result.remarks.append(
+                _("A sync of the portal was broken off: the next one reads the rest and publishes.")
+            )
             published = None
         else:
             published = publish_if_changed(store, as_of, referred() if referred else ())
