@@ -158,16 +158,16 @@ def errors(selection: Selection) -> Content:
     if not found.errors:
         return _too_short(title)
     names = {"ets": _("Model (exponential smoothing)"), "seasonal_naive": _("Seasonal naive")}
-    together = pd.DataFrame([{"method": name, **row} for name, row in found.errors.items()])
-    together["ahead"] = _("All")
     apart = errors_by_horizon(found)
-    apart["ahead"] = apart["step"].map(format_number)
-    data = pd.concat([together, apart], ignore_index=True)
-    data = data.sort_values("method", key=lambda name: name.map(list(names).index), kind="stable")
-    data["method"] = data["method"].map(names)
+    rows: list[dict[str, Any]] = []
+    for method, name in names.items():
+        rows.append({**found.errors[method], "method": name, "ahead": _("All")})
+        for row in apart[apart["method"] == method].to_dict("records"):
+            rows.append({**row, "method": name, "ahead": format_number(row["step"])})
+    data = pd.DataFrame(rows, columns=["method", "ahead", *MEASURES])
     return TableContent(
         title,
-        data[["method", "ahead", *MEASURES]],
+        data,
         [
             Column("method", _("Method")),
             Column("ahead", _("Months ahead")),

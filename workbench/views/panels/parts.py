@@ -87,9 +87,14 @@ def known_months(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     return kept
 
 
-def main_pipeline(frame: pd.DataFrame, metric: str) -> str:
-    """Return the pipeline with most of a metric, given a frame by pipeline; the first of equals."""
+def main_pipeline(frame: pd.DataFrame, metric: str) -> str | None:
+    """Return the pipeline with most of a metric, given a frame by pipeline; the first of equals.
+
+    None where no pipeline is known.
+    """
     ordered = frame.dropna(subset=["pipeline"]).sort_values("pipeline", kind="stable")
+    if ordered.empty:
+        return None
     return str(ordered.loc[ordered[metric].astype(float).idxmax(), "pipeline"])
 
 

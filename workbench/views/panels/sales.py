@@ -138,6 +138,8 @@ def funnel(selection: Selection) -> Content:
     if (notice := parts.absent(created, title, "deals")) is not None:
         return notice
     pipeline = parts.main_pipeline(created, "deals")
+    if pipeline is None:
+        return parts.empty(title)
     reached = selection.query(
         "stage_reach",
         by=("pipeline", "stage"),

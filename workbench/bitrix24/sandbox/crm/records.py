@@ -113,7 +113,7 @@ def selected(call: Call, entity: Entity, fields: list[Field]) -> tuple[Sequence[
     asked = call.get("select")
     key = (entity.name, repr(asked))
     known = call.state.selections.get(key)
-    if known is None or known[0] is not fields:
+    if known is None or known[0] != fields:
         shown = choose(entity, fields, asked)
         known = (fields, shown, selection(call.state, entity, shown))
         if len(key[1]) < LONGEST_KEPT:
