@@ -96,6 +96,9 @@ class Settings(BaseSettings):
         default_factory=dict,
         description='Webhooks that reports are sent to: {"name": "https://…"}.',
     )
+    trigger_token: SecretStr | None = Field(
+        None, description="With it other programs start triggers (POST /triggers/NAME)."
+    )
     dashboards_address: str | None = Field(
         None, description="Address at which people reach `workbench serve`; messages link there."
     )

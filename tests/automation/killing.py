@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from workbench.automation.queue import jobs
-from workbench.automation.triggers.changes import look
+from workbench.automation.triggers.looking import look
 
 HOME, EVERY = Path(sys.argv[1]), int(sys.argv[2])
 

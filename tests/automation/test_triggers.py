@@ -4,21 +4,17 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import command_line
 import pytest
-import yaml
-from loaded_company import copied_company
-from sandbox_portal import TODAY, SandboxPortal
+from sandbox_portal import SandboxPortal
 from small_project import SmallProject
+from triggering import LARGE, add, call, declare, open_deals, read, started, update
 
-from workbench.automation import queue
 from workbench.automation.kept import referred_snapshots
-from workbench.automation.triggers.changes import Looked, look
 from workbench.automation.triggers.declared import load_trigger
 from workbench.automation.triggers.status import status
 from workbench.automation.triggers.windows import hand_in_due
@@ -28,82 +24,7 @@ from workbench.reports import read_record
 from workbench.warehouse import newest_snapshot
 from workbench.warehouse.sync import sync
 
-DECLARES = "ids: list[int] = []  # what has changed\nn: int = 0  # one record\nname: str = ''"
-LARGE = {"records": "deals", "where": "amount_base >= 900000"}  # more than the company sells
 HERE = Path(__file__).parent
-
-
-@pytest.fixture
-def project(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallProject:
-    made = SmallProject(tmp_path, monkeypatch)
-    (made.folder / "parameters" / "triggers").mkdir()
-    made.report("tell", 'print("ids", ids, n)', declares=DECLARES)
-    return made
-
-
-@pytest.fixture
-def loaded_portal(
-    loaded_company: tuple[Path, str], project: SmallProject, home: Path, tmp_path: Path
-) -> Iterator[SandboxPortal]:
-    with copied_company(loaded_company, home, tmp_path, "--today", TODAY) as running:
-        yield running
-
-
-def declare(project: SmallProject, name: str, /, when: dict[str, Any] = LARGE, **content: Any):
-    """Write a trigger file; by default one run is given all ids."""
-    basis = {
-        "title": {"fr": "Essai", "en": "Trial"},
-        "when": when,
-        "run": {"report": "tell", "records": "ids"},
-    }
-    file = project.folder / "parameters" / "triggers" / f"{name}.yml"
-    file.write_text(yaml.safe_dump({**basis, **content}), "utf-8")
-    return file
-
-
-def read(portal: SandboxPortal, now: datetime | None = None) -> Looked:
-    """Sync and look, as `workbench sync` does."""
-    with Portal(portal.url, "unlimited", patience=10) as opened:
-        sync(portal=opened)
-    return look(now)
-
-
-def call(portal: SandboxPortal, method: str, **params: Any) -> Any:
-    with Portal(portal.url, "unlimited") as opened:
-        return opened.call(method, params)
-
-
-def update(portal: SandboxPortal, deal: int, **fields: Any) -> None:
-    if "OPPORTUNITY" in fields:  # not the sum of its product rows
-        fields["IS_MANUAL_OPPORTUNITY"] = "Y"
-    portal.advance(2)
-    call(portal, "crm.deal.update", id=deal, fields=fields)
-
-
-def add(portal: SandboxPortal, **fields: Any) -> int:
-    portal.advance(2)
-    return int(call(portal, "crm.deal.add", fields={"TITLE": "Affaire", **fields}))
-
-
-def open_deals(count: int) -> list[int]:
-    """Return ids of open deals in the base currency."""
-    with newest_snapshot() as snapshot:
-        return [
-            row[0]
-            for row in snapshot.execute(
-                "SELECT deal_id FROM deals WHERE is_open AND rate_basis = 'base'"
-                f" ORDER BY deal_id LIMIT {count}"
-            ).fetchall()
-        ]
-
-
-def started() -> dict[str, list[Any]]:
-    """Return what the queue holds by trigger: the parameters of each job, without the report's."""
-    found: dict[str, list[Any]] = {}
-    for job in reversed(queue.jobs()):
-        assert job.payload["report"] == "tell" and job.payload["trigger"] == "trigger"
-        found.setdefault(job.payload["triggered"]["by"], []).append(job.payload["parameters"])
-    return found
 
 
 def test_only_the_records_that_changed_as_it_says_start_a_run(

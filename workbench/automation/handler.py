@@ -2,6 +2,7 @@
 
     POST /bitrix24/install   ONAPPINSTALL and ONAPPUNINSTALL of the local application
     POST /bitrix24/action    the action of a process: verified, queued, answered
+    POST /triggers/NAME      another program starts a trigger (see `workbench.automation.calls`)
     GET  /healthz
 
 Nothing is analysed here. A call counts only with the application token, member id and domain of
@@ -32,6 +33,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from workbench.automation import calls
 from workbench.automation.connections import TimedHeads
 from workbench.automation.queue import enqueue
 from workbench.automation.registration import register
@@ -86,6 +88,14 @@ class Refused(Exception):
 
 async def form(request: Request) -> dict[str, Any]:
     """Read a capped form body; raises `Refused` 413, 408 or 400."""
+    try:
+        return parse(await posted_bytes(request))
+    except MalformedForm:
+        raise Refused(400, "no form") from None
+
+
+async def posted_bytes(request: Request) -> bytes:
+    """Read a capped body; raises `Refused` 413 or 408."""
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > MAX_BODY:
         raise Refused(413, "body too large")
@@ -98,10 +108,7 @@ async def form(request: Request) -> dict[str, Any]:
                     raise Refused(413, "body too large")
     except TimeoutError:
         raise Refused(408, "body too slow") from None
-    try:
-        return parse(bytes(body))
-    except MalformedForm:
-        raise Refused(400, "no form") from None
+    return bytes(body)
 
 
 def verified(posted: dict[str, Any]) -> tuple[activity.Auth, oauth.Installation]:
@@ -171,6 +178,21 @@ async def action(request: Request) -> Response:
     milliseconds = (time.perf_counter() - started) * 1000
     log.info("action %s %s in %.1f ms", call.key, "queued" if new else "known", milliseconds)
     return JSONResponse({"status": "queued" if new else "known"})
+
+
+async def called(request: Request) -> Response:
+    """Write down a call that starts a trigger; 403 without the token, whatever it names."""
+    expected = calls.token()
+    given = calls.bearer(request.headers.get("authorization", ""))
+    if not same_text(given, expected or "") or expected is None:
+        raise Refused(403, "no or another token")
+    name, body = request.path_params["name"], await posted_bytes(request)
+    try:
+        records = await run_in_threadpool(calls.note, name, body)
+    except calls.Unusable as error:
+        raise Refused(error.status, error.reason) from None
+    log.info("trigger %r called, %d records", name, records)
+    return JSONResponse({"status": "noted", "records": records}, status_code=202)
 
 
 async def install(request: Request) -> Response:
@@ -281,6 +303,7 @@ def application() -> Starlette:
         routes=[
             Route("/bitrix24/action", answering(action), methods=["POST"]),
             Route("/bitrix24/install", answering(install), methods=["POST"]),
+            Route("/triggers/{name}", answering(called), methods=["POST"]),
             Route("/healthz", healthz, methods=["GET"]),
         ],
         lifespan=_lifespan,
@@ -304,6 +327,7 @@ def serve(host: str, port: int, url_file: Path | None = None) -> None:
     are checked first.
     """
     portal_address()
+    calls.token()
     os.umask(0o077)  # what this process writes, logs that follow the first included, is private
     write_log()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

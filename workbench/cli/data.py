@@ -34,7 +34,7 @@ def sync(
 
     from rich.console import Console
 
-    from workbench.automation.triggers.changes import look
+    from workbench.automation.triggers.looking import look
     from workbench.bitrix24.entities import title
     from workbench.cli.screen import escape
     from workbench.i18n import _, format_number

@@ -93,7 +93,7 @@ def keep_rows(store: Store, name: str, error: SourceError) -> None:
     status = "stale" if stored else "failed"
     refused = Progress(status, missing=kept(error.problem), last_sync=before.last_sync)
     with store.transaction():
-        _save(store, name, refused, changed=False)
+        _save(store, name, refused, before, changed=False)
 
 
 def replace_rows(store: Store, name: str, rows: FileRows, progress: Progress) -> None:
@@ -113,11 +113,11 @@ def replace_rows(store: Store, name: str, rows: FileRows, progress: Progress) ->
             store.connection.register("file_rows", pa.table(cells, names=columns))
             store.connection.execute(f"INSERT INTO external.{name} FROM file_rows")
             store.connection.unregister("file_rows")
-        _save(store, name, progress, changed=changed)
+        _save(store, name, progress, store.progress(name, name), changed=changed)
 
 
-def _save(store: Store, name: str, progress: Progress, *, changed: bool) -> None:
-    before = store.progress(name, name)
+def _save(store: Store, name: str, progress: Progress, before: Progress, *, changed: bool) -> None:
+    progress.watermark = datetime.now(UTC).isoformat() if changed else before.watermark
     store.save(name, progress, name)
     if changed or (before.status, before.missing) != (progress.status, progress.missing):
         store.set_info("unpublished", "Y")

@@ -75,7 +75,8 @@ def prepare_staging(store: Store, as_of: datetime) -> None:
 def sources_query(entities: Sequence[Entity] = ENTITIES) -> str:
     """Return the query for the snapshot's ``sources`` table (one row per source and entity).
 
-    ``label`` is the portal's own name of what it made itself, else NULL.
+    ``label`` is the portal's own name of what it made itself, else NULL; ``changed_at`` when a
+    file's rows last differed from those before, NULL for the portal's entities.
     """
 
     loaded = [
@@ -110,7 +111,10 @@ def sources_query(entities: Sequence[Entity] = ENTITIES) -> str:
     return (
         "SELECT loaded.source, loaded.entity, coalesce(progress.status, 'not loaded') AS status,"  # noqa: S608
         " loaded.rows, loaded.loaded_from, loaded.loaded_to, progress.last_sync,"
-        " progress.missing, loaded.label FROM (" + " UNION ALL ".join(loaded) + ") AS loaded"
+        " progress.missing, loaded.label, CASE WHEN loaded.source <> 'bitrix24'"
+        " THEN TRY_CAST(progress.watermark AS TIMESTAMPTZ) END AS changed_at FROM ("
+        + " UNION ALL ".join(loaded)
+        + ") AS loaded"
         " LEFT JOIN state.progress AS progress USING (source, entity)"
         " WHERE source NOT IN ('rates', 'targets', 'accounting_documents')"
         " OR progress.status <> 'not loaded'"

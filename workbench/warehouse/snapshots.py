@@ -148,7 +148,8 @@ class Snapshot:
 
         Columns: source, entity, status (complete, partial, stale, denied, failed, not loaded),
         rows, loaded_from, loaded_to (days of creation), last_sync, missing (the right, scope or
-        file that is missing), label (the portal's own name of a smart process).
+        file that is missing), label (the portal's own name of a smart process), changed_at (when a
+        file's rows last changed, null for the portal's entities).
         """
         return self._sources.copy()
 

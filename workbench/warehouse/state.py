@@ -16,7 +16,8 @@ CREATE TABLE IF NOT EXISTS state.progress (
     entity VARCHAR,
     status VARCHAR NOT NULL,        -- complete, partial, stale, denied, failed, not loaded
     frontier BIGINT,                -- full load under way: every id up to here is committed
-    watermark VARCHAR,              -- changes up to this moment of the portal's clock are in
+    watermark VARCHAR,              -- changes up to this moment of the portal's clock are in;
+                                    -- of a file: the moment at which its rows last changed
     compared_on DATE,               -- last comparison of the id sets
     last_sync TIMESTAMPTZ,
     missing VARCHAR,                -- the right or scope that is missing, or what went wrong

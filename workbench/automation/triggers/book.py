@@ -29,13 +29,15 @@ create table if not exists watched (
     seen text not null,
     looked_at text not null,
     found integer not null default 0,
-    note text not null default ''
+    note text not null default '',
+    held text not null default '[]'
 );
 create table if not exists pending (
     trigger text not null,
     part text not null,
     record integer not null,
     opened_at text not null,
+    reason text not null default '',
     primary key (trigger, record)
 );
 create table if not exists firings (
@@ -50,13 +52,20 @@ create table if not exists firings (
 create index if not exists firings_of_part on firings (trigger, part, at);
 create index if not exists firings_to_hand_in on firings (handed_in) where handed_in = 0;
 """
+# What books of an earlier version lack.
+LATER = {
+    ("watched", "held"): "text not null default '[]'",
+    ("pending", "reason"): "text not null default ''",
+}
+WHOLE = 0  # the record of a part that is about none: a condition, a call
 
 
 @dataclass(frozen=True)
 class Watched:
     """How far a trigger has looked: ``seen`` is a snapshot, ``found`` what the last look found.
 
-    ``note`` says why it could not look, or why it began anew.
+    ``note`` says why it could not look, or why it began anew; ``held`` are the marks of what held
+    at the last look, for a trigger that watches a condition.
     """
 
     trigger: str
@@ -66,13 +75,24 @@ class Watched:
     looked_at: datetime
     found: int
     note: str
+    held: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a look found: a record of a part, and a sentence if there is more to say of it."""
+
+    part: str
+    record: int = WHOLE
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class Group:
     """Records that wait for one run: ``part`` is a record's id, or empty for all of a window.
 
-    ``fired_at`` is the moment of the last run of this part.
+    A condition, or a call without records, waits with none. ``fired_at`` is the moment of the last
+    run of this part.
     """
 
     part: str
@@ -88,7 +108,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Firing:
-    """A job that a trigger started, for ``records`` records."""
+    """A job that a trigger started, for ``records`` records (0: it is about none)."""
 
     job: str
     trigger: str
@@ -109,6 +129,10 @@ class Book:
         self.file = private_file(book_file())
         with self._open() as db:
             db.executescript(SCHEMA)
+            for (table, column), kind in LATER.items():
+                known = {row["name"] for row in db.execute(f"pragma table_info({table})")}
+                if column not in known:
+                    db.execute(f"alter table {table} add column {column} {kind}")
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -136,38 +160,55 @@ class Book:
         if row is None:
             return None
         moments = {key: datetime.fromisoformat(row[key]) for key in ("since", "looked_at")}
-        return Watched(**{**dict(row), **moments})
+        held = frozenset(json.loads(row["held"]))
+        return Watched(**{**dict(row), **moments, "held": held})
 
     def begin(
-        self, trigger: str, definition: str, seen: str, now: datetime, note: str = ""
+        self,
+        trigger: str,
+        definition: str,
+        seen: str,
+        now: datetime,
+        note: str = "",
+        held: Collection[str] = (),
     ) -> None:
         """Let a trigger watch from snapshot ``seen`` on; what waited for it is dropped."""
         with self._transaction() as db:
             db.execute("delete from pending where trigger = ?", (trigger,))
             db.execute(
-                "insert or replace into watched values (?, ?, ?, ?, ?, 0, ?)",
-                (trigger, definition, _text(now), seen, _text(now), note),
+                "insert or replace into watched values (?, ?, ?, ?, ?, 0, ?, ?)",
+                (trigger, definition, _text(now), seen, _text(now), note, _list(held)),
             )
 
     def look(
-        self, before: Watched, seen: str, found: Sequence[tuple[str, int]], now: datetime
+        self,
+        before: Watched,
+        seen: str,
+        found: Sequence[Found],
+        now: datetime,
+        held: Collection[str] = (),
     ) -> bool:
-        """Note the (part, record) pairs found up to snapshot ``seen``, all or none.
+        """Note what was found up to snapshot ``seen``, all or none.
 
         False, and nothing is noted, if another process has looked since ``before``.
         """
         with self._transaction() as db:
             moved = db.execute(
-                "update watched set seen = ?, looked_at = ?, found = ?, note = ''"
+                "update watched set seen = ?, looked_at = ?, found = ?, note = '', held = ?"
                 " where trigger = ? and definition = ? and seen = ?",
-                (seen, _text(now), len(found), before.trigger, before.definition, before.seen),
+                (
+                    *(seen, _text(now), len(found), _list(held)),
+                    *(before.trigger, before.definition, before.seen),
+                ),
             ).rowcount
             if moved:
-                db.executemany(
-                    "insert or ignore into pending values (?, ?, ?, ?)",
-                    [(before.trigger, part, record, _text(now)) for part, record in found],
-                )
+                _note_pending(db, before.trigger, found, now)
         return bool(moved)
+
+    def called(self, trigger: str, found: Sequence[Found], now: datetime) -> None:
+        """Note a call for a trigger; on disk when this returns."""
+        with self._transaction() as db:
+            _note_pending(db, trigger, found, now)
 
     def complain(self, trigger: str, note: str) -> None:
         """Note why a trigger could not look."""
@@ -199,24 +240,28 @@ class Book:
         self,
         trigger: str,
         due: Callable[[Group], bool],
-        payload_of: Callable[[list[int]], Mapping[str, Any]],
+        payload_of: Callable[[list[int], list[str]], Mapping[str, Any]],
         job_of: Callable[[], str],
         now: datetime,
     ) -> int:
-        """Turn the groups that are due into firings; return how many."""
+        """Turn the groups that are due into firings; return how many.
+
+        ``payload_of`` is given a group's records and the reasons that were noted with them.
+        """
         with self._transaction() as db:
             groups = [group for group in _groups(db, trigger) if due(group)]
             for group in groups:
                 gone = db.execute(
-                    "delete from pending where trigger = ? and part = ? returning record",
+                    "delete from pending where trigger = ? and part = ? returning record, reason",
                     (trigger, group.part),
                 ).fetchall()
-                records = sorted(row["record"] for row in gone)
+                records = sorted(row["record"] for row in gone if row["record"] != WHOLE)
+                reasons = [row["reason"] for row in gone if row["reason"]]
                 db.execute(
                     "insert into firings values (?, ?, ?, ?, ?, ?, 0)",
                     (
                         *(job_of(), trigger, group.part, _text(now), len(records)),
-                        json.dumps(payload_of(records), allow_nan=False),
+                        json.dumps(payload_of(records, reasons), allow_nan=False),
                     ),
                 )
             if groups:
@@ -259,9 +304,20 @@ def seen_snapshots(file: Path) -> set[str]:
         return set()
 
 
+def _note_pending(
+    db: sqlite3.Connection, trigger: str, found: Sequence[Found], now: datetime
+) -> None:
+    """Let records wait, each once; of what waits already the newest reason is kept."""
+    db.executemany(
+        "insert into pending values (?, ?, ?, ?, ?)"
+        " on conflict (trigger, record) do update set reason = excluded.reason",
+        [(trigger, each.part, each.record, _text(now), each.reason) for each in found],
+    )
+
+
 def _groups(db: sqlite3.Connection, trigger: str) -> list[Group]:
     rows = db.execute(
-        "select part, count(*) as records, min(opened_at) as opened_at,"
+        "select part, sum(record <> 0) as records, min(opened_at) as opened_at,"
         " (select max(at) from firings where firings.trigger = pending.trigger"
         "  and firings.part = pending.part) as fired_at"
         " from pending where trigger = ? group by part order by min(record)",
@@ -281,6 +337,10 @@ def _groups(db: sqlite3.Connection, trigger: str) -> list[Group]:
 def _firing(row: sqlite3.Row) -> Firing:
     at = datetime.fromisoformat(row["at"])
     return Firing(row["job"], row["trigger"], at, row["records"], json.loads(row["payload"]))
+
+
+def _list(marks: Collection[str]) -> str:
+    return json.dumps(sorted(marks))
 
 
 def _text(moment: datetime) -> str:

@@ -1,25 +1,19 @@
-"""Looking: what has changed from the snapshot that a trigger saw last to the newest one."""
+"""What has changed from the snapshot that a trigger saw last to the newest one."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import pandas as pd
 
-from workbench.automation.triggers.book import Book, Watched, book_file
-from workbench.automation.triggers.declared import Change, Trigger, load_trigger, trigger_names
-from workbench.automation.triggers.windows import hand_in_due
-from workbench.errors import NoSnapshot, QueryError, WarehouseError, WorkbenchError
-from workbench.i18n import _, ngettext
+from workbench.automation.triggers.when import Change
+from workbench.errors import QueryError, WarehouseError
+from workbench.i18n import _
 from workbench.metrics.filters import Filter
 from workbench.metrics.sql import Cut, rows_statement
 from workbench.metrics.user_fields import models_of
-from workbench.settings import settings
-from workbench.warehouse import Snapshot, newest_snapshot, open_snapshot
+from workbench.warehouse import Snapshot, open_snapshot
 from workbench.warehouse.state import quoted
 
 # What follows from the clock, rates or other records: a record has not changed when only they have.
@@ -27,94 +21,18 @@ DERIVED = {"amount_base", "rate_basis", "cycle_days", "days_to_pay", "department
 WHOLE = {"complete", "stale"}  # states of an entity in which a missing record is none
 
 
-class _Anew(Exception):
+class BeginAnew(Exception):
     """The earlier snapshot cannot be compared with; the reason is its text."""
 
 
-@dataclass
-class Looked:
-    """What a look came to: sentences for whoever runs the sync."""
+def changed_since(when: Change, seen: str, newest: Snapshot) -> list[int]:
+    """Return the ids of the records that changed as ``when`` says since snapshot ``seen``.
 
-    started: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-
-def look(now: datetime | None = None) -> Looked:
-    """Compare for every trigger, note what has changed, and start the runs that are due.
-
-    To be called after each sync, also after one that found nothing new: it takes up what one that
-    was killed has left. A trigger that is new, switched on again or says something else from now
-    on watches from this moment. What is wrong with one holds up no other. Raises nothing: a sync
-    that is done is done.
+    Raises `BeginAnew` if it cannot be compared with, `QueryError` for a filter that the newest
+    data do not know.
     """
-    told = Looked()
-    try:
-        _look_all(told, now or datetime.now(UTC))
-    except (WorkbenchError, sqlite3.Error) as problem:
-        told.problems.append(_("Triggers could not look: {problem}").format(problem=problem))
-    return told
-
-
-def _look_all(told: Looked, now: datetime) -> None:
-    names = trigger_names()
-    if settings().snapshot or not (names or book_file().exists()):
-        return
-    try:
-        newest = newest_snapshot()
-    except NoSnapshot:
-        return
-    book, enabled = Book(), []
-    with newest:
-        for name in names:
-            try:
-                trigger = load_trigger(name)
-                if not trigger.enabled:
-                    continue
-                enabled.append(name)
-                _look(trigger, book, newest, now, told)
-            except WorkbenchError as problem:
-                enabled.append(name)
-                book.complain(name, str(problem))
-                told.problems.append(
-                    _("Trigger {name}: {problem}").format(name=name, problem=problem)
-                )
-    book.keep_only(set(enabled))
-    for firing in hand_in_due(now):
-        sentence = ngettext(
-            "Trigger {name}: a run of {report} is queued, for {n} record.",
-            "Trigger {name}: a run of {report} is queued, for {n} records.",
-            firing.records,
-        )
-        report = firing.payload["report"]
-        told.started.append(sentence.format(name=firing.trigger, report=report, n=firing.records))
-
-
-def _look(trigger: Trigger, book: Book, newest: Snapshot, now: datetime, told: Looked) -> None:
-    before = book.watched(trigger.name)
-    lacking = lacks(trigger.when, newest)
-    if lacking:
-        raise WarehouseError(
-            _("it waits until all of these are loaded: {names}.").format(names=", ".join(lacking))
-        )
-    if before is None or before.definition != trigger.definition:
-        fitting(trigger.when, newest)  # so that a wrong name is told now, not at the first change
-        book.begin(trigger.name, trigger.definition, newest.id, now)
-    elif before.seen < newest.id:
-        try:
-            found = _compared(trigger.when, before, newest)
-        except _Anew as reason:
-            book.begin(trigger.name, trigger.definition, newest.id, now, str(reason))
-            told.problems.append(
-                _("Trigger {name}: {problem}").format(name=trigger.name, problem=reason)
-            )
-            return
-        parts = [(str(each) if trigger.per == "record" else "", each) for each in found]
-        book.look(before, newest.id, parts, now)
-
-
-def _compared(when: Change, before: Watched, newest: Snapshot) -> list[int]:
-    with _earlier(before.seen, newest) as earlier:
-        return changed(when, earlier, newest)
+    with _earlier(seen, newest) as earlier:
+        return _changed(when, earlier, newest)
 
 
 @contextmanager
@@ -122,12 +40,12 @@ def _earlier(snapshot_id: str, newest: Snapshot) -> Iterator[Snapshot]:
     try:
         earlier = open_snapshot(snapshot_id)
     except WarehouseError:
-        raise _Anew(
+        raise BeginAnew(
             _("the data that it last looked at are gone; it watches from now on.")
         ) from None
     with earlier:
         if earlier.portal != newest.portal:
-            raise _Anew(_("the data are of another portal; it watches from now on."))
+            raise BeginAnew(_("the data are of another portal; it watches from now on."))
         yield earlier
 
 
@@ -138,17 +56,13 @@ def lacks(when: Change, snapshot: Snapshot) -> list[str]:
     return [entity for entity in wanted if states.get(entity) not in WHOLE]
 
 
-def changed(when: Change, earlier: Snapshot, newest: Snapshot) -> list[int]:
-    """Return the ids of the records that changed as ``when`` says, ascending.
-
-    Raises `QueryError` for a filter that the newest data do not know.
-    """
+def _changed(when: Change, earlier: Snapshot, newest: Snapshot) -> list[int]:
     now = fitting(when, newest)
     if when.change == "entered":
         try:
             before = fitting(when, earlier)
         except QueryError:
-            raise _Anew(
+            raise BeginAnew(
                 _("the earlier data do not know all that its filter names; it watches from now on.")
             ) from None
         return sorted(now - before)

@@ -1,6 +1,7 @@
-"""Trigger files: which changes of the data start a run of which report.
+"""Trigger files: what starts a run of which report.
 
-One file per trigger, ``parameters/triggers/<name>.yml``; `Trigger` is its shape:
+One file per trigger, ``parameters/triggers/<name>.yml``; `Trigger` is its shape, and
+``trigger.schema.json`` (written from it) lets an editor complete and check the file:
 
     title: {fr: Grandes affaires gagnées, en: Large deals won}
     when: {records: deals, change: entered, where: is_won and amount_base >= 20000}
@@ -8,6 +9,8 @@ One file per trigger, ``parameters/triggers/<name>.yml``; `Trigger` is its shape
     window_minutes: 10
     distance_minutes: 60
     run: {report: deal, records: deal_id}
+
+`workbench.automation.triggers.when` says what else ``when`` may be.
 """
 
 from __future__ import annotations
@@ -17,15 +20,23 @@ import re
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
+from workbench.automation.triggers.conditions import check_names
+from workbench.automation.triggers.when import (
+    SHAPES,
+    Change,
+    Condition,
+    Strict,
+    Text,
+    When,
+)
 from workbench.errors import ConfigurationError, ParameterError, UsageError, WorkbenchError
 from workbench.i18n import _
 from workbench.metrics.catalogue import models, suggest
-from workbench.metrics.filters import Filter, both, parse_filter, write_filter
-from workbench.metrics.segments import segment_filter
+from workbench.metrics.filters import write_filter
 from workbench.metrics.user_fields import NAME as USER_FIELD
 from workbench.reports.delivery.destinations import Titles
 from workbench.reports.inspection import Parameter, read_yaml, shown
@@ -36,33 +47,10 @@ from workbench.settings import settings
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 LONGEST_WINDOW, LONGEST_DISTANCE = 7 * 24 * 60, 31 * 24 * 60  # minutes
 
-Text = Annotated[str, Field(min_length=1)]
+SCHEMA = Path(__file__).parent / "trigger.schema.json"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Change(_Strict):
-    """Which records count, and which change of them.
-
-    ``any``: they are new or differ, and fit the filter now; ``added``: they are new and fit;
-    ``entered``: they fit now and did not before.
-    """
-
-    records: Literal["deals", "leads", "invoices"]
-    change: Literal["any", "added", "entered"] = "any"
-    where: Text | None = None
-    segment: Text | None = None
-
-    @property
-    def filter(self) -> Filter | None:
-        """What the records must fit; None for all. Raises `QueryError`."""
-        own = parse_filter(self.where) if self.where else None
-        return both(own, segment_filter(self.segment))
-
-
-class Start(_Strict):
+class Start(Strict):
     """The run; ``records`` is the notebook's parameter that is given the ids."""
 
     report: Text
@@ -70,15 +58,15 @@ class Start(_Strict):
     records: Text | None = None
 
 
-class Trigger(_Strict):
+class Trigger(Strict):
     """A file of ``parameters/triggers/``.
 
-    Changes within ``window_minutes`` after the first one make one run (of all records, or one of
-    each), and no two runs (of all, or of one record) begin within ``distance_minutes``.
+    What happens within ``window_minutes`` after the first time makes one run (of all records, or
+    one of each), and no two runs (of all, or of one record) begin within ``distance_minutes``.
     """
 
     title: Titles
-    when: Change
+    when: When
     run: Start
     per: Literal["window", "record"] = "window"
     window_minutes: float = Field(0, ge=0, le=LONGEST_WINDOW)
@@ -93,8 +81,8 @@ class Trigger(_Strict):
         return sha256(json.dumps(watched, sort_keys=True).encode()).hexdigest()[:12]
 
     def parameters_for(self, ids: Sequence[int]) -> dict[str, Any]:
-        """Return the parameters of a run for records."""
-        if self.run.records is None:
+        """Return the parameters of a run for records, or for none."""
+        if self.run.records is None or not ids:
             return self.run.parameters
         declared = load_report(self.run.report).notebook_parameters[self.run.records]
         as_text = "str" in (declared.items, declared.kind)
@@ -146,9 +134,20 @@ def load_trigger(name: str) -> Trigger:
         trigger = Trigger(**content, name=name)
     except (ValidationError, TypeError) as problem:
         raise ConfigurationError(f"{where}: {_complaint(problem)}") from None
-    _check_filter(trigger.when, where)
+    if isinstance(trigger.when, Change):
+        _check_filter(trigger.when, where)
+    elif isinstance(trigger.when, Condition):
+        _check_condition(trigger, trigger.when, where)
     _check_run(trigger, where)
     return trigger
+
+
+def schema() -> str:
+    """Return the JSON schema of a trigger file, as ``trigger.schema.json`` holds it."""
+    content = Trigger.model_json_schema()
+    content["properties"].pop("name")
+    content["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def _check_filter(when: Change, file: str) -> None:
@@ -160,6 +159,21 @@ def _check_filter(when: Change, file: str) -> None:
             write_filter(kept, models()[when.records].filterable())
     except WorkbenchError as problem:
         raise ConfigurationError(f"{file}: {key}: {problem.message}", hint=problem.hint) from None
+
+
+def _check_condition(trigger: Trigger, when: Condition, file: str) -> None:
+    """Check the names in a condition, and that nothing asks for records: it has none."""
+    if trigger.per == "record" or trigger.run.records:
+        raise ConfigurationError(
+            _("{file}: {key}: this trigger is about no records").format(
+                file=file, key="per" if trigger.per == "record" else "run.records"
+            ),
+            hint=_("Records are there with `when: {records: …}` and `when: {call: rest}`."),
+        )
+    try:
+        check_names(when)
+    except WorkbenchError as problem:
+        raise ConfigurationError(f"{file}: when: {problem.message}", hint=problem.hint) from None
 
 
 def _check_run(trigger: Trigger, file: str) -> None:
@@ -209,12 +223,19 @@ def _complaint(problem: ValidationError | TypeError) -> str:
     if isinstance(problem, TypeError):
         return _("every key is a text")
     first = problem.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
+    path = [str(part) for part in first["loc"]]
+    shapes: dict[str, type[BaseModel]] = {"run": Start, "title": Titles}
+    if path[0] == "when" and len(path) > 1:
+        shapes["when"] = SHAPES[path.pop(1)]  # pydantic's path names it; the file does not
+    key = ".".join(path)
     if first["type"] == "extra_forbidden":
-        shapes: dict[str, type[BaseModel]] = {"when": Change, "run": Start, "title": Titles}
-        shape = shapes.get(str(first["loc"][0]), Trigger) if len(first["loc"]) > 1 else Trigger
+        shape = shapes.get(path[0], Trigger) if len(path) > 1 else Trigger
         allowed = ", ".join(name for name in shape.model_fields if name != "name")
         return _("key “{key}” is unknown; allowed: {allowed}").format(key=key, allowed=allowed)
+    if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return _("{key}: expected one of these keys: {names}").format(
+            key=key, names=", ".join(SHAPES)
+        )
     if first["type"] == "missing":
         return _("key “{key}” is missing.").format(key=key)
     if first["type"] == "literal_error":

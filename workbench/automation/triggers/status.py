@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 from workbench.automation.queue import job
 from workbench.automation.triggers.book import Book, Firing, Watched, book_file
 from workbench.automation.triggers.declared import Trigger, load_trigger
+from workbench.automation.triggers.when import Called, Change, NewFile
 from workbench.automation.triggers.windows import due_at
 from workbench.errors import ConfigurationError
 from workbench.i18n import _, format_datetime, format_number, ngettext
@@ -80,7 +82,7 @@ def _state(
     def told(moment: datetime) -> str:
         return format_datetime(moment.astimezone(ZoneInfo(zone)), zone)
 
-    if waiting and due:
+    if waiting and due and isinstance(trigger.when, Change | Called):
         sentence = (
             ngettext(
                 "{n} record waits until {moment}.", "{n} records wait until {moment}.", waiting
@@ -95,6 +97,8 @@ def _state(
         return sentence.format(n=format_number(waiting), moment=told(due))
     if watched.note:
         return _("On {moment}: {note}").format(moment=told(watched.looked_at), note=watched.note)
+    if not isinstance(trigger.when, Change):
+        return _state_without_records(trigger, watched, due, told, now)
     if watched.looked_at == watched.since:
         return _("Watches since {moment}; no sync has found changes since.").format(
             moment=told(watched.since)
@@ -104,3 +108,26 @@ def _state(
             moment=told(watched.looked_at)
         )
     return _("Nothing has changed since the last look.")
+
+
+def _state_without_records(
+    trigger: Trigger,
+    watched: Watched,
+    due: datetime | None,
+    told: Callable[[datetime], str],
+    now: datetime,
+) -> str:
+    if due and due > now:
+        return _("A run waits until {moment}.").format(moment=told(due))
+    if due:
+        return _("A run waits for a sync or a worker.")
+    if isinstance(trigger.when, Called):
+        return _("Waits for a call since {moment}.").format(moment=told(watched.since))
+    moment = told(watched.looked_at)
+    if isinstance(trigger.when, NewFile):
+        return _("Looked on {moment}; another content of the file starts a run.").format(
+            moment=moment
+        )
+    if watched.held:
+        return _("Held on {moment}; it starts a run when it holds anew.").format(moment=moment)
+    return _("Did not hold on {moment}.").format(moment=moment)

@@ -10,6 +10,7 @@ from typing import Any
 from workbench.automation.queue import enqueue
 from workbench.automation.triggers.book import Book, Firing, Group, book_file
 from workbench.automation.triggers.declared import Trigger, load_trigger
+from workbench.automation.triggers.when import Change
 from workbench.errors import WorkbenchError
 
 MOST = 5_000  # ids that a run is given; how many there were it is told besides
@@ -57,17 +58,19 @@ def due_at(trigger: Trigger, group: Group) -> datetime:
     return group.due(window, timedelta(minutes=trigger.distance_minutes))
 
 
-def _payload(trigger: Trigger, records: list[int]) -> dict[str, Any]:
-    """Return a job's payload: the report, its parameters, and which records it is about."""
+def _payload(trigger: Trigger, records: list[int], reasons: list[str]) -> dict[str, Any]:
+    """Return a job's payload: the report, its parameters, and what it is about, or why it runs."""
     given = records[-MOST:]
+    about: dict[str, Any] = {"by": trigger.name}
+    if isinstance(trigger.when, Change):
+        about["records"] = trigger.when.records
+    if given:
+        about |= {"ids": given, "count": len(records)}
+    if reasons:
+        about["because"] = reasons
     return {
         "report": trigger.run.report,
         "parameters": trigger.parameters_for(given),
         "trigger": "trigger",
-        "triggered": {
-            "by": trigger.name,
-            "records": trigger.when.records,
-            "ids": given,
-            "count": len(records),
-        },
+        "triggered": about,
     }

@@ -118,6 +118,11 @@ def failed_errors(snapshot: Snapshot, tables: Collection[str]) -> list[Outcome]:
     return [outcome for outcome in found if not outcome.passed]
 
 
+def run_check(snapshot: Snapshot, check: Check) -> Outcome:
+    """Run one declared check; raises `QueryError` naming the file and the check."""
+    return _Run(snapshot).outcome(check)
+
+
 class _Run:
     """One run over a snapshot: which tables and columns it has, which records are broken."""
 

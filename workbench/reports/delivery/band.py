@@ -15,6 +15,7 @@ from workbench.analysis.forecast import forecast
 from workbench.errors import DeliveryError
 from workbench.i18n import _
 from workbench.metrics.catalogue import filterable
+from workbench.metrics.filters import Filter
 from workbench.metrics.user_fields import models_of
 from workbench.reports.record import RunRecord
 from workbench.warehouse.snapshots import Snapshot, open_snapshot
@@ -47,16 +48,29 @@ def band_of(record: RunRecord, metric: str) -> Band | None:
     """
     if record.snapshot is None:
         return None
+    chosen = record.parameters.get("segment")
     with open_snapshot(record.snapshot) as snapshot:
-        chosen = record.parameters.get("segment")
-        frame = metrics.query(
+        return last_band(
+            snapshot,
             metric,
-            grain="month",
             where=_where(record, metric, snapshot),
             segment=None if chosen in (None, *EVERYTHING) else str(chosen),
-            snapshot=snapshot,
         )
-        today = snapshot.as_of.astimezone(ZoneInfo(snapshot.timezone)).date()
+
+
+def last_band(
+    snapshot: Snapshot,
+    metric: str,
+    *,
+    where: str | Filter | None = None,
+    segment: str | None = None,
+) -> Band | None:
+    """Return the last whole month's band of a metric; None for too short a history.
+
+    Raises `QueryError` for an unknown metric, filter or segment.
+    """
+    frame = metrics.query(metric, grain="month", where=where, segment=segment, snapshot=snapshot)
+    today = snapshot.as_of.astimezone(ZoneInfo(snapshot.timezone)).date()
     found = forecast(frame[["period", metric]], horizon=1, level=LEVEL, as_of=today)
     if found.backtest.empty:
         return None
