@@ -22,10 +22,13 @@ def run(*arguments, **environ):
     )
 
 
-def test_a_paragraph_of_help_flows_to_the_width_of_the_terminal():
-    text = run("connect", "--help").stdout
-    start = text.index("The webhook's address")
-    paragraph = text[start : text.index("Exit code 1")].splitlines()
+@pytest.mark.parametrize(
+    ("language", "first", "last"),
+    [("en", "The webhook's address", "Exit code 1"), ("fr", "L’adresse du webhook", "Code de")],
+)
+def test_a_paragraph_of_help_flows_to_the_width_of_the_terminal(language, first, last):
+    text = run("connect", "--help", WORKBENCH_LANGUAGE=language).stdout
+    paragraph = text[text.index(first) : text.index(last)].splitlines()
     assert all(len(line.rstrip()) > 60 for line in paragraph[:-1])
 
 

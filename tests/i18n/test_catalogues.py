@@ -45,9 +45,12 @@ def placeholders(text: str) -> set[str]:
     return {part[1] for part in string.Formatter().parse(text) if part[1] is not None}
 
 
-def french() -> dict[str, Message]:
+def french(*apart: str) -> dict[str, Message]:
+    """Return the French of every catalogue but those named: text → French."""
     translations: dict[str, Message] = {}
     for path in sorted((ROOT / "workbench" / "i18n" / "fr").glob("*.po")):
+        if path.stem in apart:
+            continue
         with path.open("rb") as file:
             for entry in read_po(file, locale="fr"):
                 if entry.id:
@@ -57,7 +60,7 @@ def french() -> dict[str, Message]:
 
 
 def test_every_text_has_its_french():
-    known = french()
+    known = french(i18n.HELP)  # `_` does not read it
     missing = [
         f"{where}: {text!r}" for text, (where, _m) in messages().items() if not known.get(text)
     ]
@@ -79,7 +82,7 @@ def test_no_text_hides_from_extraction_inside_an_f_string():
 
 
 def test_french_keeps_the_placeholders():
-    known = french()
+    known = french(i18n.HELP)
     for text, (where, _message) in messages().items():
         forms = known.get(text, "")
         for form in [forms] if isinstance(forms, str) else forms:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Annotated, NoReturn
 
 import typer
+from typer._click import ClickException
 
 from workbench.cli import (
     analyses,
@@ -35,6 +36,7 @@ from workbench.cli import (
     worker,
 )
 from workbench.cli import app as application
+from workbench.cli.help import spoken
 from workbench.cli.screen import printable
 from workbench.errors import WorkbenchError
 
@@ -83,11 +85,31 @@ def options(
     """Analytics workbench for Bitrix24 CRM: sync, metrics, reports, dashboards, automation."""
 
 
+def answer(application: typer.Typer) -> NoReturn:
+    """Run the command that was given; help and what is wrong with a call, in the reader's language.
+
+    Ends with SystemExit: the command's exit code, 2 for a call that is wrong.
+    """
+    try:
+        code = spoken(typer.main.get_command(application))(standalone_mode=False)
+    except ClickException as wrong:
+        from workbench.cli.usage_errors import show
+
+        show(wrong)
+        raise SystemExit(wrong.exit_code) from None
+    except typer.Abort:
+        from workbench.cli.usage_errors import show_aborted
+
+        show_aborted()
+        raise SystemExit(1) from None
+    raise SystemExit(code)
+
+
 def main() -> None:
     """Run the command line; turn what went wrong into two lines and an exit code."""
     try:
         try:
-            app()
+            answer(app)
         except SystemExit as ended:  # typer's answer to a reader that has gone, told apart below
             raise (
                 ended.__context__ if isinstance(ended.__context__, BrokenPipeError) else ended

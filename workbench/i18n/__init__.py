@@ -31,6 +31,7 @@ from workbench.i18n.texts import Text
 Language = Literal["fr", "en"]
 LANGUAGES: tuple[Language, ...] = ("fr", "en")
 CATALOGUES = Path(__file__).parent
+HELP = "cli_help"  # the one catalogue that `help_texts` reads, and `_` does not
 
 _chosen: ContextVar[Language | None] = ContextVar("language", default=None)
 
@@ -56,18 +57,34 @@ def use_language(code: Language) -> Iterator[None]:
 
 @cache
 def catalogue(code: Language) -> gettext.NullTranslations:
-    """Return the translations of a language, all packages together."""
+    """Return the translations of a language, all packages together, without the help."""
     merged: gettext.NullTranslations = gettext.NullTranslations()
     for file in sorted((CATALOGUES / code).glob("*.po")):
-        with file.open("rb") as source:
-            messages = read_po(source, locale=code)
-        compiled = io.BytesIO()
-        write_mo(compiled, messages)
-        compiled.seek(0)
-        translations = gettext.GNUTranslations(compiled)
-        translations.add_fallback(merged)
-        merged = translations
+        if file.stem != HELP:
+            translations = _read(file, code)
+            translations.add_fallback(merged)
+            merged = translations
     return merged
+
+
+def help_texts() -> gettext.NullTranslations:
+    """Return the translations of the command line's help, read without the other catalogues."""
+    return _help_catalogue(language())
+
+
+@cache
+def _help_catalogue(code: Language) -> gettext.NullTranslations:
+    file = CATALOGUES / code / f"{HELP}.po"
+    return _read(file, code) if file.exists() else gettext.NullTranslations()
+
+
+def _read(file: Path, code: Language) -> gettext.GNUTranslations:
+    with file.open("rb") as source:
+        messages = read_po(source, locale=code)
+    compiled = io.BytesIO()
+    write_mo(compiled, messages)
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
 
 
 def _(message: str) -> str:
