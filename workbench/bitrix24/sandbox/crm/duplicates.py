@@ -1,32 +1,36 @@
-"""Leads, contacts and companies with the same telephone or e-mail: crm.duplicate.findbycomm."""
+"""Leads, contacts and companies with the same telephone or e-mail: crm.duplicate.findbycomm.
+
+Source: api-reference/crm/duplicates.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from workbench.bitrix24.sandbox.memory.fields import Row
-from workbench.bitrix24.sandbox.memory.filters import escaped
+from workbench.bitrix24.sandbox.memory import communications
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Refusal, method
-from workbench.bitrix24.sandbox.telephony.external_calls import CLIENTS, clients
 
-MOST = 20
+#: What is looked through for each value, in this order.
+KINDS = {"LEAD": "leads", "CONTACT": "contacts", "COMPANY": "companies"}
+MOST = 20  # values of a call; records of one kind for a value, after which no further kind comes
 
 
-def _by_mail(call: Call, addresses: list[str]) -> list[tuple[str, Row]]:
-    """Who has one of these addresses: each table is walked once for all of them."""
-    state, wanted = call.state, {address.casefold() for address in addresses}
-    likes = " OR ".join("body LIKE ? ESCAPE '\\'" for _address in addresses)
-    patterns = [f"%{escaped(address)}%" for address in addresses]
-    sql = f"\"HAS_EMAIL\" = 'Y' AND ({likes})"
-    found = []
-    for kind, name in CLIENTS.items():
-        key = [state.entities[name].by_name["ID"]]
-        for (record,) in state.select(name, key, sql, patterns):
-            row = state.get(name, record) or {}
-            if any(str(v["VALUE"]).casefold() in wanted for v in row.get("EMAIL") or ()):
-                found.append((kind, row))
-    return found
+def _found(call: Call, kind: str, value: str, only: str) -> dict[str, list[int]]:
+    """Ids of the records with this value that the caller may see."""
+    state, result = call.state, dict[str, list[int]]()
+    owners = communications.owners(state.connection, kind, value)
+    for name, table in KINDS.items():
+        if only not in ("", name):
+            continue
+        ids = result[name] = []
+        for record in (record for owner, record in owners if owner == table):
+            row = state.get(table, record)
+            if row and rights.may(state, call.caller.user_id, state.entities[table], row):
+                ids.append(record)
+            if len(ids) == MOST:
+                return result
+    return result
 
 
 @method("crm.duplicate.findbycomm", scope="crm")
@@ -46,12 +50,7 @@ def find(call: Call) -> Any:
     if not isinstance(given, list) or not given:
         raise Refusal("Communication values is not defined", "Parameter 'values' is required.")
     only = str(call.get("entity_type") or "").upper()
-    result: dict[str, list[int]] = {}
-    values = [str(v).strip() for v in given[:MOST] if str(v).strip()]
-    if not values:
-        return []
-    for name, row in clients(call, *values) if kind == "PHONE" else _by_mail(call, values):
-        entity = call.state.entities[CLIENTS[name]]
-        if only in ("", name) and rights.may(call.state, call.caller.user_id, entity, row):
-            result.setdefault(name, []).append(row["ID"])
-    return result or []
+    values = [text for each in given[:MOST] if (text := str(each).strip())]
+    found = [_found(call, kind, value, only) for value in values]
+    ids = {name: dict.fromkeys(n for part in found for n in part.get(name, ())) for name in KINDS}
+    return {name: list(numbers) for name, numbers in ids.items() if numbers} or []

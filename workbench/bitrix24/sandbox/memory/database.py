@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from workbench.bitrix24.sandbox.memory import communications
 from workbench.bitrix24.sandbox.memory.fields import Entity
 from workbench.errors import UsageError
 from workbench.i18n import _
@@ -28,7 +29,8 @@ SORTING = ("temp_store=FILE", "cache_size=-8192")
 def connected(path: Path | None) -> sqlite3.Connection:
     """Open the portal's file, or memory; raises UsageError for one that is none or cannot be made.
 
-    Within SQL, ``fold(text)`` is the text without case.
+    Within SQL, ``fold(text)`` is the text without case, ``telephone_tail(text)`` the digits by
+    which telephone numbers are compared.
     """
     connection = None
     try:
@@ -56,6 +58,7 @@ def connected(path: Path | None) -> sqlite3.Connection:
     connection.create_function(
         "fold", 1, lambda v: None if v is None else str(v).casefold(), deterministic=True
     )
+    connection.create_function("telephone_tail", 1, communications.tail, deterministic=True)
     return connection
 
 
@@ -158,6 +161,7 @@ def filling(
         connection.execute("ATTACH ? AS attached", (str(attached),))
     connection.execute("BEGIN")
     try:
+        communications.forget(connection)
         for entity in entities:
             for name, _columns in _indexes(entity):
                 connection.execute(f'DROP INDEX IF EXISTS main."{name}"')

@@ -8,10 +8,12 @@ by webhooks too. Source: api-reference/telephony.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from typing import Any
 
 from workbench.bitrix24.sandbox.applications.events import application_of
 from workbench.bitrix24.sandbox.crm import crm
+from workbench.bitrix24.sandbox.memory import communications
 from workbench.bitrix24.sandbox.memory.fields import Row, moment
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Refusal, method
@@ -34,11 +36,6 @@ def _digits(number: Any) -> str:
     return "".join(c for c in str(number or "") if c.isdecimal())
 
 
-def _tail(number: Any) -> str:
-    """The digits that tell numbers apart however country and area are written."""
-    return _digits(number)[-9:]
-
-
 def _user(call: Call) -> int:
     """The user whom ``USER_ID`` or the inner number names."""
     number, inner = call.number("USER_ID"), str(call.get("USER_PHONE_INNER") or "")
@@ -55,24 +52,16 @@ def _user(call: Call) -> int:
 # -- whom a number belongs to -------------------------------------------------------------
 
 
-def clients(call: Call, *numbers: str) -> list[tuple[str, Row]]:
-    """Contacts, companies and leads with one of these telephone numbers: (CRM_ENTITY_TYPE, row)."""
-    wanted = [_tail(number) for number in numbers]
-    state = call.state
-    state.connection.create_function("telephone_tail", 1, _tail, deterministic=True)
-    one_of = f"IN ({','.join('?' * len(wanted))})"
-    sql = (
-        "\"HAS_PHONE\" = 'Y' AND EXISTS (SELECT 1 FROM json_each(body, '$.PHONE')"  # noqa: S608
-        f" WHERE telephone_tail(json_extract(value, '$.VALUE')) {one_of})"
-    )
-    found = []
-    for kind, name in CLIENTS.items():
-        key = [state.entities[name].by_name["ID"]]
-        for (record,) in state.select(name, key, sql, wanted):
-            row = state.get(name, record)
-            if row is not None:
-                found.append((kind, row))
-    return found
+def clients(call: Call, kind: str, value: str) -> Iterator[tuple[str, Row]]:
+    """Contacts, companies and leads with this value of ``kind``, PHONE or EMAIL.
+
+    (CRM_ENTITY_TYPE, row) each.
+    """
+    names = {table: name for name, table in CLIENTS.items()}
+    for table, record in communications.owners(call.state.connection, kind, value):
+        row = call.state.get(table, record)
+        if row is not None:
+            yield names[table], row
 
 
 def _client(call: Call, number: str) -> tuple[str | None, int | None, list[Row]]:
@@ -81,9 +70,9 @@ def _client(call: Call, number: str) -> tuple[str | None, int | None, list[Row]]
     given = call.number("CRM_ENTITY_ID")
     if kind in CLIENTS and given and call.state.get(CLIENTS[kind], given) is not None:
         return kind, given, []
-    found = clients(call, number)
+    found = next(clients(call, "PHONE", number), None)
     if found:
-        return found[0][0], found[0][1]["ID"], []
+        return found[0], found[1]["ID"], []
     if str(call.get("CRM_CREATE") or "0").upper() not in ("1", "Y", "TRUE"):
         return None, None, []
     title = _("Outgoing call") if call.number("TYPE") == OUTGOING else _("Incoming call")
@@ -109,7 +98,7 @@ def search_clients(call: Call) -> list[Row]:
     if not number:
         raise core("PHONE_NUMBER is empty")
     result = []
-    for kind, row in clients(call, number):
+    for kind, row in clients(call, "PHONE", number):
         if not rights.may(call.state, call.caller.user_id, call.state.entities[CLIENTS[kind]], row):
             continue
         person = call.state.get("users", row["ASSIGNED_BY_ID"] or 0) or {}
