@@ -165,6 +165,22 @@ def test_changed_records_carry_a_new_time_of_change(empty):
     assert empty.result("crm.company.get", {"id": number})["DATE_MODIFY"] > before
 
 
+@pytest.mark.parametrize(
+    ("entity", "method", "stage"),
+    [
+        ("deals", "crm.deal", {"STAGE_ID": "EXECUTING"}),
+        ("leads", "crm.lead", {"STATUS_ID": "JUNK"}),
+    ],
+)
+def test_records_change_to_a_stage_that_there_is(empty, entity, method, stage):
+    number = empty.result(f"{method}.add", {"fields": {"TITLE": "moved"}})
+    ((field, value),) = stage.items()
+    rule = f"change:method=profile,times=1,entity={entity},ids={number},field={field},value={value}"
+    empty.control("faults", rule)
+    empty.call("profile")
+    assert empty.result(f"{method}.get", {"id": number})[field] == value
+
+
 def test_the_last_or_random_records_can_be_picked(empty):
     numbers = companies(empty, 6, "picked")
     empty.control("faults", "delete:method=profile,times=1,entity=companies,pick=last,n=2")
@@ -204,6 +220,14 @@ BAD = {
     "change:field=ID,value=7": "pas de champ ID à modifier",
     "change:field=OPPORTUNITY,value=much": "OPPORTUNITY",
     "change:entity=contacts,field=PHONE,value=1": "pas de champ PHONE à modifier",
+    "change:field=STAGE_ID,value=NOPE": "STAGE_ID ne peut pas valoir 'NOPE', seulement l’une de",
+    "change:field=STAGE_ID": "l’une de ces valeurs\u202f: NEW",
+    "change:field=CATEGORY_ID,value=99": "CATEGORY_ID ne peut",
+    "change:entity=leads,field=STATUS_ID,value=WON": "l’une de ces valeurs\u202f: NEW, IN_PROCESS",
+    "change:field=NO_SUCH,value=7": "pas de champ NO_SUCH à modifier",
+    "change:value=7": "value demande field",
+    "delete:field=TITLE,value=7": "field ne vaut que pour change",
+    "503:ids=3": "ids ne vaut que pour change, delete",
     "change:entity=tasks,field=TAGS,value=1": "pas de champ TAGS à modifier",
 }
 
@@ -224,6 +248,12 @@ def test_a_bad_fault_on_the_command_line_is_one_clear_line_and_exit_2(spec):
     message, hint = done.stderr.strip().splitlines()
     assert message.startswith(f"--fault {spec}")
     assert "503:rate=0.1" in hint
+
+
+def test_a_rule_that_the_portal_tells_can_be_given_again(empty):
+    (told,) = empty.control("faults", "503:method=profile")["faults"]
+    again = {key: value for key, value in told.items() if key not in ("seen", "struck")}
+    assert empty.control("faults", again)["faults"][1] == told
 
 
 def test_a_method_of_a_fault_is_a_text_that_some_method_matches(empty):

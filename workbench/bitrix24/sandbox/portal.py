@@ -24,7 +24,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 
 from workbench.bitrix24.sandbox import new_portal
-from workbench.bitrix24.sandbox.crm import crm
+from workbench.bitrix24.sandbox.crm import crm, stages
 from workbench.bitrix24.sandbox.memory.fields import Unfit
 from workbench.bitrix24.sandbox.memory.state import State
 from workbench.bitrix24.sandbox.people import rights
@@ -271,23 +271,35 @@ class Portal:
         if not any(fnmatchcase(name, rule.method) for name in METHODS):
             raise ValueError(_("there is no method {name}").format(name=rule.method[:40]))
         if rule.field:
-            entity = self.state.entities[rule.entity]
-            known = entity.by_name.get(rule.field)
-            if known is None or known.readonly or known.in_body:
+            self._check_change(rule)
+        return rule
+
+    def _check_change(self, rule: Rule) -> None:
+        """Raise ValueError for a field that cannot be changed, or a value that it cannot have."""
+        entity, field = self.state.entities[rule.entity], rule.field
+        known = entity.by_name.get(field)
+        if known is None or known.readonly or known.in_body:
+            raise ValueError(
+                _("{entity} has no field {field} to change").format(
+                    entity=rule.entity, field=field[:40]
+                )
+            )
+        try:
+            self.state.keepers(rule.entity)[field](rule.value)
+        except (ValueError, TypeError):
+            raise ValueError(
+                _("{field} cannot be {value}").format(field=field, value=repr(rule.value[:40]))
+            ) from None
+        if entity.stage and field in (entity.stage, "CATEGORY_ID"):
+            funnels = stages.funnels(self.state, entity)
+            codes = [row["STATUS_ID"] for each in funnels.values() for row in each]
+            names = codes if field == entity.stage else [str(number) for number in funnels]
+            if rule.value not in names:
                 raise ValueError(
-                    _("{entity} has no field {field} to change").format(
-                        entity=rule.entity, field=rule.field[:40]
+                    _("{field} cannot be {value}, only one of {names}").format(
+                        field=field, value=repr(rule.value[:40]), names=", ".join(names)
                     )
                 )
-            try:
-                self.state.keepers(rule.entity)[rule.field](rule.value)
-            except (ValueError, TypeError):
-                raise ValueError(
-                    _("{field} cannot be {value}").format(
-                        field=rule.field, value=repr(rule.value[:40])
-                    )
-                ) from None
-        return rule
 
     def disturb(self, rule: Rule) -> None:
         """Change or delete records behind the back of whoever is reading."""

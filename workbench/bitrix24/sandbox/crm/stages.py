@@ -78,6 +78,12 @@ def stages(state: State, entity: Entity, category: int | None = None) -> list[Ro
     return directory(state, directory_of(entity, category))
 
 
+def funnels(state: State, entity: Entity) -> dict[int, list[Row]]:
+    """The stages of every funnel by its number; 0 alone where there are no funnels."""
+    rows = state.find("categories", {"ENTITY_TYPE_ID": entity.type_id})
+    return {number: stages(state, entity, number) for number in [r["ID"] for r in rows] or [0]}
+
+
 def directory(state: State, name: str) -> list[Row]:
     """The statuses of one directory in their order; remembered until one changes."""
     version = state.version("statuses")

@@ -36,6 +36,7 @@ from workbench.i18n import _
 FAULTS = ("503", "429", "500", "timeout", "cut", "expired_token", "change", "delete")
 ALIASES = {"expired": "expired_token"}
 WITHIN_BATCH = ("429", "change", "delete")
+BELONGING = {"field": ("change",), "value": ("change",), "ids": ("change", "delete")}
 PICKS = ("first", "last", "random")
 YES = ("1", "true", "y", "yes")
 NO = ("", "0", "false", "n", "no")
@@ -104,6 +105,12 @@ def rule(given: Mapping[str, Any] | str, entities: Container[str] = ()) -> Rule:
     entity = str(values.get("entity", "deals"))
     if fault in ("change", "delete") and entities and entity not in entities:
         raise ValueError(_("there is no entity {name}").format(name=entity[:40]))
+    for key, kinds in BELONGING.items():
+        if values.get(key) not in (None, "", [], ()) and fault not in kinds:
+            names = ", ".join(kinds)
+            raise ValueError(_("{key} is for {names} only").format(key=key, names=names))
+    if values.get("value") not in (None, "") and not values.get("field"):
+        raise ValueError(_("{key} needs {other}").format(key="value", other="field"))
     after = str(values.get("after", "")).lower()
     if after not in YES + NO:
         raise ValueError(_("{key} is one of {names}").format(key="after", names="yes, no"))
