@@ -140,7 +140,8 @@ def test_a_stage_keeps_a_name_and_a_meaning_that_there_is(changing, change, refu
 
 
 def test_what_is_named_in_a_select_comes(changing):
-    kind = made(changing, "Named", isStagesEnabled="Y")["entityTypeId"]
+    beside = {"child": [{"entityTypeId": 2, "isChildrenListEnabled": "true"}]}
+    kind = made(changing, "Named", isStagesEnabled="Y", relations=beside)["entityTypeId"]
     site = changing.result("crm.item.add", {"entityTypeId": kind, "fields": {"title": "x"}})
     fields = {"title": "x", "observers": [1], f"parentId{kind}": site["item"]["id"]}
     given = {"entityTypeId": 2, "fields": fields}

@@ -135,7 +135,7 @@ def selection(state: State, entity: Entity, names: Mapping[str, Field], asked: A
 
 
 def _complete(state: State, entity: Entity, rows: list[Row], asked: Any) -> None:
-    """Add what no column holds: contacts, multifields, links to parents, the entity's own type."""
+    """Add what no column holds: contacts, observers, multifields, the entity's own type."""
     wanted = list(asked.values()) if isinstance(asked, dict) else asked
     wanted = [wanted] if isinstance(wanted, str) else [str(name) for name in wanted or ()]
     everything = not wanted or "*" in wanted
@@ -153,8 +153,7 @@ def _complete(state: State, entity: Entity, rows: list[Row], asked: Any) -> None
             first = firsts.get(row["id"])
             row[camel(link.ids)] = bound.get(row["id"]) or ([first] if first else [])
     observed = _observed(state, entity) and (everything or "observers" in wanted)
-    parents = [n for n in wanted if n.startswith("parentId") and n not in rows[0]]
-    if everything or observed or parents:
+    if everything or observed:
         marks = ",".join("?" * len(ids))
         bodies = dict(
             state.connection.execute(
@@ -165,10 +164,6 @@ def _complete(state: State, entity: Entity, rows: list[Row], asked: Any) -> None
         )
         for row in rows:
             extra = orjson.loads(bodies[row["id"]]) if row["id"] in bodies else {}
-            for key, value in extra.items():
-                name = f"parentId{key[10:]}"
-                if key.startswith("PARENT_ID_") and (everything or name in parents):
-                    row.setdefault(name, value)
             if observed:
                 row["observers"] = extra.get("OBSERVERS") or []
             if not everything:
@@ -277,8 +272,6 @@ def _values(call: Call, entity: Entity, *, imported: bool = False) -> Row:
                 result["OBSERVERS"] = [number for v in _several(value) if (number := positive(v))]
             elif name == "fm" and isinstance(value, list | dict):
                 result.update(_multifields(value))
-            elif name.startswith("parentId") and name[8:].isdecimal():
-                result[f"PARENT_ID_{name[8:]}"] = positive(value) or None
             continue
         if field.readonly and not (imported and field.name in played):
             continue

@@ -251,9 +251,6 @@ def full_row(call: Call, entity: Entity, record: int) -> Row:
     for multi in MULTI:
         if not row.get(multi):
             row.pop(multi, None)
-    if stored[-1]:
-        extra = orjson.loads(stored[-1])
-        row.update({k: str(v) for k, v in extra.items() if k.startswith("PARENT_ID_")})
     return row
 
 
@@ -275,8 +272,6 @@ def writable(
             # A company takes the list of its contacts under the singular name.
             if link and key.upper() in (link.ids, link.column):
                 result[link.ids] = value if isinstance(value, list) else [value] if value else []
-            elif key.upper().startswith("PARENT_ID_") and key[10:].isdecimal():
-                result[key.upper()] = positive(value) or None
             continue
         if field.readonly or (field.immutable and not creating):
             continue
