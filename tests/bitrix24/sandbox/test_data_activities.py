@@ -82,6 +82,58 @@ def test_an_activity_is_bound_to_several_records(empty, refused):
     assert refused(answer) == (400, "LAST_BINDING_CANNOT_BE_DELETED")
 
 
+def bound(client, number):
+    rows = client.result("crm.activity.binding.list", {"activityId": number})
+    return [(row["entityTypeId"], row["entityId"]) for row in rows]
+
+
+def test_an_activity_is_bound_to_whom_it_talks_to(empty, colleague, refused):
+    """``BINDINGS`` of a write is read only, so crm.activity.fields; who is bound besides the owner
+    are the records of COMMUNICATIONS, as the portal's own method builds it."""
+    owner, other = deal(empty), deal(empty)
+    contact = empty.result("crm.contact.add", {"fields": {"NAME": "Ada"}})
+    talk = {"VALUE": "+33 1", "ENTITY_ID": contact, "ENTITY_TYPE_ID": 3}
+    named = [{"OWNER_ID": other, "OWNER_TYPE_ID": 2}]
+    number = activity(empty, owner, TYPE_ID=2, COMMUNICATIONS=[talk], BINDINGS=named)
+    assert bound(empty, number) == [(2, owner), (3, contact)]
+    assert listed(empty, filter=bound_to(contact, 3)) == [number]
+    (row,) = empty.result(
+        "crm.activity.list", {"filter": {"ID": number}, "select": ["COMMUNICATIONS"]}
+    )
+    assert row["COMMUNICATIONS"][0]["TYPE"] == "PHONE"
+    fields = {"SUBJECT": "Later", "BINDINGS": named}
+    empty.result("crm.activity.update", {"id": number, "fields": fields})
+    assert bound(empty, number) == [(2, owner), (3, contact)]
+    fields = {"COMMUNICATIONS": [{"VALUE": "+33 2"}]}
+    empty.result("crm.activity.update", {"id": number, "fields": fields})
+    assert bound(empty, number) == [(2, owner)]
+    (row,) = empty.result(
+        "crm.activity.list", {"filter": {"ID": number}, "select": ["COMMUNICATIONS"]}
+    )
+    told = row["COMMUNICATIONS"][0]
+    assert (told["ENTITY_TYPE_ID"], told["ENTITY_ID"]) == ("2", str(owner))
+    hidden = {
+        "OWNER_TYPE_ID": 2, "OWNER_ID": deal(colleague), "TYPE_ID": 2, "SUBJECT": "x",
+        "COMMUNICATIONS": [talk],
+    }  # fmt: skip
+    assert refused(colleague.call("crm.activity.add", {"fields": hidden})) == (400, "")
+    gone = [{**talk, "ENTITY_ID": 999999}]
+    assert bound(empty, activity(empty, owner, TYPE_ID=2, COMMUNICATIONS=gone)) == [(2, owner)]
+
+
+def test_bindings_are_asked_for_by_type_by_id_or_both(empty):
+    """The page of crm.activity.list: one of the keys, or their combination."""
+    kind = empty.result("crm.type.add", {"fields": {"title": "Bound"}})["type"]["entityTypeId"]
+    one = empty.result("crm.item.add", {"entityTypeId": kind, "fields": {"title": "x"}})["item"]
+    number = activity(empty, one["id"], kind=kind)
+    shared = activity(empty, deal(empty))
+    key = {"activityId": shared, "entityTypeId": kind, "entityId": one["id"]}
+    empty.result("crm.activity.binding.add", key)
+    assert listed(empty, filter={"BINDINGS": [{"OWNER_TYPE_ID": kind}]}) == [number, shared]
+    by_id = listed(empty, filter={"BINDINGS": [{"OWNER_ID": one["id"]}], "@ID": [number, shared]})
+    assert by_id == [number, shared]
+
+
 def test_a_deleted_record_takes_only_the_activities_of_its_own_along(empty, refused):
     one, two = deal(empty), deal(empty)
     alone, shared = activity(empty, one), activity(empty, one)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from workbench.bitrix24.sandbox.crm.field_descriptions import describe, describe_all
 from workbench.bitrix24.sandbox.crm.records import (
@@ -15,8 +16,13 @@ from workbench.bitrix24.sandbox.crm.records import (
 from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, positive
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Refusal, method
+from workbench.bitrix24.sandbox.timeline.activity_tables import BINDINGS
 
-EMAIL = 4  # TYPE_ID
+if TYPE_CHECKING:
+    from workbench.bitrix24.sandbox.memory.state import State
+
+CALL, EMAIL = 2, 4  # TYPE_ID
+TALKS = {CALL: "PHONE", EMAIL: "EMAIL"}  # the type of a communication that does not say it
 UNBOUND = (
     "Could not build binding. Please ensure that owner info and communications are defined "
     "correctly."
@@ -98,8 +104,12 @@ def activity_fields(call: Call) -> dict[str, Row]:
     return {**describe_all(call.state.fields("activities")), **beside}
 
 
-def _addressed(call: Call) -> None:
-    """Give every communication of a write its id and its form: text, as the portal keeps it."""
+def _addressed(call: Call, owner: Row, kind: int) -> None:
+    """Give every communication of a write its id and its form: text, as the portal keeps it.
+
+    ``owner``, a row with OWNER_TYPE_ID and OWNER_ID, is whose it is where it names nobody; ``kind``
+    is the activity's TYPE_ID.
+    """
     fields = call.get("fields")
     if not isinstance(fields, dict):
         return
@@ -108,10 +118,12 @@ def _addressed(call: Call) -> None:
         rows = given.values() if isinstance(given, dict) else given
         if not isinstance(given, list | dict):
             continue
-        fields[key] = [_communication(call, row) for row in rows if isinstance(row, dict)]
+        fields[key] = [
+            _communication(call, row, owner, kind) for row in rows if isinstance(row, dict)
+        ]
 
 
-def _communication(call: Call, given: Row) -> Row:
+def _communication(call: Call, given: Row, owner: Row, kind: int) -> Row:
     number = given.get("ID")
     if not number:
         number = call.state.settings.get("communication", 0) + 1
@@ -119,8 +131,47 @@ def _communication(call: Call, given: Row) -> Row:
     row: dict[str, Any] = {"ID": str(number)}
     for name in ("TYPE", "VALUE", "ENTITY_ID", "ENTITY_TYPE_ID"):
         row[name] = str(given.get(name) or "")
+    row["TYPE"] = row["TYPE"] or TALKS.get(kind, "")
+    if not (positive(row["ENTITY_ID"]) and positive(row["ENTITY_TYPE_ID"])):
+        row["ENTITY_ID"] = str(owner.get("OWNER_ID") or "")
+        row["ENTITY_TYPE_ID"] = str(owner.get("OWNER_TYPE_ID") or "")
     row["ENTITY_SETTINGS"] = given.get("ENTITY_SETTINGS") or []
     return row
+
+
+def _talking_to(call: Call, owner: Row) -> list[tuple[int, int]] | None:
+    """The records besides the owner that a write's communications are with: they are bound too.
+
+    None if it has no communications. ``BINDINGS`` itself is read only (crm.activity.fields).
+    Refuses a record that is not the caller's. [?] One that there is not is passed over.
+    """
+    given = call.array("fields")
+    rows = next((v for k, v in given.items() if str(k).upper() == "COMMUNICATIONS"), None)
+    if not isinstance(rows, list):
+        return None
+    own = (positive(owner.get("OWNER_TYPE_ID")), positive(owner.get("OWNER_ID")))
+    named = dict.fromkeys((positive(r["ENTITY_TYPE_ID"]), positive(r["ENTITY_ID"])) for r in rows)
+    result = []
+    for kind, number in named.keys() - {own}:
+        entity = call.state.by_type.get(kind)
+        row = call.state.get(entity.name, number) if entity else None
+        if entity and row:
+            if not rights.may(call.state, call.caller.user_id, entity, row):
+                raise Refusal("", "Access denied.")
+            result.append((kind, number))
+    return sorted(result, key=list(named).index)
+
+
+def bind(state: State, activity: int, further: Iterable[tuple[int, int]]) -> None:
+    """Bind an activity to these records (entityTypeId, id) besides its owner, to no others."""
+    state.delete_where(BINDINGS.name, {"ACTIVITY_ID": activity})
+    state.insert_many(
+        BINDINGS.name,
+        [
+            {"ACTIVITY_ID": activity, "OWNER_TYPE_ID": kind, "OWNER_ID": number}
+            for kind, number in further
+        ],
+    )
 
 
 def _complete(call: Call) -> None:
@@ -162,17 +213,25 @@ def _owned(call: Call, fields: Row) -> Row:
 @method("crm.activity.add", scope="crm")
 def add_activity(call: Call) -> int:
     """A new activity; answers with its id."""
-    _addressed(call)
+    given = {str(k).upper(): v for k, v in call.array("fields").items()}
+    _addressed(call, given, positive(given.get("TYPE_ID")))
     _complete(call)
-    return add_record(call, ACTIVITIES)
+    further = _talking_to(call, given)
+    number = add_record(call, ACTIVITIES)
+    bind(call.state, number, further or ())
+    return number
 
 
 @method("crm.activity.update", scope="crm")
 def update_activity(call: Call) -> bool:
-    """Change an activity."""
-    _addressed(call)
+    """Change an activity; new communications bind it anew."""
     row = existing(call, ACTIVITIES, identity(call))
     given = {str(k).upper(): v for k, v in call.array("fields").items()}
+    owner = {**row, **given}
+    _addressed(call, owner, row["TYPE_ID"])
     if {"OWNER_TYPE_ID", "OWNER_ID"} & set(given):
-        _owned(call, {**row, **given})
+        _owned(call, owner)
+    further = _talking_to(call, owner)
+    if further is not None:
+        bind(call.state, row["ID"], further)
     return update_record(call, ACTIVITIES)

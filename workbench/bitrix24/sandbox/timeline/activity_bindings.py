@@ -19,7 +19,7 @@ from workbench.bitrix24.sandbox.crm.records import (
 from workbench.bitrix24.sandbox.memory.fields import Entity, Row, positive
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method
-from workbench.bitrix24.sandbox.timeline.activities import ACTIVITIES
+from workbench.bitrix24.sandbox.timeline.activities import ACTIVITIES, bind
 from workbench.bitrix24.sandbox.timeline.activity_tables import BINDINGS
 
 Key = tuple[int, int]  # entityTypeId, id
@@ -36,7 +36,10 @@ def bindings(call: Call, activity: Row) -> list[Key]:
 
 
 def _bound(given: Any) -> tuple[str, list[Any]]:
-    """The filter ``BINDINGS``: activities bound to any of these records."""
+    """The filter ``BINDINGS``: activities bound to any of these records.
+
+    Each is named by OWNER_TYPE_ID, OWNER_ID or both (crm.activity.list).
+    """
     rows = list(given.values()) if isinstance(given, dict) else given or []
     rows = [] if isinstance(rows, str) else rows
     if not isinstance(rows, list):
@@ -49,13 +52,15 @@ def _bound(given: Any) -> tuple[str, list[Any]]:
         raise Refusal("", "Invalid value of filter field 'BINDINGS'.")
     for row in rows:
         keys = {str(k).upper().lstrip("="): v for k, v in row.items()}
-        pair = [keys.get("OWNER_TYPE_ID"), keys.get("OWNER_ID")]
-        if not all(positive(v) for v in pair):
+        pair = {
+            name: positive(keys[name]) for name in ("OWNER_TYPE_ID", "OWNER_ID") if name in keys
+        }
+        if not pair or not all(pair.values()):
             raise Refusal("", "Invalid value of filter field 'BINDINGS'.")
-        same = '"OWNER_TYPE_ID" = ? AND "OWNER_ID" = ?'
+        same = " AND ".join(f'"{name}" = ?' for name in pair)
         further = f'SELECT "ACTIVITY_ID" FROM "{BINDINGS.name}" WHERE {same}'  # noqa: S608 - names of our own
         parts.append(f'(({same}) OR "ID" IN ({further}))')
-        values += [positive(v) for v in pair] * 2
+        values += [*pair.values()] * 2
     return f"({' OR '.join(parts)})" if parts else "1 = 0", values
 
 
@@ -102,14 +107,7 @@ def _record(call: Call, kind: str, number: str) -> Key:
 
 def _rebind(call: Call, activity: Row, wanted: list[Key]) -> bool:
     """Write bindings anew; the first is the owner."""
-    call.state.delete_where(BINDINGS.name, {"ACTIVITY_ID": activity["ID"]})
-    call.state.insert_many(
-        BINDINGS.name,
-        [
-            {"ACTIVITY_ID": activity["ID"], "OWNER_TYPE_ID": kind, "OWNER_ID": number}
-            for kind, number in wanted[1:]
-        ],
-    )
+    bind(call.state, activity["ID"], wanted[1:])
     owner = {"OWNER_TYPE_ID": wanted[0][0], "OWNER_ID": wanted[0][1]}
     crm.update(
         call.state,
