@@ -268,8 +268,8 @@ def get_status(call: Call) -> Row:
 @method("crm.status.fields", scope="crm")
 def status_fields(call: Call) -> dict[str, Row]:
     """The fields of an entry."""
-    extra = describe(Field("EXTRA", "crm_status_extra"))
-    return {**describe_all(STATUSES.fields), "EXTRA": extra}
+    further = (Field("SEMANTICS", "char", immutable=True), Field("EXTRA", "crm_status_extra"))
+    return {**describe_all(STATUSES.fields), **describe_all(further)}
 
 
 @method("crm.status.add", scope="crm")
@@ -293,6 +293,8 @@ def add_status(call: Call) -> int:
     meaning = meaning if meaning in ("S", "F") else ""
     if directory.startswith("DEAL_STAGE") and won and sort > min(won) and not meaning:
         raise Refusal("", AFTER_THE_END)
+    if won and meaning == "S":
+        raise Refusal("ERROR_CORE", "The final successful stage already exists.")
     head, funnel = _head(directory)
     code = code.removeprefix(head)
     longest = LONGEST.get(directory, 22 - len(head) if head else 50)
@@ -324,17 +326,19 @@ def _head(directory: str) -> tuple[str, int | None]:
 
 @method("crm.status.update", scope="crm")
 def update_status(call: Call) -> bool:
-    """Change an entry's name, order, colour or meaning."""
+    """Change an entry's name, order or colour.
+
+    What a stage means stays: SEMANTICS is immutable (crm.status.fields), so what records keep of it
+    is what their stages say.
+    """
     _administrator(call, "")
     number = _entry(call)
     if call.state.get("statuses", number) is None:
         raise Refusal("", "Status is not found.")
     fields = {str(k).upper(): v for k, v in call.array("fields").items()}
-    changes = {k: v for k, v in fields.items() if k in ("NAME", "SORT", "COLOR", "SEMANTICS")}
+    changes = {k: v for k, v in fields.items() if k in ("NAME", "SORT", "COLOR")}
     if "NAME" in changes and not str(changes["NAME"] or "").strip():
         raise Refusal("ERROR_CORE", "The required field 'NAME' is not specified.")
-    if changes.get("SEMANTICS") not in (None, "", "P", "S", "F"):
-        raise Refusal("ERROR_CORE", "The specified semantics are not valid.")
     call.state.update("statuses", number, changes)
     return True
 

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.bitrix24.sandbox.crm.user_fields import change, create, remove, required, settings_of
+from workbench.bitrix24.sandbox.crm.user_fields import (
+    change,
+    create,
+    in_order,
+    remove,
+    required,
+    settings_of,
+)
 from workbench.bitrix24.sandbox.memory.fields import Row
 from workbench.bitrix24.sandbox.memory.filters import BadFilter
 from workbench.bitrix24.sandbox.people import rights
@@ -59,7 +66,7 @@ def _config(row: Row, language: str | None = None) -> Row:
                 "sort": str(o["SORT"]),
                 "xmlId": o["XML_ID"],
             }
-            for o in row.get("LIST") or []
+            for o in in_order(row)
         ]
     return result
 
@@ -132,6 +139,7 @@ def _upper(given: dict[str, Any]) -> Row:
     }
     result = {names.get(k, k.upper()): v for k, v in given.items()}
     options = given.get("enum")
+    options = list(options.values()) if isinstance(options, dict) else options
     if isinstance(options, list):
         result["LIST"] = [
             {{"xmlId": "XML_ID"}.get(k, k.upper()): v for k, v in o.items()}

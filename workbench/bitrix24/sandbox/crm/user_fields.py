@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,11 @@ def settings_of(row: Row) -> Row:
     return {**SETTINGS.get(row["USER_TYPE_ID"], {}), **(row.get("SETTINGS") or {})}
 
 
+def in_order(row: Row) -> list[Row]:
+    """The options of a definition by their SORT."""
+    return sorted(row.get("LIST") or [], key=lambda option: (option["SORT"], option["ID"]))
+
+
 def _sent(row: Row, *, languages: bool | str) -> Row:
     """A definition in the old form; ``languages``: True for all labels, a code for one."""
     result: Row = {
@@ -99,7 +105,7 @@ def _sent(row: Row, *, languages: bool | str) -> Row:
     if row["USER_TYPE_ID"] == "enumeration":
         result["LIST"] = [
             {k: str(v) if k in ("ID", "SORT") else v for k, v in item.items()}
-            for item in row.get("LIST") or []
+            for item in in_order(row)
         ]
     return result
 
@@ -113,23 +119,38 @@ def _whole(value: Any, name: str) -> int:
 
 
 def _options(call: Call, given: Any) -> list[Row]:
-    """New options of an enumeration, each with an id that no other has had."""
+    """New options of an enumeration, each with an id that no other has had; none without a text."""
     result = []
-    for place, item in enumerate(_items(given)):
+    for place, item in enumerate(item for item in _items(given) if _said(item)):
         number = call.state.settings.get("enumeration", 0) + 1
         call.state.settings["enumeration"] = number
         result.append(_option({"SORT": 10 * (place + 1), **item}, number))
     return result
 
 
+def _said(item: Row) -> str:
+    """An option's text without what surrounds it."""
+    return str(item.get("VALUE") or "").strip()
+
+
 def _option(item: Row, number: int) -> Row:
+    code = str(item.get("XML_ID") or "")
+    said = f"{number} {_said(item)}".encode()
     return {
         "ID": number,
         "SORT": _whole(item.get("SORT") or 10, "LIST"),
-        "VALUE": str(item.get("VALUE", "")),
+        "VALUE": _said(item),
         "DEF": "Y" if str(item.get("DEF", "N")).upper() == "Y" else "N",
-        "XML_ID": str(item.get("XML_ID") or ""),
+        "XML_ID": code or hashlib.md5(said, usedforsecurity=False).hexdigest(),
     }
+
+
+def _one_default(options: list[Row], multiple: Any) -> list[Row]:
+    """The options with one default at most, the first, where a record has one value."""
+    if multiple == "Y":
+        return options
+    defaults = [option for option in options if option["DEF"] == "Y"]
+    return [{**o, "DEF": "N"} if o in defaults[1:] else o for o in options]
 
 
 def _labels(given: Row, present: Row) -> Row:
@@ -201,7 +222,9 @@ def create(call: Call, owner: str, given: Row) -> int:
             **{k: str(given.get(k) or defaults[k]).upper() for k in flags},
             "SETTINGS": given.get("SETTINGS") if isinstance(given.get("SETTINGS"), dict) else {},
             "LABELS": _labels(given, {}),
-            "LIST": _options(call, _distinct(given.get("LIST"))),
+            "LIST": _one_default(
+                _options(call, _distinct(given.get("LIST"))), str(given.get("MULTIPLE")).upper()
+            ),
         },
     )
 
@@ -236,9 +259,10 @@ def change(call: Call, row: Row, given: Row) -> None:
     )
     changes: Row = {k: given[k] for k in allowed if k in given}
     if isinstance(given.get("SETTINGS"), dict):
-        changes["SETTINGS"] = given["SETTINGS"]
+        changes["SETTINGS"] = {**(row.get("SETTINGS") or {}), **given["SETTINGS"]}
     if "LIST" in given:
-        changes["LIST"] = _merged(call, row.get("LIST") or [], given["LIST"])
+        options = _merged(call, row.get("LIST") or [], given["LIST"])
+        changes["LIST"] = _one_default(options, row["MULTIPLE"])
     changes["LABELS"] = _labels(given, row.get("LABELS") or {})
     call.state.update("user_fields", row["ID"], changes)
 
@@ -253,20 +277,27 @@ def remove(state: State, row: Row) -> bool:
 
 
 def _merged(call: Call, present: list[Row], given: Any) -> list[Row]:
-    """Options after an update: a known ID changes (or goes with ``DEL: Y``), others are added."""
+    """Options after an update: those with a known ID change, those without one are added.
+
+    One without a text goes, as with ``DEL: Y``; the records keep the ID of one that is gone, which
+    stands for nothing any more. A foreign ID is passed over. [?] Undocumented; so the portal's own
+    code, where an option is a row of a table and nothing else looks after it.
+    """
     options = {int(o["ID"]): o for o in present}
-    fresh = []
+    fresh, defaults = [], []
     for item in _distinct(given):
         number = _whole(item.get("ID") or 0, "LIST")
-        if number in options:
-            if str(item.get("DEL", "N")).upper() == "Y":
-                del options[number]
-            else:
-                options[number] = _option({**options[number], **item}, number)
-        elif str(item.get("DEL", "N")).upper() != "Y":
+        goes = str(item.get("DEL", "N")).upper() == "Y" or not _said(item)
+        if number in options and goes:
+            del options[number]
+        elif number in options:
+            options[number] = _option({**options[number], **item}, number)
+            defaults += [number] if options[number]["DEF"] == "Y" and "DEF" in item else []
+        elif not number and not goes:
             fresh.append(item)
     _distinct([*options.values(), *fresh])
-    return [*options.values(), *_options(call, fresh)]
+    kept = [options.pop(number) for number in defaults]
+    return [*kept, *options.values(), *_options(call, fresh)]
 
 
 def _methods(kind: str, owner: str) -> None:
