@@ -48,6 +48,7 @@ def add(
     ValueError for a value that its field cannot hold.
     """
     entity = state.entities[name]
+    values = _meant(entity, values)
     now = state.timestamp()
     row: Row = {f.name: f.default for f in entity.fields if f.default is not None}
     for part in (entity.created, entity.modified, "MOVED_TIME", "LAST_ACTIVITY_TIME"):
@@ -76,6 +77,8 @@ def add(
     bound = _bound(entity, link, row, [])
     _bindable(state, link, bound, [], actor)
     _open_stage(state, entity, row)
+    if robot and values.get("CLOSEDATE") is not None:
+        row["CLOSEDATE"] = values["CLOSEDATE"]  # an import says when
     if name == "deals":
         today = state.now().date()
         row.setdefault("BEGINDATE", today)
@@ -137,6 +140,7 @@ def update(
     before = state.get(name, record)
     if before is None:
         raise LookupError(f"{name} {record}")
+    values = _meant(entity, values)
     changes = product_prices.followed(state, entity, before, _kept(state, name, values))
     changes |= file_fields.written(state, entity, record, before, values)
     link = links.link_of(entity)
@@ -205,6 +209,32 @@ def delete(
         delete(state, below, number, actor=actor, robot=robot, connector=connector)
     _announce(state, name, record, "delete", actor, robot, connector, before)
     return True
+
+
+def _meant(entity: Entity, values: Mapping[str, Any]) -> Row:
+    """A write without what the portal passes over, an empty amount as 0.
+
+    It takes nobody as responsible for a record, and no empty title, begin or close of a deal. [?]
+    Undocumented; so the portal's own code.
+    """
+    result: Row = {}
+    for name, value in values.items():
+        field = entity.by_name.get(name)
+        empty = value is None or (isinstance(value, str) and not value.strip())
+        if name == "ASSIGNED_BY_ID" and (empty or _nobody(value)):
+            continue
+        if entity.name == "deals" and name in ("TITLE", "BEGINDATE", "CLOSEDATE") and empty:
+            continue
+        amount = field is not None and field.type == "money" and field.default is not None
+        result[name] = 0 if amount and empty else value
+    return result
+
+
+def _nobody(user: Any) -> bool:
+    try:
+        return (whole(user) or 0) <= 0
+    except (ValueError, TypeError):
+        return False
 
 
 def _kept(state: State, name: str, values: Mapping[str, Any]) -> Row:
@@ -331,6 +361,8 @@ def _follow_stage(state: State, entity: Entity, row: Row, known: list[Row]) -> N
         row["IS_NEW"] = "Y" if known and known[0]["STATUS_ID"] == row.get(entity.stage) else "N"
     if entity.has("DATE_CLOSED"):
         row["DATE_CLOSED"] = None if meaning == "P" else state.timestamp()
+    if entity.name == "deals" and meaning != "P":
+        row["CLOSEDATE"] = state.now().date()  # [?] the portal's setting that is on by default
 
 
 def _move(state: State, entity: Entity, before: Row, changes: Row) -> str:
@@ -358,6 +390,8 @@ def _move(state: State, entity: Entity, before: Row, changes: Row) -> str:
     for part in (entity.semantics, "CLOSED", "IS_NEW", "DATE_CLOSED"):
         if part and entity.has(part):
             changes[part] = after[part]
+    if after.get("CLOSEDATE") != before.get("CLOSEDATE"):
+        changes["CLOSEDATE"] = after["CLOSEDATE"]
     if entity.has("PREVIOUS_STAGE_ID"):
         changes["PREVIOUS_STAGE_ID"] = before.get(entity.stage)
     return "category" if other else "stage"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from workbench.bitrix24.sandbox.crm import crm, file_fields, file_forms, links
+from workbench.bitrix24.sandbox.crm import crm, file_fields, file_forms, links, stages
 from workbench.bitrix24.sandbox.crm.crm import MULTI
 from workbench.bitrix24.sandbox.crm.field_descriptions import describe_all, with_links
 from workbench.bitrix24.sandbox.crm.user_values import old_value
@@ -323,6 +323,14 @@ def _currency(call: Call, entity: Entity, values: Row) -> None:
         raise Refusal("", 'Invalid value for the "Currency" field')
 
 
+def _stage(call: Call, entity: Entity, row: Row, values: Row) -> None:
+    """Pass over a stage that a deal's funnel does not have. [?] So the portal's own code."""
+    if entity.name == "deals" and "STAGE_ID" in values:
+        known = stages.stages(call.state, entity, row["CATEGORY_ID"])
+        if values["STAGE_ID"] not in [each["STATUS_ID"] for each in known]:
+            del values["STAGE_ID"]
+
+
 def add_record(call: Call, entity: Entity) -> int:
     """Answer an old add method."""
     fields = call.array("fields")
@@ -346,9 +354,10 @@ def add_record(call: Call, entity: Entity) -> int:
 def update_record(call: Call, entity: Entity) -> bool:
     """Answer an old update method."""
     record = identity(call)
-    existing(call, entity, record)
+    row = existing(call, entity, record)
     names = {f.name: f for f in call.state.fields(entity.name)}
     values = writable(call, entity, call.array("fields"), creating=False, names=names)
+    _stage(call, entity, row, values)
     call.mapping("params")
     _addresses(entity, values)
     _currency(call, entity, values)
