@@ -134,6 +134,45 @@ def test_bindings_are_asked_for_by_type_by_id_or_both(empty):
     assert by_id == [number, shared]
 
 
+@pytest.mark.parametrize(("kind", "due"), [(1, "START_TIME"), (2, "START_TIME"), (3, "END_TIME")])
+def test_the_deadline_follows(empty, kind, due):
+    """crm.activity.add: DEADLINE is not set directly; it is START_TIME of calls and meetings and
+    END_TIME of tasks."""
+    times = {"START_TIME": "2026-05-01T10:00:00+02:00", "END_TIME": "2026-05-01T11:00:00+02:00"}
+    wrong = {"DEADLINE": "2027-01-01T00:00:00+01:00"}
+    number = activity(empty, deal(empty), TYPE_ID=kind, **times, **wrong)
+    row = empty.result("crm.activity.get", {"id": number})
+    assert row["DEADLINE"] == row[due] == times[due]
+    later = {"start_time": "2026-06-01T10:00:00+02:00", "end_time": "2026-06-01T12:00:00+02:00"}
+    for fields in (later, wrong):
+        empty.result("crm.activity.update", {"id": number, "fields": fields})
+        row = empty.result("crm.activity.get", {"id": number})
+        assert row["DEADLINE"] == row[due] == later[due.lower()]
+
+
+def test_done_and_status_say_the_same(empty):
+    """So every sample of the documentation: COMPLETED ``Y`` with STATUS 2, ``N`` with 1."""
+    number = activity(empty, deal(empty))
+    done = activity(empty, deal(empty), COMPLETED="Y")
+    assert empty.result("crm.activity.get", {"id": done})["STATUS"] == "2"
+    for fields, status, completed in (
+        ({"COMPLETED": "Y"}, "2", "Y"),
+        ({"COMPLETED": "N"}, "1", "N"),
+        ({"STATUS": 2}, "2", "Y"),
+        ({"STATUS": 1}, "1", "N"),
+        ({"COMPLETED": "Y", "STATUS": 3}, "3", "Y"),
+        ({"SUBJECT": "Still"}, "3", "Y"),
+        ({"COMPLETED": "N", "STATUS": 2}, "1", "N"),
+    ):
+        empty.result("crm.activity.update", {"id": number, "fields": fields})
+        row = empty.result("crm.activity.get", {"id": number})
+        assert (row["STATUS"], row["COMPLETED"]) == (status, completed), fields
+    due = todo(empty, deal(empty))
+    empty.result("crm.activity.update", {"id": due, "fields": {"COMPLETED": "Y"}})
+    row = empty.result("crm.activity.get", {"id": due})
+    assert (row["STATUS"], row["DEADLINE"]) == ("2", "2026-12-01T10:00:00+01:00")
+
+
 def test_a_deleted_record_takes_only_the_activities_of_its_own_along(empty, refused):
     one, two = deal(empty), deal(empty)
     alone, shared = activity(empty, one), activity(empty, one)
