@@ -17,8 +17,9 @@ from workbench.i18n import _
 from workbench.settings import private_file
 
 #: Of the file, as its ``user_version``; raised when earlier versions could not serve what this one
-#: writes. Files of 0 have none. New tables, columns and indexes need no new number.
-VERSION = 1
+#: writes. Files of 0 have none. New tables, columns and indexes need no new number. From 2 on there
+#: may be triggers that call the functions of `connected` (see `communications`).
+VERSION = 2
 SERVING = (
     "journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-65536",
 )  # fmt: skip

@@ -151,7 +151,7 @@ def _follow(call: Call, kind: int) -> None:
     given = {str(k).upper(): k for k in fields}
     due = DUE.get(kind)
     if due:
-        fields.pop(given.get("DEADLINE"), None)
+        fields.pop(given.get("DEADLINE", ""), None)
         if due in given:
             fields["DEADLINE"] = fields[given[due]]
     done = (COMPLETED, COMPLETED_BY_ITSELF)
