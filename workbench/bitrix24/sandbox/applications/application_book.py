@@ -229,13 +229,16 @@ class Applications:
 
     def place(self, application: Application) -> dict[str, Any]:
         """Return the part of ``auth`` that says where and which application, without tokens."""
+        scope = ",".join(sorted(application.scopes))
+        return {"scope": scope, "status": "L", **self.sender()}
+
+    def sender(self) -> dict[str, Any]:
+        """Return the part of ``auth`` that says which portal calls."""
         base = self._base()
         return {
-            "scope": ",".join(sorted(application.scopes)),
             "domain": base.partition("://")[2],
             "server_endpoint": f"{base}/rest/",
             "client_endpoint": f"{base}/rest/",
-            "status": "L",
             "member_id": self._state.settings["member_id"],
         }
 

@@ -1,13 +1,13 @@
 """Events: what applications bind, and the POSTs and queue rows that changes turn into.
 
 An online handler gets one form POST per change. It carries the tokens of whoever made the change,
-and none if a robot did. Nothing goes out before the application is installed.
+and none if a robot did. Nothing goes out before the application is installed. An outgoing webhook
+gets the same POST, never with tokens.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -20,6 +20,12 @@ from workbench.bitrix24.sandbox.applications.applications import (
     deliveries_of,
 )
 from workbench.bitrix24.sandbox.applications.deliveries import Deliveries, is_web_address
+from workbench.bitrix24.sandbox.applications.event_data import EVENTS, data_of, is_event
+from workbench.bitrix24.sandbox.applications.outgoing_webhooks import (
+    OutgoingWebhook,
+    OutgoingWebhooks,
+    can_be_sent,
+)
 from workbench.bitrix24.sandbox.crm.records import ordering
 from workbench.bitrix24.sandbox.memory.changes import Change
 from workbench.bitrix24.sandbox.memory.filters import BadFilter
@@ -40,29 +46,6 @@ CREATE TABLE IF NOT EXISTS event_handlers (
     connector TEXT NOT NULL)
 """
 
-_CRM = ("LEAD", "DEAL", "CONTACT", "COMPANY", "QUOTE", "INVOICE", "ACTIVITY", "PRODUCT", "CURRENCY",
-        "REQUISITE", "BANKDETAIL", "TIMELINECOMMENT", "TYPE", "MEASURE", "DYNAMICITEM")  # fmt: skip
-_WITH_USER_FIELDS = ("LEAD", "DEAL", "CONTACT", "COMPANY", "QUOTE", "INVOICE", "REQUISITE")
-_CHANGES = ("ADD", "UPDATE", "DELETE")
-#: What can be bound. Not all of it happens here: this portal has no old invoices, recurring deals
-#: or payments.
-EVENTS = frozenset(
-    [f"ONCRM{name}{what}" for name in _CRM for what in _CHANGES]
-    + [
-        f"ONCRM{name}USERFIELD{what}"
-        for name in _WITH_USER_FIELDS
-        for what in (*_CHANGES, "SETENUMVALUES")
-    ]
-    + [f"ONTASK{what}" for what in _CHANGES]
-    + [f"ONTASKCOMMENT{what}" for what in _CHANGES]
-    + [f"ONCRMDEALRECURRING{what}" for what in (*_CHANGES, "EXPOSE")]
-    + ["ONCRMDEALMOVETOCATEGORY", "ONCRMINVOICESETSTATUS", "ONUSERADD", "ONOFFLINEEVENT"]
-    + [f"ONAPP{what}" for what in ("INSTALL", "UPDATE", "UNINSTALL", "TEST", "PAYMENT")]
-    + ["ONAPPMETHODCONFIRM"]
-)
-
-_OF_ONE_TYPE = re.compile(r"ONCRMDYNAMICITEM(ADD|UPDATE|DELETE)_\d{1,5}")
-
 _HANDLERS: WeakKeyDictionary[Portal, EventHandlers] = WeakKeyDictionary()
 
 
@@ -77,6 +60,7 @@ class EventHandlers:
     def __init__(self, state: State, applications: Applications, deliveries: Deliveries) -> None:
         self.state = state
         self.queue = offline_events.OfflineQueue(state)
+        self.outgoing = OutgoingWebhooks(state)
         self._applications = applications
         self._deliveries = deliveries
         state.connection.execute(SCHEMA)
@@ -111,7 +95,14 @@ class EventHandlers:
         self, application: Application, row: dict[str, Any], data: dict[str, Any], actor: int | None
     ) -> None:
         """Queue the POST of one event; ``actor`` None sends no tokens."""
-        user = row["auth_type"] or actor
+        authorization = self._applications.authorization(
+            application, row["auth_type"] or actor, renewable=row["event"] == "ONOFFLINEEVENT"
+        )
+        self._send(row, data, authorization)
+
+    def _send(
+        self, row: dict[str, Any], data: dict[str, Any], authorization: dict[str, Any]
+    ) -> None:
         self._deliveries.queue(
             "event",
             str(row["id"]),
@@ -121,9 +112,7 @@ class EventHandlers:
                 "event_handler_id": row["id"],
                 "data": data,
                 "ts": self.state.timestamp(),
-                "auth": self._applications.authorization(
-                    application, user, renewable=row["event"] == "ONOFFLINEEVENT"
-                ),
+                "auth": authorization,
             },
         )
 
@@ -136,9 +125,28 @@ class EventHandlers:
             "DELETE FROM event_handlers WHERE client_id = ?", (application.client_id,)
         )
 
+    def add_outgoing(self, title: str, handler: str, events: Iterable[str]) -> OutgoingWebhook:
+        """Add an outgoing webhook that hears of these events."""
+        added = self.outgoing.add(title, handler)
+        for event in events:
+            self.bind(added.name, event, handler, 0, 0, "")
+        return added
+
+    def delete_outgoing(self, number: int) -> bool:
+        """Delete an outgoing webhook; False if there is none."""
+        found = self.outgoing.delete(number)
+        for row in self.rows(found.name) if found else ():
+            self.unbind(row["id"])
+        return found is not None
+
     def _changed(self, change: Change) -> None:
-        for event, data in _events(self.state, change):
+        for event, data in data_of(self.state, change):
             for row in self.rows(event=event):
+                outgoing = self.outgoing.named(row["client_id"])
+                if outgoing:
+                    proof = {"application_token": outgoing.application_token}
+                    self._send(row, data, self._applications.sender() | proof)
+                    continue
                 application = self._applications.get(row["client_id"])
                 if application is None or not application.installed:
                     continue
@@ -151,33 +159,6 @@ class EventHandlers:
                             self.tell(
                                 application, waker, {}, None if change.robot else change.actor
                             )
-
-
-def _events(state: State, change: Change) -> Iterator[tuple[str, dict[str, Any]]]:
-    entity = state.entities[change.entity]
-    name = entity.event
-    if not name:
-        return
-    fields: dict[str, Any] = {"ID": change.id}
-    if change.kind == "category":
-        after = change.after or {}
-        extra = {"CATEGORY_ID": after.get("CATEGORY_ID"), "STAGE_ID": after.get(entity.stage)}
-        yield "ONCRMDEALMOVETOCATEGORY", {"FIELDS": {**fields, **extra}}
-        return
-    what = change.kind.upper()
-    if name == "TASK":
-        before = "undefined" if what == "ADD" else fields
-        after_fields = "undefined" if what == "DELETE" else fields
-        yield f"ONTASK{what}", {"FIELDS_BEFORE": before, "FIELDS_AFTER": after_fields}
-    elif name == "USER":
-        if what == "ADD":
-            yield "ONUSERADD", {"ID": change.id}
-    elif name == "DYNAMICITEM":
-        fields["ENTITY_TYPE_ID"] = entity.type_id
-        yield f"ONCRMDYNAMICITEM{what}", {"FIELDS": fields}
-        yield f"ONCRMDYNAMICITEM{what}_{entity.type_id}", {"FIELDS": fields}
-    else:
-        yield f"ONCRM{name}{what}", {"FIELDS": fields}
 
 
 def event_handlers_of(portal: Portal) -> EventHandlers:
@@ -196,7 +177,7 @@ def application_of(call: Call) -> Application:
 
 def _known(call: Call) -> str:
     event = str(call.get("event") or "").upper()
-    if event not in EVENTS and not _OF_ONE_TYPE.fullmatch(event):
+    if not is_event(event):
         raise Refusal("ERROR_EVENT_NOT_FOUND", "Event not found")
     return event
 
@@ -387,3 +368,56 @@ def delete_application(call: Call) -> bool:
     event_handlers_of(call.portal).uninstalled(application)
     applications.remove(application.client_id)
     return True
+
+
+@method("sandbox.outgoing.add")
+def add_outgoing(call: Call) -> dict[str, Any]:
+    """Add an outgoing webhook, as an administrator does in the portal's form.
+
+    Parameters HANDLER (address), EVENTS (a list, or names with commas) and TITLE.
+    """
+    _administrator_only(call)
+    handler = str(call.get("HANDLER") or "")
+    if not is_web_address(handler):
+        raise Refusal("ERROR_WRONG_HANDLER_URL", "Wrong handler URL")
+    given = call.get("EVENTS") or []
+    asked = given if isinstance(given, list) else str(given).split(",")
+    events = list(dict.fromkeys(str(name).strip().upper() for name in asked))
+    for event in events:
+        if not can_be_sent(event):
+            raise Refusal("ERROR_EVENT_NOT_FOUND", "Event not found")
+    if not events:
+        raise Refusal("ERROR_ARGUMENT", "EVENTS names at least one event")
+    title = str(call.get("TITLE") or "")
+    added = event_handlers_of(call.portal).add_outgoing(title, handler, events)
+    return {"ID": str(added.id), "APPLICATION_TOKEN": added.application_token}
+
+
+@method("sandbox.outgoing.list")
+def list_outgoing(call: Call) -> list[dict[str, Any]]:
+    """Return the outgoing webhooks with their events."""
+    _administrator_only(call)
+    handlers = event_handlers_of(call.portal)
+    return [
+        {
+            "ID": str(one.id),
+            "TITLE": one.title,
+            "HANDLER": one.handler,
+            "EVENTS": [row["event"] for row in handlers.rows(one.name)],
+        }
+        for one in handlers.outgoing.all()
+    ]
+
+
+@method("sandbox.outgoing.delete")
+def delete_outgoing(call: Call) -> bool:
+    """Delete an outgoing webhook (parameter ID)."""
+    _administrator_only(call)
+    if not event_handlers_of(call.portal).delete_outgoing(call.number("ID") or 0):
+        raise Refusal("ERROR_ARGUMENT", "There is no such outgoing webhook")
+    return True
+
+
+def _administrator_only(call: Call) -> None:
+    if not administrator(call):
+        raise Refusal("ACCESS_DENIED", "Access denied!", 403)

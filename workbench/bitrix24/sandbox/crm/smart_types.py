@@ -8,6 +8,7 @@ from workbench.bitrix24.sandbox.crm import relations, stages
 from workbench.bitrix24.sandbox.crm.records import written_page
 from workbench.bitrix24.sandbox.crm.smart_processes import TYPES
 from workbench.bitrix24.sandbox.crm.strictness import refuse_filter, strict_order
+from workbench.bitrix24.sandbox.memory.changes import Change
 from workbench.bitrix24.sandbox.memory.fields import Row
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
 from workbench.bitrix24.sandbox.people import rights
@@ -187,7 +188,9 @@ def create_type(call: Call) -> Row:
     except (ValueError, TypeError):
         raise Refusal("INVALID_ARG_VALUE", "entityTypeId is out of allowed range") from None
     relations.relate(call.state, number, fields.get("relations"))
-    return {"type": _bound(call.state, _one(call, "ENTITY_TYPE_ID", number))}
+    row = _one(call, "ENTITY_TYPE_ID", number)
+    call.state.announce(Change("types", row["ID"], "add", call.caller.user_id))
+    return {"type": _bound(call.state, row)}
 
 
 @method("crm.type.update", scope="crm")
@@ -203,6 +206,7 @@ def update_type(call: Call) -> Row:
     changes["FLAGS"] = {**(row.get("FLAGS") or {}), **_flags(fields)}
     call.state.update("types", row["ID"], changes)
     relations.relate(call.state, row["ENTITY_TYPE_ID"], fields.get("relations"))
+    call.state.announce(Change("types", row["ID"], "update", call.caller.user_id))
     return get_type(call)
 
 
@@ -221,4 +225,5 @@ def delete_type(call: Call) -> list[Any]:
     call.state.delete_where("user_fields", {"ENTITY_ID": f"CRM_{row['ID']}"})
     call.state.by_type.pop(type_id, None)
     call.state.entities.pop(f"items_{type_id}")
+    call.state.announce(Change("types", row["ID"], "delete", call.caller.user_id))
     return []

@@ -184,4 +184,4 @@ def delete_config(call: Call) -> None:
     """Delete a definition with the values that records have."""
     module(call)
     _administrator(call, UNDELETED)
-    remove(call.state, _definition(call, UNDELETED))
+    remove(call, _definition(call, UNDELETED))

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workbench.bitrix24.sandbox.crm import file_fields
 from workbench.bitrix24.sandbox.crm.records import identity, ordering
+from workbench.bitrix24.sandbox.memory.changes import Change
 from workbench.bitrix24.sandbox.memory.fields import Entity, Field, Row, Unfit, whole
 from workbench.bitrix24.sandbox.memory.filters import BadFilter
 from workbench.bitrix24.sandbox.people import rights
 from workbench.bitrix24.sandbox.rest.methods import Call, Page, Refusal, method, page
-
-if TYPE_CHECKING:
-    from workbench.bitrix24.sandbox.memory.state import State
 
 USER_FIELDS = Entity(
     "user_fields",
@@ -211,7 +209,7 @@ def create(call: Call, owner: str, given: Row) -> int:
     )
     defaults = dict.fromkeys(("MULTIPLE", "MANDATORY", "SHOW_FILTER", "IS_SEARCHABLE"), "N")
     defaults |= dict.fromkeys(("SHOW_IN_LIST", "EDIT_IN_LIST"), "Y")
-    return call.state.add(
+    number = call.state.add(
         "user_fields",
         {
             "ENTITY_ID": owner,
@@ -227,6 +225,16 @@ def create(call: Call, owner: str, given: Row) -> int:
             ),
         },
     )
+    row = call.state.get("user_fields", number) or {}
+    _announce(call, "add", row, options=kind == "enumeration")
+    return number
+
+
+def _announce(call: Call, kind: str, row: Row, *, options: bool = False) -> None:
+    """Tell of a changed definition; ``options``: those of its list were written as well."""
+    changed = frozenset(["LIST"] if options else [])
+    user = call.caller.user_id
+    call.state.announce(Change("user_fields", row["ID"], kind, user, before=row, changed=changed))
 
 
 def _items(given: Any) -> list[Row]:
@@ -265,15 +273,19 @@ def change(call: Call, row: Row, given: Row) -> None:
         changes["LIST"] = _one_default(options, row["MULTIPLE"])
     changes["LABELS"] = _labels(given, row.get("LABELS") or {})
     call.state.update("user_fields", row["ID"], changes)
+    _announce(call, "update", row, options="LIST" in changes)
 
 
-def remove(state: State, row: Row) -> bool:
+def remove(call: Call, row: Row) -> bool:
     """Delete a definition with the values that records have."""
+    state = call.state
     for entity in state.entities.values():
         if entity.uf_entity == row["ENTITY_ID"]:
             state.forget(entity.name, row["FIELD_NAME"])
             file_fields.forget_field(state, entity, row["FIELD_NAME"])
-    return state.delete("user_fields", row["ID"])
+    done = state.delete("user_fields", row["ID"])
+    _announce(call, "delete", row)
+    return done
 
 
 def _merged(call: Call, present: list[Row], given: Any) -> list[Row]:
@@ -337,7 +349,7 @@ def _methods(kind: str, owner: str) -> None:
     @method(f"crm.{kind}.userfield.delete", scope="crm")
     def delete_one(call: Call) -> bool:
         _administrator(call)
-        return remove(call.state, _own(call, owner))
+        return remove(call, _own(call, owner))
 
 
 for _kind, _owner in OWNERS.items():

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.bitrix24.sandbox.crm.records import ordering, written_page
+from workbench.bitrix24.sandbox.memory.changes import Change
 from workbench.bitrix24.sandbox.memory.fields import Entity, Row, old_form
 from workbench.bitrix24.sandbox.memory.filters import BadFilter, where
 from workbench.bitrix24.sandbox.people import rights
@@ -221,6 +222,12 @@ FAMILIES = (
 )
 
 
+def _announce(call: Call, entity: Entity, kind: str, row: Row) -> None:
+    """Tell of a change of a task's item."""
+    user = call.caller.user_id
+    call.state.announce(Change(entity.name, row["ID"], kind, user, before=row))
+
+
 def _register(family: Family) -> None:
     name, entity = family.prefix, family.entity
 
@@ -232,7 +239,9 @@ def _register(family: Family) -> None:
             raise Refusal("ERROR_CORE", family.missing[0])
         author = {family.author: call.caller.user_id}
         row = {**author, **family.made(call, values), "TASK_ID": task["ID"]}
-        return call.state.add(entity.name, row)
+        number = call.state.add(entity.name, row)
+        _announce(call, entity, "add", {**row, "ID": number})
+        return number
 
     @method(f"{name}.get", scope="task")
     def get(call: Call) -> Row:
@@ -272,11 +281,16 @@ def _register(family: Family) -> None:
         row = _changeable(call, family)
         if family.required in values and values[family.required] in (None, "", 0):
             raise Refusal("ERROR_CORE", family.missing[1])
-        return call.state.update(entity.name, row["ID"], values)
+        done = call.state.update(entity.name, row["ID"], values)
+        _announce(call, entity, "update", row)
+        return done
 
     @method(f"{name}.delete", scope="task")
     def delete(call: Call) -> bool:
-        return call.state.delete(entity.name, _changeable(call, family)["ID"])
+        row = _changeable(call, family)
+        done = call.state.delete(entity.name, row["ID"])
+        _announce(call, entity, "delete", row)
+        return done
 
 
 for _family in FAMILIES:
