@@ -15,7 +15,7 @@ from pathlib import Path
 from playwright.sync_api import Browser
 from playwright.sync_api import TimeoutError as TookTooLong
 
-from tests.dashboards.browser import DESKTOP, PHONE, Watched, chromium, watched
+from tests.browser import DESKTOP, PHONE, Watched, chromium, watched
 from tests.dashboards.serving import serving
 from workbench.settings import settings
 

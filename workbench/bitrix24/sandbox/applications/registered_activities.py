@@ -71,9 +71,36 @@ class Registered:
         """Its results: key → Name, Type, …"""
         return dict(self.payload.get("RETURN_PROPERTIES") or {})
 
+    def fits(self, document_class: str) -> bool:
+        """Whether the designer offers it for documents of a class: what its FILTER says.
+
+        A rule names a module and a class (``["crm", "CCrmDocumentDeal"]``) or an edition of
+        Bitrix24: this portal is one in the cloud (``b24``), not on a server (``box``).
+        """
+        rules = self.payload.get("FILTER")
+
+        def named(which: str) -> bool:
+            listed = (rules or {}).get(which) or []
+            return any(_holds(rule, document_class) for rule in _values(listed))
+
+        if not isinstance(rules, Mapping):
+            return True
+        return (not rules.get("INCLUDE") or named("INCLUDE")) and not named("EXCLUDE")
+
     def text(self, what: str, language: str) -> str:
         """Return NAME or DESCRIPTION in a language, else in English, else any."""
         return localised(self.payload.get(what), language)
+
+
+def _values(given: Any) -> list[Any]:
+    if isinstance(given, Mapping):
+        return list(given.values())
+    return given if isinstance(given, list) else [given]
+
+
+def _holds(rule: Any, document_class: str) -> bool:
+    parts = [str(part) for part in _values(rule)]
+    return parts == ["b24"] or parts[:2] in (["crm"], ["crm", document_class])
 
 
 def localised(value: Any, language: str) -> str:

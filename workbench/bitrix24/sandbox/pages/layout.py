@@ -7,7 +7,7 @@ from html import escape
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -45,11 +45,19 @@ def page(title: str, body: str, request: Request, *, reload: bool = False) -> HT
     """
     refresh = '<meta http-equiv="refresh" content="1">' if reload else ""
     others = " ".join(
-        f'<a href="?lang={code}" hreflang="{code}"'
+        f'<a href="?{escape(urlencode({**request.query_params, "lang": code}))}" hreflang="{code}"'
         f"{' aria-current=true' if code == language() else ''}>{code.upper()}</a>"
         for code in LANGUAGES
     )
-    portal, choice = _("Sandbox portal"), _("Language")
+    places = "".join(
+        f'<a href="{path}?lang={language()}"'
+        f"{' aria-current=page' if request.url.path.startswith(path) else ''}>{escape(title)}</a>"
+        for path, title in (
+            ("/sandbox/processes", _("Processes")),
+            ("/sandbox/designer", _("Designer")),
+        )
+    )
+    portal, choice, pages = _("Sandbox portal"), _("Language"), _("Pages")
     return HTMLResponse(
         f"""<!doctype html>
 <html lang="{language()}">
@@ -64,6 +72,7 @@ def page(title: str, body: str, request: Request, *, reload: bool = False) -> HT
 <body>
 <header>
 <a class="brand" href="/?lang={language()}">{escape(portal)}</a>
+<nav class="places" aria-label="{escape(pages)}">{places}</nav>
 <nav aria-label="{escape(choice)}">{others}</nav>
 </header>
 <main>
@@ -80,6 +89,12 @@ def page(title: str, body: str, request: Request, *, reload: bool = False) -> HT
 def section(title: str, body: str) -> str:
     """Return a part of a page under its heading; ``body`` is HTML."""
     return f"<section><h2>{escape(title)}</h2>{body}</section>"
+
+
+def table(heads: tuple[str, ...], rows: str) -> str:
+    """Return a table; ``rows`` is HTML."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def note(text: str) -> str:

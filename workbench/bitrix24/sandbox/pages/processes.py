@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from workbench.bitrix24.sandbox.applications.registered_activities import localised
-from workbench.bitrix24.sandbox.crm import stages
 from workbench.bitrix24.sandbox.pages.layout import (
     asked_language,
     from_this_site,
@@ -21,11 +20,21 @@ from workbench.bitrix24.sandbox.pages.layout import (
     page,
     section,
     style,
+    table,
+)
+from workbench.bitrix24.sandbox.pages.names import (
+    moment_text,
+    named_values,
+    record_name,
+    stage_name,
+    state_mark,
+    user_name,
 )
 from workbench.bitrix24.sandbox.processes.documents import TYPES, Document, fields
 from workbench.bitrix24.sandbox.processes.process_book import Entry, Instance
+from workbench.bitrix24.sandbox.processes.process_templates import Template
 from workbench.bitrix24.sandbox.processes.processes import processes_of
-from workbench.i18n import _, format_datetime, format_number, language, use_language
+from workbench.i18n import _, format_number, language, use_language
 
 if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.portal import Portal
@@ -84,9 +93,8 @@ def _start(portal: Portal, template: str, record: str) -> str | None:
     return processes.start(number, document, next(administrators, 1))
 
 
-def _overview(portal: Portal, problem: str = "") -> str:
-    book = processes_of(portal).book
-    templates = book.templates()
+def start_form(portal: Portal, templates: Mapping[int, Template], problem: str = "") -> str:
+    """Return the form that starts one of these processes on a deal."""
     options = "".join(
         f'<option value="{number}">{escape(template.title.of(language()))}</option>'
         for number, template in templates.items()
@@ -97,19 +105,31 @@ def _overview(portal: Portal, problem: str = "") -> str:
         for deal in deals
     )
     warning = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
-    process, record, go = _("Process"), _("Deal, by number"), _("Start")
+    if len(templates) == 1:
+        chosen = f'<input type="hidden" name="template" value="{next(iter(templates))}">'
+    else:
+        process = _("Process")
+        chosen = (
+            f"<label>{escape(process)}<select name=template required>{options}</select></label>"
+        )
+    record, go = _("Deal, by number"), _("Start")
     form = f"""{warning}
 <form method="post" action="/sandbox/processes?lang={language()}">
-<label>{escape(process)}<select name="template" required>{options}</select></label>
+{chosen}
 <label>{escape(record)}
 <input name="record" list="deals" inputmode="numeric" pattern="[0-9]+" required></label>
 <datalist id="deals">{suggestions}</datalist>
 <button>{escape(go)}</button>
 </form>"""
+    return form
+
+
+def _overview(portal: Portal, problem: str = "") -> str:
+    book = processes_of(portal).book
     return (
-        section(_("Start a process"), form)
+        section(_("Start a process"), start_form(portal, book.templates(), problem))
         + section(_("Registered actions"), _activities(portal))
-        + section(_("Newest processes"), _instances(portal, book.newest(SHOWN)))
+        + section(_("Newest processes"), instances_table(portal, book.newest(SHOWN)))
     )
 
 
@@ -123,10 +143,11 @@ def _activities(portal: Portal) -> str:
     if not rows:
         return note(_("No application has registered an action yet."))
     heads = (_("Action"), _("Description"), _("Code"))
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
-def _instances(portal: Portal, instances: list[Instance]) -> str:
+def instances_table(portal: Portal, instances: list[Instance]) -> str:
+    """Return a table of processes that run or have run."""
     if not instances:
         return note(_("No process has run yet."))
     templates = processes_of(portal).book.templates()
@@ -136,11 +157,11 @@ def _instances(portal: Portal, instances: list[Instance]) -> str:
         title = template.title.of(language()) if template else _("deleted process")
         rows.append(
             f'<tr><td><a href="/sandbox/processes/{escape(instance.id)}?lang={language()}">'
-            f"{escape(title)}</a></td><td>{escape(_record(portal, instance.document))}</td>"
-            f"<td>{_state(instance.state)}</td>"
-            f"<td>{escape(_moment(portal, instance.started_at))}</td></tr>"
+            f"{escape(title)}</a></td><td>{escape(record_name(portal, instance.document))}</td>"
+            f"<td>{state_mark(instance.state)}</td>"
+            f"<td>{escape(moment_text(portal, instance.started_at))}</td></tr>"
         )
-    return _table((_("Process"), _("Record"), _("State"), _("Started")), "".join(rows))
+    return table((_("Process"), _("Record"), _("State"), _("Started")), "".join(rows))
 
 
 def _one(portal: Portal, instance: Instance) -> str:
@@ -151,10 +172,10 @@ def _one(portal: Portal, instance: Instance) -> str:
     stage = portal.state.entities[TYPES[instance.document.type][0]].stage
     facts = [
         (_("Process"), escape(title)),
-        (_("Record"), escape(_record(portal, instance.document))),
-        (_("Stage now"), escape(_stage(portal, instance.document, str(row.get(stage) or "")))),
-        (_("State"), _state(instance.state)),
-        (_("Started"), escape(_moment(portal, instance.started_at))),
+        (_("Record"), escape(record_name(portal, instance.document))),
+        (_("Stage now"), escape(stage_name(portal, instance.document, str(row.get(stage) or "")))),
+        (_("State"), state_mark(instance.state)),
+        (_("Started"), escape(moment_text(portal, instance.started_at))),
     ]
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in facts)
     entries = processes.book.log(instance.id)
@@ -186,20 +207,21 @@ def worded(portal: Portal, instance: Instance, entry: Entry) -> tuple[str, list[
     data = entry.data
     match entry.kind:
         case "started" if data["user"]:
-            return _("Started by {user}").format(user=_user(portal, data["user"])), []
+            return _("Started by {user}").format(user=user_name(portal, data["user"])), []
         case "started":
             return _("Started by a change of stage"), []
         case "called":
             activity = processes_of(portal).activities.installed(data["code"])
             name = activity.text("NAME", language()) if activity else data["code"]
             names = activity.properties if activity else {}
-            return _("Calls “{name}”").format(name=name), _named(data["properties"], names)
+            given = {key: value for key, value in data["properties"].items() if value}
+            return _("Calls “{name}”").format(name=name), named_values(given, names)
         case "returned":
             step = next(s for s in instance.program if s.get("name") == data["name"])
             activity = processes_of(portal).activities.installed(step["activity"])
             names = activity.return_properties if activity else {}
             filled = {key: value for key, value in data["values"].items() if value != ""}
-            return _("Has its answer"), _named(filled, names)
+            return _("Has its answer"), named_values(filled, names)
         case "timeout":
             seconds = format_number(data["seconds"], 1)
             return _("No answer within {seconds} s").format(seconds=seconds), []
@@ -212,13 +234,13 @@ def worded(portal: Portal, instance: Instance, entry: Entry) -> tuple[str, list[
             return _("No case applies"), []
         case "stage":
             before, after = (
-                _stage(portal, instance.document, data[key]) for key in ("before", "after")
+                stage_name(portal, instance.document, data[key]) for key in ("before", "after")
             )
             return _("Moves the record from “{before}” to “{after}”").format(
                 before=before, after=after
             ), []
         case "notified":
-            text, user = _("Notifies {user}: {message}"), _user(portal, data["user"])
+            text, user = _("Notifies {user}: {message}"), user_name(portal, data["user"])
             return text.format(user=user, message=data["message"]), []
         case "waits":
             return _("Waits {seconds} s").format(seconds=format_number(data["seconds"], 1)), []
@@ -231,71 +253,3 @@ def worded(portal: Portal, instance: Instance, entry: Entry) -> tuple[str, list[
         case "failed":
             return _("Failed: {reason}").format(reason=data["reason"]), []
     return entry.kind, []
-
-
-def _named(values: dict[str, Any], properties: dict[str, Any]) -> list[tuple[str, str]]:
-    """Give values the names that the application registered for them, and options their titles."""
-    named = []
-    for key, value in values.items():
-        declared = properties.get(key) or {}
-        options = declared.get("Options")
-        options = options if isinstance(options, dict) else {}
-        title = localised(declared.get("Name"), language()) or key
-        shown = options.get(value, value) if isinstance(value, str) else value
-        if declared.get("Type") in ("double", "int"):
-            shown = _number(str(value))
-        named.append((title, ", ".join(map(str, shown)) if isinstance(shown, list) else str(shown)))
-    return named
-
-
-def _number(text: str) -> str:
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        return text
-    return format_number(value, 2) if value.is_finite() and abs(value) < 10**15 else text
-
-
-def _user(portal: Portal, number: object) -> str:
-    row = portal.state.get("users", int(str(number))) or {}
-    name = " ".join(str(row[key]) for key in ("NAME", "LAST_NAME") if row.get(key))
-    return name or f"#{number}"
-
-
-def _record(portal: Portal, document: Document) -> str:
-    row = fields(portal.state, document) or {}
-    title = row.get("TITLE") or " ".join(
-        str(row[key]) for key in ("NAME", "LAST_NAME") if row.get(key)
-    )
-    return f"{document.type}_{document.id} {title}".strip()
-
-
-def _stage(portal: Portal, document: Document, code: str) -> str:
-    entity = portal.state.entities[TYPES[document.type][0]]
-    row = fields(portal.state, document) or {}
-    if entity.stage:
-        for stage in stages.stages(portal.state, entity, row.get("CATEGORY_ID")):
-            if stage["STATUS_ID"] == code:
-                return str(stage["NAME"])
-    return code
-
-
-def _state(state: str) -> str:
-    words = {
-        "ready": _("Running"),
-        "waiting": _("Waiting"),
-        "completed": _("Completed"),
-        "terminated": _("Terminated"),
-        "failed": _("Failed"),
-    }
-    return f'<span class="state {escape(state)}">{escape(words[state])}</span>'
-
-
-def _moment(portal: Portal, at: float) -> str:
-    zone = portal.state.zone
-    return format_datetime(datetime.fromtimestamp(at, zone), zone.key)
-
-
-def _table(heads: tuple[str, ...], rows: str) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -153,21 +153,11 @@ class Template(_Strict):
 
     @model_validator(mode="after")
     def _names_results_once(self) -> Self:
-        names = [*_activity_names(self.steps), "Document", "Workflow"]
+        names = [*result_names(self.steps), "Document", "Workflow"]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"the name {twice[0]} is used twice")
         return self
-
-
-def _activity_names(steps: list[Step]) -> list[str]:
-    names = []
-    for step in steps:
-        if isinstance(step, Activity):
-            names.append(step.name)
-        elif isinstance(step, Choose):
-            names += [name for case in step.choose for name in _activity_names(case.steps)]
-    return names
 
 
 Case.model_rebuild()
@@ -257,6 +247,27 @@ def filled(text: object, values: Values) -> str:
         return "" if value is None else str(value)
 
     return _EXPRESSION.sub(known, str(text))
+
+
+def has_expression(text: str) -> bool:
+    """Whether a text holds something that `filled` replaces."""
+    return _EXPRESSION.search(text) is not None
+
+
+def result_names(steps: list[Step]) -> list[str]:
+    """Return the names under which activities keep their results, in the order of the steps."""
+    return [step.name for step in activities_of(steps)]
+
+
+def activities_of(steps: list[Step]) -> list[Activity]:
+    """Return the steps that call an activity, those inside of cases too."""
+    found: list[Activity] = []
+    for step in steps:
+        if isinstance(step, Activity):
+            found.append(step)
+        elif isinstance(step, Choose):
+            found += [one for case in step.choose for one in activities_of(case.steps)]
+    return found
 
 
 def holds(conditions: list[dict[str, Any]], values: Values) -> bool:

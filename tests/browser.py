@@ -56,10 +56,11 @@ class Watched:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Run the browser until the block ends."""
+def chromium(*more: str) -> Iterator[Browser]:
+    """Run the browser, with ``more`` arguments, until the block ends."""
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        arguments = [*ARGUMENTS, *more]
+        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
         try:
             yield browser
         finally:
