@@ -56,6 +56,13 @@ def start(
         Path | None,
         typer.Option(help="Write the authority's certificate here; sandbox-ca.pem by default."),
     ] = None,
+    certificate_for: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Host name of a page to embed (repeatable): its key and certificate go to "
+            "NAME.pem beside the authority's."
+        ),
+    ] = None,
     state: Annotated[
         Path | None, typer.Option(help="Keep the portal in this file; it survives a restart.")
     ] = None,
@@ -126,6 +133,8 @@ def start(
         _known(company)
     if ca_file is not None and not tls:
         raise UsageError(_("--ca-file needs --tls."))
+    if certificate_for and not tls:
+        raise UsageError(_("--certificate-for needs --tls."))
     if load is not None and mapping is None:
         raise UsageError(_("--load needs --mapping."))
     if mapping is not None and load is None:
@@ -140,7 +149,10 @@ def start(
                 file=url_file, reason=_("there is no such folder, or it is one itself")
             )
         )
-    _apart(state, url_file, ca_file)
+    pages = [_host_name(name) for name in certificate_for or ()]
+    authority = _authority_file(ca_file) if tls else None
+    certificates = [_certificate_file(authority, name) for name in pages] if authority else []
+    _apart(state, url_file, authority, *certificates)
     day = None if today is None else _of_our_time(today.date())
     limit = _operating(operating)
     names = [_host_name(name) for name in host_name or ()]
@@ -169,7 +181,9 @@ def start(
             request_limit=request_limit,
         )
         portal.faults.rules += _rules(fault, portal.fault)
-        context, trusted = _secured(records, ca_file, [*names, host]) if tls else (None, None)
+        context = _secured(records, authority, [*names, host]) if authority else None
+        for name, file in zip(pages, certificates, strict=True):
+            _certified(records, name, file)
 
         def announce(running: Portal) -> None:
             console.print(_("Portal: {address}").format(address=running.base_url))
@@ -177,10 +191,10 @@ def start(
                 console.print(_("Webhook: {address}").format(address=server.webhook_url(running)))
             else:  # the output goes to a log, which must not hold the code
                 console.print(_("Webhook: in {file}").format(file=url_file), soft_wrap=True)
-            if trusted is not None:
+            if authority is not None:
                 console.print(
                     _("Clients trust it with {variable}.").format(
-                        variable=f"SSL_CERT_FILE={trusted}"
+                        variable=f"SSL_CERT_FILE={authority.absolute()}"
                     ),
                     soft_wrap=True,
                 )
@@ -343,19 +357,45 @@ def _host_name(text: str) -> str:
         raise UsageError(_("{name} is not a host name.").format(name=text)) from None
 
 
-def _secured(records, ca_file: Path | None, names: list[str]):
-    """What to answer HTTPS with, and the file that holds the authority's certificate."""
+def _authority_file(ca_file: Path | None) -> Path:
+    """Where the authority's certificate goes: the file that was named, else one of our own."""
+    from workbench.settings import settings
+
+    return ca_file or settings().home_dir / "sandbox-ca.pem"
+
+
+def _certificate_file(authority: Path, name: str) -> Path:
+    """Where the key and certificate of an embedded page's host go."""
+    return authority.parent / f"{name.replace(':', '-')}.pem"
+
+
+def _secured(records, authority: Path, names: list[str]):
+    """What to answer HTTPS with; the authority's certificate is written to its file."""
     from workbench.bitrix24.sandbox import certificates
     from workbench.settings import private_folder, settings
 
-    file = ca_file or settings().home_dir / "sandbox-ca.pem"
     try:
-        if ca_file is None:
-            private_folder(file.parent)
-        file.write_text(certificates.authority(records.settings))
+        if authority.parent == settings().home_dir:
+            private_folder(authority.parent)
+        authority.write_text(certificates.authority(records.settings))
+    except OSError as error:
+        raise _unwritable(authority, error) from None
+    return certificates.server_context(records.settings, names)
+
+
+def _certified(records, name: str, file: Path) -> None:
+    """Write a key and certificate for a host, readable by the user alone."""
+    import os
+
+    from workbench.bitrix24.sandbox import certificates
+
+    try:
+        file.unlink(missing_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as written:
+            written.write(certificates.server_pem(records.settings, [name]))
     except OSError as error:
         raise _unwritable(file, error) from None
-    return certificates.server_context(records.settings, names), file.absolute()
 
 
 def _rules(specs, read):

@@ -76,11 +76,31 @@ def _lasts(kept: Any) -> bool:
 
 def server_context(settings: MutableMapping[str, Any], names: Iterable[str]) -> ssl.SSLContext:
     """What a server answers HTTPS with, under ``names`` and the loopback's own."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    with tempfile.TemporaryDirectory() as folder:  # the library reads certificates from files only
+        file = Path(folder) / "server.pem"
+        file.touch(mode=0o600)
+        file.write_text(server_pem(settings, [*names, *ALWAYS]))
+        context.load_cert_chain(file)
+    return context
+
+
+def trusting_context(settings: MutableMapping[str, Any]) -> ssl.SSLContext:
+    """What a client trusts: what this machine does, and the portal's authority if it has one."""
+    context = ssl.create_default_context()
+    if _lasts(settings.get("authority")):
+        context.load_verify_locations(cadata=settings["authority"]["certificate"])
+    return context
+
+
+def server_pem(settings: MutableMapping[str, Any], names: Iterable[str]) -> str:
+    """A new key and its certificate for ``names``, signed by the portal's authority, as PEM."""
     issuer = x509.load_pem_x509_certificate(authority(settings).encode())
     issuer_key = serialization.load_pem_private_key(settings["authority"]["key"].encode(), None)
     assert isinstance(issuer_key, ec.EllipticCurvePrivateKey)  # noqa: S101 - `authority` made it
     key = ec.generate_private_key(ec.SECP256R1())
-    every = list(dict.fromkeys([*names, *ALWAYS]))
+    every = list(dict.fromkeys(names))
     certificate = (
         _builder("Sandbox portal", key.public_key(), SERVER_DAYS)
         .issuer_name(issuer.subject)
@@ -96,14 +116,7 @@ def server_context(settings: MutableMapping[str, Any], names: Iterable[str]) -> 
         )
         .sign(issuer_key, hashes.SHA256())
     )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    with tempfile.TemporaryDirectory() as folder:  # the library reads certificates from files only
-        file = Path(folder) / "server.pem"
-        file.touch(mode=0o600)
-        file.write_text(_key_pem(key) + _pem(certificate) + _pem(issuer))
-        context.load_cert_chain(file)
-    return context
+    return _key_pem(key) + _pem(certificate) + _pem(issuer)
 
 
 def _name(common: str) -> x509.Name:

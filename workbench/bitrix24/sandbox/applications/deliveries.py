@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 
 from workbench.bitrix24.form import flatten
+from workbench.bitrix24.sandbox.certificates import trusting_context
 from workbench.bitrix24.sandbox.memory.state import State
 
 # httpx logs whole addresses; a handler's may hold a secret.
@@ -67,6 +68,7 @@ class Deliveries:
 
     def __init__(self, state: State, *, time_limit: float = TIME_LIMIT) -> None:
         self._connection = state.connection
+        self._settings = state.settings
         self._time_limit = time_limit
         self._wake = asyncio.Event()
         self.done: list[Callable[[Delivered], None]] = []
@@ -92,7 +94,10 @@ class Deliveries:
 
     async def run(self) -> None:
         """Send what is queued until cancelled."""
-        async with httpx.AsyncClient(timeout=self._time_limit, trust_env=False) as client:
+        trusted = trusting_context(self._settings)
+        async with httpx.AsyncClient(
+            timeout=self._time_limit, trust_env=False, verify=trusted
+        ) as client:
             sending: set[asyncio.Task[None]] = set()
             try:
                 while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workbench.bitrix24.sandbox.applications.applications import administrator
@@ -12,6 +13,7 @@ from workbench.bitrix24.sandbox.applications.events import application_of
 from workbench.bitrix24.sandbox.rest.methods import Call, Refusal, method
 
 if TYPE_CHECKING:
+    from workbench.bitrix24.sandbox.memory.state import State
     from workbench.bitrix24.sandbox.portal import Portal
 
 SCHEMA = """
@@ -36,6 +38,37 @@ _DYNAMIC = re.compile(r"CRM_DYNAMIC_\d+_DETAIL_TAB")
 def attach(portal: Portal) -> None:
     """Give the portal's placements their table."""
     portal.state.connection.execute(SCHEMA)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A page of an application, and where in the portal it stands."""
+
+    id: int
+    client_id: str
+    code: str
+    handler: str
+    title: str
+
+
+def placements(state: State) -> list[Placement]:
+    """Return every page that applications have put into the portal, oldest first."""
+    rows = state.connection.execute(
+        "SELECT id, client_id, placement, handler, title FROM placements ORDER BY id"
+    ).fetchall()
+    return [Placement(*row) for row in rows]
+
+
+def entity_of(state: State, code: str) -> str:
+    """Return whose records have a placement's tab (``deals``), "" for any other placement."""
+    name, tab, _rest = code.removeprefix("CRM_").partition("_DETAIL_TAB")
+    if not tab:
+        return ""
+    kind = name.removeprefix("DYNAMIC_")
+    if kind.isdecimal():
+        return next((one for one in (f"items_{kind}",) if one in state.entities), "")
+    named = {"SMART_INVOICE": "invoices", "COMPANY": "companies"}.get(name, f"{name.lower()}s")
+    return named if named in state.entities else ""
 
 
 def known(code: str, scopes: frozenset[str]) -> bool:

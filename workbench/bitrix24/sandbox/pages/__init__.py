@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.bitrix24.sandbox.pages import designer, front, processes
+from workbench.bitrix24.sandbox.pages import applications, designer, frame, front, processes
 
 if TYPE_CHECKING:
     from workbench.bitrix24.sandbox.portal import Portal
@@ -12,4 +12,5 @@ if TYPE_CHECKING:
 
 def attach(portal: Portal) -> None:
     """Add the pages to the portal's addresses."""
-    portal.routes += [*front.routes(portal), *processes.routes(portal), *designer.routes(portal)]
+    for pages in (front, processes, designer, applications, frame):
+        portal.routes += pages.routes(portal)

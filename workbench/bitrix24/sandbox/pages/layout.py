@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from html import escape
 from ipaddress import ip_address
 from pathlib import Path
@@ -19,12 +19,10 @@ if TYPE_CHECKING:
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-STYLE = Path(__file__).parent / "style.css"
-
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
-        "base-uri 'none'"
+        "base-uri 'none'; frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
@@ -38,7 +36,25 @@ def asked_language(request: Request) -> Language:
     return next((code for code in LANGUAGES if code == asked), language())
 
 
-def page(title: str, body: str, request: Request, *, reload: bool = False) -> HTMLResponse:
+#: A page that embeds another site's: it may be anywhere, is told who embeds it, and is opened by
+#: a form that our own script sends.
+EMBEDDING = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; "
+        "frame-src http: https:; form-action http: https:; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+}
+
+
+def page(
+    title: str,
+    body: str,
+    request: Request,
+    *,
+    reload: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> HTMLResponse:
     """Return a page; ``body`` is HTML whose texts are escaped, ``title`` a text.
 
     With ``reload`` the browser asks again every second, without any script.
@@ -55,6 +71,7 @@ def page(title: str, body: str, request: Request, *, reload: bool = False) -> HT
         for path, title in (
             ("/sandbox/processes", _("Processes")),
             ("/sandbox/designer", _("Designer")),
+            ("/sandbox/applications", _("Applications")),
         )
     )
     portal, choice, pages = _("Sandbox portal"), _("Language"), _("Pages")
@@ -82,7 +99,7 @@ def page(title: str, body: str, request: Request, *, reload: bool = False) -> HT
 </body>
 </html>
 """,
-        headers=_HEADERS,
+        headers={**_HEADERS, **(headers or {})},
     )
 
 
@@ -102,11 +119,14 @@ def note(text: str) -> str:
     return f'<p class="note">{escape(text)}</p>'
 
 
-async def style(_request: Request) -> Response:
-    """Return the style sheet."""
-    return Response(
-        STYLE.read_bytes(), media_type="text/css", headers={"Cache-Control": "no-cache"}
-    )
+def file_of_pages(name: str, kind: str) -> Endpoint:
+    """Return what sends a file that lies beside the pages."""
+
+    async def send(_request: Request) -> Response:
+        content = (Path(__file__).parent / name).read_bytes()
+        return Response(content, media_type=kind, headers={"Cache-Control": "no-cache"})
+
+    return send
 
 
 def under_its_own_name(request: Request, portal_host: str) -> bool:

@@ -14,12 +14,12 @@ from starlette.routing import BaseRoute, Route
 from workbench.bitrix24.sandbox.applications.registered_activities import localised
 from workbench.bitrix24.sandbox.pages.layout import (
     asked_language,
+    file_of_pages,
     from_this_site,
     here,
     note,
     page,
     section,
-    style,
     table,
 )
 from workbench.bitrix24.sandbox.pages.names import (
@@ -72,7 +72,7 @@ def routes(portal: Portal) -> list[BaseRoute]:
             return page(_("A process and its log"), _one(portal, instance), request, reload=running)
 
     return [
-        Route("/sandbox/style.css", style),
+        Route("/sandbox/style.css", file_of_pages("style.css", "text/css")),
         Route("/sandbox/processes", here(portal, overview), methods=["GET"]),
         Route("/sandbox/processes", here(portal, start), methods=["POST"]),
         Route("/sandbox/processes/{id:str}", here(portal, one), methods=["GET"]),
