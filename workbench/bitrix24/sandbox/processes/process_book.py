@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,18 +84,6 @@ class ProcessBook:
     def now(self) -> float:
         """Return the portal's time, Unix seconds with a fraction."""
         return time.time() + float(self._state.settings["clock_shift"])
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """Write all of the block or nothing, also when a transaction is open already."""
-        self.connection.execute("SAVEPOINT together")
-        try:
-            yield
-        except BaseException:
-            self.connection.execute("ROLLBACK TO together")
-            raise
-        finally:
-            self.connection.execute("RELEASE together")
 
     # -- templates --------------------------------------------------------------------------
 

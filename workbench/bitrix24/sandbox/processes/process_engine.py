@@ -114,7 +114,7 @@ class Processes:
             for key, value in values.items()
             if key.lower() in declared
         }
-        with self.book.together():
+        with self._state.whole():
             self._connection.execute(
                 "UPDATE process_calls SET state = 'answered' WHERE token = ?", (token,)
             )
@@ -175,18 +175,20 @@ class Processes:
         return None if row[0] is None else float(row[0])
 
     def _step(self, instance: Instance) -> None:
+        """Take one step, wholly or not at all: a kill in its midst lets it be taken anew."""
         step = instance.program[instance.position]
-        if instance.state == "waiting":
-            self._time_passed(instance, step)
-            return
         try:
-            fields = documents.fields(self._state, instance.document)
-            if fields is None:
-                self._end(instance.id, "failed", reason="document is gone")
-                return
-            workflow = {"ID": instance.id, "StartedBy": instance.started_by}
-            values = {**instance.results, "Document": fields, "Workflow": workflow}
-            self._do(instance, step, values)
+            with self._state.whole():
+                if instance.state == "waiting":
+                    self._time_passed(instance, step)
+                    return
+                fields = documents.fields(self._state, instance.document)
+                if fields is None:
+                    self._end(instance.id, "failed", reason="document is gone")
+                    return
+                workflow = {"ID": instance.id, "StartedBy": instance.started_by}
+                values = {**instance.results, "Document": fields, "Workflow": workflow}
+                self._do(instance, step, values)
         except Exception as error:
             # A template must not take the portal down; the process's log shows why it ended.
             self._end(instance.id, "failed", reason=f"{type(error).__name__}: {error}")
@@ -224,10 +226,8 @@ class Processes:
                 )
                 return
             case "activity":
-                with self.book.together():
-                    waits = self._call_activity(instance, step, values)
-                    if not waits:
-                        self._move(instance.id, "ready", position, None)
+                if not self._call_activity(instance, step, values):
+                    self._move(instance.id, "ready", position, None)
                 return
         self._move(instance.id, "ready", position, None)
 
@@ -284,14 +284,13 @@ class Processes:
         if step["do"] != "activity":
             self._move(instance.id, "ready", instance.position + 1, None)
             return
-        with self.book.together():
-            self._connection.execute(
-                "UPDATE process_calls SET state = 'closed' "
-                "WHERE instance_id = ? AND name = ? AND state = 'waiting'",
-                (instance.id, step["name"]),
-            )
-            self.book.write(instance.id, "timeout", name=step["name"], seconds=step["timeout"])
-            self._go_on(instance, step["name"], {"IsTimeout": "1"})
+        self._connection.execute(
+            "UPDATE process_calls SET state = 'closed' "
+            "WHERE instance_id = ? AND name = ? AND state = 'waiting'",
+            (instance.id, step["name"]),
+        )
+        self.book.write(instance.id, "timeout", name=step["name"], seconds=step["timeout"])
+        self._go_on(instance, step["name"], {"IsTimeout": "1"})
 
     def _go_on(self, instance: Instance, name: str, returned: dict[str, str]) -> None:
         results = {**instance.results, name: returned}
