@@ -88,7 +88,7 @@ def test_a_file_publishes_nothing_while_a_sync_of_the_portal_is_unfinished(
     before = [file.name for file in snapshot_files(home / "warehouse" / "snapshots")]
     portal = {"WORKBENCH_WEBHOOK": loaded_portal.url, "WORKBENCH_PLAN": "unlimited"}
     killed = sync_until(
-        Place("children.py", "_store_children"), {**os.environ, **portal}, tmp_path / "sync.log"
+        Place("children.py", "store_children"), {**os.environ, **portal}, tmp_path / "sync.log"
     )
     killed.join(60)
     assert killed.exitcode == -signal.SIGKILL

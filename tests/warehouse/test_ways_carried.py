@@ -14,6 +14,7 @@ from workbench.warehouse.deletions import delete_missing
 from workbench.warehouse.models import models
 from workbench.warehouse.publish import prepare_staging, publish
 from workbench.warehouse.store import Store
+from workbench.warehouse.stored_rows import id_at, rows_between
 
 AS_OF = datetime(2026, 11, 23, 17, tzinfo=UTC)
 TABLES = (
@@ -33,11 +34,11 @@ def put(store: Store, entity: str, *rows: dict) -> None:
 
 
 def stored(store: Store, entity: str, number: int) -> dict:
-    return {"_": number} | store.rows(entity, number - 1, number)[number]
+    return {"_": number} | rows_between(store, entity, number - 1, number)[number]
 
 
 def any_id(store: Store, entity: str, rng: random.Random) -> int:
-    return store.nth(entity, rng.randrange(store.count(entity)))
+    return id_at(store, entity, rng.randrange(store.count(entity)))
 
 
 def entered(

@@ -38,7 +38,7 @@ class Loaded:
     ``hidden_from`` is the id of the webhook's user if that is no administrator: what this user may
     not see is missing without notice. ``anew`` are kinds that were read in full because more of
     their fields are asked for than before. ``another_base``: rates observed for another base
-    currency were let go.
+    currency were let go. ``silent``: of how many records children had changed without a new date.
     """
 
     as_of: datetime
@@ -50,6 +50,7 @@ class Loaded:
     hidden_from: int | None = None
     anew: list[str] = field(default_factory=list)
     another_base: bool = False
+    silent: dict[str, int] = field(default_factory=dict)
 
 
 class Bookkeeping:
@@ -62,6 +63,7 @@ class Bookkeeping:
         self._report = report or (lambda _entity, _rows: None)
         self.loaded = Loaded(datetime.now(UTC))
         self.at_hand: dict[str, BatchAnswer] = {}
+        self.reread: dict[str, list[int]] = {}  # ids of random pages, by entity
 
     def ask(self, calls: Sequence[Command]) -> list[BatchAnswer]:
         """Send calls, but for those whose answers are at hand; answers in order.

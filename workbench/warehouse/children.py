@@ -79,7 +79,7 @@ class ChildLoading(Bookkeeping):
                     break
                 reader = ChildReader(entity, self.store.pending(entity, known=known))
                 for chunk in stream(self.portal, [reader]):
-                    self._store_children(chunk, known=known)
+                    self.store_children(chunk, known=known)
                     del chunk  # its rows, before the next ones are here
             if entity.paging == "children" and entity.name not in self.loaded.problems:
                 progress = self.store.progress(entity.name)
@@ -104,10 +104,10 @@ class ChildLoading(Bookkeeping):
         at = 0
         for reader, request in asked:
             for chunk in reader.take(self.portal, request, answers[at : at + len(request)]):
-                self._store_children(chunk, known=True)
+                self.store_children(chunk, known=True)
             at += len(request)
 
-    def _store_children(self, chunk: Chunk, *, known: bool) -> None:
+    def store_children(self, chunk: Chunk, *, known: bool) -> None:
         """Commit the children of a chunk's owners (``known``: some may be stored already).
 
         Of history only what does not reach beyond the id up to which it is read: others may have

@@ -65,6 +65,7 @@ from workbench.warehouse.reconcile import (
     reconcile,
 )
 from workbench.warehouse.referring import referring
+from workbench.warehouse.silent_changes import find_silent_changes
 from workbench.warehouse.store import Progress, Store
 from workbench.warehouse.zones import portal_zone
 
@@ -120,6 +121,7 @@ class Loading(ChildLoading):
         if reconcile(self, listed):  # it may have found some more that are gone
             self._load_referring([e for e in listed if e.paging == "changed"])
         self.load_children([*histories, *children])
+        keep(self.store, find_silent_changes(self, children))
         self.know("timezone", portal_zone(self.store, timezone, self._user_zone, self._clock))
         return self.loaded
 

@@ -32,6 +32,7 @@ from workbench.warehouse.bookkeeping import OVERLAP, Bookkeeping
 from workbench.warehouse.deletions import count_call, delete_missing, is_countable
 from workbench.warehouse.findings import FILE, Finding, read_findings
 from workbench.warehouse.store import Store
+from workbench.warehouse.stored_rows import id_at, rows_between
 
 PAGES = 20
 SHOWN = 5  # fields or groups named in a finding
@@ -126,7 +127,7 @@ def reread(book: Bookkeeping, entities: Sequence[Entity], seed: int) -> list[Fin
     chosen = rng.sample(stocked, min(PAGES, len(stocked)))
     weights = [count for _entity, count in stocked]
     chosen += rng.choices(stocked, weights, k=PAGES - len(chosen))
-    starts = [(e, book.store.nth(e.name, rng.randrange(count)) - 1) for e, count in chosen]
+    starts = [(e, id_at(book.store, e.name, rng.randrange(count)) - 1) for e, count in chosen]
     answers = fetch(book.portal, [page_call(entity, low) for entity, low in starts])
     compared: Counter[str] = Counter()
     differing: dict[str, Counter[str]] = {}
@@ -169,7 +170,7 @@ def compare_page(
     Rows that have changed since this sync asked for changes are left out: they are no mistake.
     """
     high = last_id(rows, entity.key, low) if len(rows) >= PAGE else TOP
-    stored = book.store.rows(entity.name, low, high)
+    stored = rows_between(book.store, entity.name, low, high)
     since = book.loaded.as_of - OVERLAP
     fields: Counter[str] = Counter()
     settled: dict[int, Row] = {}
@@ -184,6 +185,7 @@ def compare_page(
             stored.pop(number, None)
             continue
         settled[number] = row
+        book.reread.setdefault(entity.name, []).append(number)
         here = stored.get(number)
         apart = [ABSENT] if here is None else differing_fields(row, here)
         if apart:

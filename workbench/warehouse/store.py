@@ -404,24 +404,6 @@ class Store:
         row = self.connection.execute(f"SELECT count(*) FROM raw.{quoted(entity)}").fetchone()  # noqa: S608
         return int(row[0]) if row else 0
 
-    def nth(self, entity: str, place: int) -> int:
-        """Return the id at a place (from 0) in ascending order; 0 if there is none."""
-        row = self.connection.execute(
-            f"SELECT _id FROM raw.{quoted(entity)} ORDER BY _id LIMIT 1 OFFSET ?",  # noqa: S608
-            [place],
-        ).fetchone()
-        return int(row[0]) if row else 0
-
-    def rows(self, entity: str, low: int, high: int) -> dict[int, dict[str, str | None]]:
-        """Return the rows stored in ``(low, high]`` by id; few are meant to be asked for."""
-        cursor = self.connection.execute(
-            f"SELECT * FROM raw.{quoted(entity)} WHERE _id > ? AND _id <= ?",  # noqa: S608
-            [low, high],
-        )
-        names = [column[0] for column in cursor.description]
-        found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        return {int(row.pop("_id")): row for row in found}
-
     def highest(self, entity: str) -> int:
         """Return the highest id, 0 if there is none."""
         row = self.connection.execute(

@@ -18,7 +18,7 @@ import duckdb
 from workbench.bitrix24.client import PATIENCE_OF_SYNC, Portal, Waiting
 from workbench.bitrix24.entities import title
 from workbench.errors import PortalError, SourceError, WarehouseError
-from workbench.i18n import _, format_datetime
+from workbench.i18n import _, format_datetime, format_number
 from workbench.i18n.texts import kept
 from workbench.settings import settings
 from workbench.sources.calendar import HOLIDAYS, read_calendar
@@ -243,6 +243,9 @@ def _load_portal(
             " not used any more."
         )
         result.remarks.append(sentence.format(currency=store.base_currency()))
+    for name, number in loaded.silent.items():
+        sentence = _("{name}: those of {n} records had changed without a new date; read again.")
+        result.remarks.append(sentence.format(name=title(name), n=format_number(number)))
     if loaded.hidden_from is not None:
         result.remarks.append(
             _(
