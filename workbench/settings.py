@@ -209,6 +209,19 @@ def private_file(file: Path) -> Path:
     return file
 
 
+def write_whole(file: Path, text: str) -> None:
+    """Write ``file`` (UTF-8) whole or not at all; an error names it, a full disk's as well."""
+    partial = file.with_name(f".{file.name}")
+    try:
+        partial.write_text(text, "utf-8")
+        partial.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)  # half of it would only take room
+        error.filename = str(file)
+        raise
+
+
 def installation() -> str:
     """Return what tells this installation's state from any other's, made at first use."""
     file = private_folder(settings().home_dir) / "installation"

@@ -1,6 +1,7 @@
 """What comes in between: an outage, a slow server, a full disk, another sync, narrower rights."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -131,18 +132,39 @@ cp -r home "$3"
 """
 
 
-def test_a_full_disk_is_told_and_what_was_committed_stays(fresh_portal, home, tmp_path):
+# Kilobytes that are free when a sync begins that finds little to do.
+WITH_NEXT_TO_NO_ROOM = """
+mount -t tmpfs -o size=200m none "$1" && cd "$1" || exit 99
+cp -r "$3" home
+for free in 0 4 12 40 120; do
+  head -c "${free}k" /dev/zero > kept; cat /dev/zero > filler 2> /dev/null; rm kept
+  "$2" -m workbench sync bitrix24; echo "with $free: $?"
+  rm filler
+done
+"$2" -m workbench sync bitrix24; echo "at last: $?"
+rm -r "$3"; cp -r home "$3"
+"""
+
+
+def on_a_small_disk(
+    script: str, tmp_path: Path, url: str, home: Path
+) -> subprocess.CompletedProcess[str]:
+    """Run a shell's script that mounts a disk; its arguments: the place, Python, a home beside."""
     unshare = shutil.which("unshare")
     namespace = [unshare or "unshare", "--user", "--map-root-user", "--mount"]
     if not unshare or subprocess.run([*namespace, "true"], capture_output=True).returncode:
         pytest.skip("this machine lets nobody mount a small disk")
     small = tmp_path / "small"
     small.mkdir()
-    home.rmdir()
-    shell = [*namespace, "sh", "-c", WITH_LITTLE_ROOM, "sh", str(small), sys.executable, str(home)]
-    environ = {"WORKBENCH_HOME": str(small / "home"), "WORKBENCH_WEBHOOK": fresh_portal.url}
+    shell = [*namespace, "sh", "-c", script, "sh", str(small), sys.executable, str(home)]
+    environ = {"WORKBENCH_HOME": str(small / "home"), "WORKBENCH_WEBHOOK": url}
     environ |= {"WORKBENCH_PLAN": "unlimited", "WORKBENCH_LANGUAGE": "en"}
-    done = subprocess.run(shell, env={**os.environ, **environ}, capture_output=True, text=True)
+    return subprocess.run(shell, env={**os.environ, **environ}, capture_output=True, text=True)
+
+
+def test_a_full_disk_is_told_and_what_was_committed_stays(fresh_portal, home, tmp_path):
+    home.rmdir()
+    done = on_a_small_disk(WITH_LITTLE_ROOM, tmp_path, fresh_portal.url, home)
     assert done.stdout.split("\n")[0].strip() == "first 1", done.stdout + done.stderr
     assert "The disk is full: the warehouse in" in done.stderr
     assert "the next sync goes on from there" in done.stderr
@@ -150,6 +172,45 @@ def test_a_full_disk_is_told_and_what_was_committed_stays(fresh_portal, home, tm
     assert "Traceback" not in done.stderr
     assert "third 0" in done.stdout and "published" in done.stdout
     assert differences(home, fresh_portal.url, children=5) == []
+
+
+def test_a_disk_without_any_room_is_told_with_the_file_and_nothing_is_lost(
+    loaded_portal, home, tmp_path
+):
+    number = min(stored_rows(home, "deals"))
+    fields = {"TITLE": "Autre", "COMMENTS": "texte " * 9000}
+    call(loaded_portal.url, "crm.deal.update", {"id": number, "fields": fields})
+    loaded_portal.advance(86_400)  # everything is compared, too
+    done = on_a_small_disk(WITH_NEXT_TO_NO_ROOM, tmp_path, loaded_portal.url, home)
+    codes = dict(line.split(": ") for line in done.stdout.splitlines() if ": " in line)
+    assert codes["with 0"] == "1" and codes["at last"] == "0", done.stdout + done.stderr
+    assert "Traceback" not in done.stderr and "Move" not in done.stderr
+    failed = sum(code == "1" for code in codes.values())
+    full = re.findall(r"The disk is full: .*?(/\S+) cannot\s+be\s+written", done.stderr)
+    assert len(full) == failed and all(str(tmp_path) in file for file in full), done.stderr
+    assert done.stderr.count("Make room on it.") == failed
+    assert differences(home, loaded_portal.url, children=5) == []
+
+
+@pytest.mark.parametrize("name", ["reconciled.json", "{snapshot}.checked"])
+def test_a_file_that_a_full_disk_does_not_take_is_named(loaded_portal, home, name):
+    """Linux has a device that is always full; its error names no file."""
+    [snapshot] = snapshot_files(home / "warehouse" / "snapshots")
+    file = home / "warehouse" / name
+    if "snapshot" in name:
+        file = snapshot.with_suffix(".checked")
+    else:
+        loaded_portal.advance(86_400)
+    file.with_name(f".{file.name}").symlink_to("/dev/full")
+    portal = {"WORKBENCH_WEBHOOK": loaded_portal.url, "WORKBENCH_PLAN": "unlimited"}
+    environ = {**os.environ, **portal, "WORKBENCH_LANGUAGE": "en"}
+    done = command_line.workbench("sync", "bitrix24", env=environ)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert f"The disk is full: {file} cannot be written." in " ".join(done.stderr.split())
+    assert "Make room" in done.stderr and "next sync goes on" in " ".join(done.stderr.split())
+    done = command_line.workbench("sync", "bitrix24", env=environ)
+    assert done.returncode == 0 and file.exists(), done.stderr
+    assert differences(home, loaded_portal.url, children=0) == []
 
 
 # Another sync

@@ -135,13 +135,16 @@ class Budget:
         if handle is None:
             yield self._own
             return
-        with os.fdopen(handle, "r+b") as file:
+        with os.fdopen(handle, "r+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # a block is microseconds: the event loop can wait
             state = read(file.read())
             yield state
-            file.seek(0)
-            file.truncate()
-            file.write(json.dumps(state, default=vars).encode())
+            try:
+                file.seek(0)
+                file.truncate()
+                file.write(json.dumps(state, default=vars).encode())
+            except OSError:  # the disk is full: on with what this process knows
+                self._own, self.file = state, None
 
     def _open(self) -> int | None:
         if self.file is None:

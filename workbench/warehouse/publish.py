@@ -16,6 +16,7 @@ import duckdb
 
 from workbench.bitrix24.entities import ENTITIES
 from workbench.bitrix24.entity import Entity
+from workbench.settings import write_whole
 from workbench.sources.calendar import read_calendar
 from workbench.warehouse.files import put_calendar
 from workbench.warehouse.generated import field_tables, raw_views
@@ -128,10 +129,7 @@ def checked_file(snapshot: Path) -> Path:
 
 def mark_checked(snapshot: Path, moment: datetime) -> None:
     """Note that nothing has changed at the sources up to ``moment`` (aware)."""
-    file = checked_file(snapshot)
-    partial = file.with_name(f".{file.name}")
-    partial.write_text(moment.astimezone(UTC).isoformat(), "utf-8")
-    partial.replace(file)
+    write_whole(checked_file(snapshot), moment.astimezone(UTC).isoformat())
 
 
 def publish(

@@ -26,6 +26,7 @@ from workbench.bitrix24.entity import Entity
 from workbench.errors import PortalError
 from workbench.i18n import _
 from workbench.i18n.texts import kept, kept_list
+from workbench.settings import write_whole
 from workbench.sources.pages import Row, as_text, record_id, to_arrow
 from workbench.sources.portal import PAGE, TOP, fetch, last_id, page_call
 from workbench.warehouse.bookkeeping import OVERLAP, Bookkeeping
@@ -334,9 +335,7 @@ def keep(store: Store, findings: Sequence[Finding]) -> None:
     entities = {entity.name for entity in store.entities()}
     known |= {(each.kind, each.entity): each for each in findings}
     listed = [asdict(each) for each in known.values() if each.entity in entities]
-    partial = file.with_name(f".{file.name}")
-    partial.write_text(json.dumps(listed, ensure_ascii=False, indent=1), "utf-8")
-    partial.replace(file)
+    write_whole(file, json.dumps(listed, ensure_ascii=False, indent=1))
 
 
 def forget_findings(store: Store) -> None:

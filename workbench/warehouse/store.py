@@ -6,6 +6,7 @@ are committed in one transaction, so that a killed sync goes on where its last c
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
@@ -62,6 +63,8 @@ class Store:
             )
         except duckdb.Error as error:
             lock.close()
+            if os.strerror(errno.ENOSPC) in str(error):
+                raise  # nothing is wrong with the file
             raise WarehouseError(
                 _("The warehouse file cannot be opened: {reason}").format(reason=error),
                 hint=moved_away(folder / FILE),
@@ -90,10 +93,14 @@ class Store:
                 _("Another sync is running (process {pid}).").format(pid=pid),
                 hint=_("Wait until it has ended; readers keep the newest snapshot meanwhile."),
             ) from None
-        lock.seek(0)
-        lock.truncate()
-        lock.write(str(os.getpid()))
-        lock.flush()
+        try:
+            lock.seek(0)
+            lock.truncate()
+            lock.write(str(os.getpid()))
+            lock.flush()
+        except OSError as error:  # such as a full disk: it does not name the file
+            error.filename = lock.name
+            raise
         return cls(folder, lock)
 
     def __enter__(self) -> Store:

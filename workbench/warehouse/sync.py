@@ -109,11 +109,18 @@ def publish_if_changed(
 
 @contextmanager
 def told_as_ours() -> Iterator[None]:
-    """Turn what DuckDB says (a full disk, a damaged file) into our error."""
+    """Turn what DuckDB says (a full disk, a damaged file), or the disk itself, into our error."""
+    stays = _("What was committed stays; the next sync goes on from there.")
+    room = " ".join((_("Make room on it."), stays))
     try:
         yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        full = _("The disk is full: {file} cannot be written.")
+        name = error.filename or settings().home_dir
+        raise WarehouseError(full.format(file=name), hint=room) from error
     except duckdb.Error as error:
-        stays = _("What was committed stays; the next sync goes on from there.")
         folder = settings().home_dir / "warehouse"
         if isinstance(error, duckdb.SerializationException) or DAMAGED in str(error):
             raise WarehouseError(
@@ -122,7 +129,7 @@ def told_as_ours() -> Iterator[None]:
             ) from error
         if os.strerror(errno.ENOSPC) in str(error):
             full = _("The disk is full: the warehouse in {folder} cannot be written.")
-            raise WarehouseError(full.format(folder=folder), hint=stays) from error
+            raise WarehouseError(full.format(folder=folder), hint=room) from error
         raise WarehouseError(
             _("The warehouse cannot be written: {reason}").format(reason=str(error).strip()),
             hint=stays,
@@ -151,7 +158,7 @@ def sync(
     current = settings()
     chosen = pick(read_sources(), names or [])
     result = SyncResult()
-    with Store.open(current.home_dir / "warehouse") as store, told_as_ours():
+    with told_as_ours(), Store.open(current.home_dir / "warehouse") as store:
         as_of = datetime.now(UTC)
         if full:
             ways.forget_ways(store.connection)
