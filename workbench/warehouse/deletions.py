@@ -8,15 +8,18 @@ application is installed. An event is only a hint: whether a record is gone, the
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import pyarrow as pa
 
 from workbench.bitrix24 import oauth, offline_events
+from workbench.bitrix24.answers import BatchAnswer
 from workbench.bitrix24.commands import Command
 from workbench.bitrix24.entity import Entity
 from workbench.errors import WorkbenchError
+from workbench.sources.pages import record_id
+from workbench.sources.portal import WindowReader, page_call
 from workbench.warehouse.bookkeeping import Bookkeeping
 from workbench.warehouse.referring import note_referring
 from workbench.warehouse.store import Store
@@ -26,20 +29,21 @@ MOST_PAGES = 40  # of events in one sync
 COUNTED = 200_000  # up to so many rows a count at the portal is cheap enough for every sync
 
 
-def suspects(book: Bookkeeping, entities: Sequence[Entity], today: date) -> list[Entity]:
+def suspects(
+    book: Bookkeeping, entities: Sequence[Entity], totals: Mapping[str, int], today: date
+) -> list[Entity]:
     """Return the entities whose ids are to be compared with the portal's.
 
     Those not compared yet ``today`` (the portal's day), and those of which the portal counts
-    another number of rows than are stored.
+    another number of rows (``totals``) than are stored.
     """
     store = book.store
-    found = [entity for entity in entities if store.progress(entity.name).compared_on != today]
-    counted = [e for e in entities if e not in found and is_countable(store, e)]
-    answers = book.ask([count_call(entity) for entity in counted])
-    for entity, answer in zip(counted, answers, strict=True):
-        if answer.total is not None and answer.total != store.count(entity.name):
-            found.append(entity)
-    return found
+    return [
+        entity
+        for entity in entities
+        if store.progress(entity.name).compared_on != today
+        or totals.get(entity.name) not in (None, store.count(entity.name))
+    ]
 
 
 def is_countable(store: Store, entity: Entity) -> bool:
@@ -61,9 +65,33 @@ def delete_missing(store: Store, entity: Entity, ids: pa.ChunkedArray, low: int,
 
 
 def count_call(entity: Entity) -> Command:
-    """Return the call whose answer counts an entity's rows."""
-    call = entity.calls[0]
-    return call.method, call.params | {"select": [entity.filter_key], "start": 0}
+    """Return the call whose answer counts an entity's rows and gives the highest ids."""
+    method, params = page_call(entity, 0, only_ids=True, descending=True)
+    return method, params | {"start": 0}
+
+
+def newest_call(store: Store, entity: Entity) -> Command:
+    """Return the call for the highest ids, with the count if that is cheap enough."""
+    if is_countable(store, entity):
+        return count_call(entity)
+    return page_call(entity, 0, only_ids=True, descending=True)
+
+
+def unseen(store: Store, entity: Entity, answer: BatchAnswer) -> WindowReader | None:
+    """Return what reads the records that are new among the highest ids, if there are any.
+
+    Whatever comes into being has a higher id than all before, also where its change date is an old
+    one, as that of imported records may be.
+    """
+    rows = entity.unwrap(answer.result) if answer.error is None else []
+    ids = [number for row in rows if (number := record_id(row, entity.key)) is not None]
+    unknown = store.unknown(entity.name, ids)
+    if not unknown:
+        return None
+    low = min(unknown) - 1
+    if len(unknown) == len(ids):  # and maybe more below them
+        low = min(low, store.highest(entity.name))
+    return WindowReader(entity, low, max(unknown))
 
 
 def no_ids() -> pa.ChunkedArray:

@@ -45,13 +45,14 @@ from workbench.warehouse.bookkeeping import Loaded, Report
 from workbench.warehouse.children import ChildLoading
 from workbench.warehouse.clock import mind_clock
 from workbench.warehouse.deletions import (
-    count_call,
     delete_missing,
     is_countable,
     let_events_go,
+    newest_call,
     no_ids,
     suspects,
     told_by_events,
+    unseen,
 )
 from workbench.warehouse.rates import mind_base, observe_rates
 from workbench.warehouse.reasons import missing_right
@@ -63,6 +64,7 @@ from workbench.warehouse.reconcile import (
     forget_findings,
     keep,
     reconcile,
+    recount,
 )
 from workbench.warehouse.referring import referring
 from workbench.warehouse.silent_changes import find_silent_changes
@@ -92,6 +94,7 @@ class Loading(ChildLoading):
     ) -> None:
         super().__init__(portal, store, full=full, report=report)
         self._born: dict[str, list[str]] = {}
+        self._resumed: set[str] = set()  # whose full load an earlier sync had begun
 
     def run(self, timezone: str | None = None) -> Loaded:
         """Bring the store up to the portal's present state; returns what was done.
@@ -120,6 +123,8 @@ class Loading(ChildLoading):
         self.load_children(histories)
         if reconcile(self, listed):  # it may have found some more that are gone
             self._load_referring([e for e in listed if e.paging == "changed"])
+        else:
+            recount(self, listed)
         self.load_children([*histories, *children])
         keep(self.store, find_silent_changes(self, children))
         self.know("timezone", portal_zone(self.store, timezone, self._user_zone, self._clock))
@@ -188,13 +193,12 @@ class Loading(ChildLoading):
             if self._needs_full(entity):
                 calls += end_calls(entity)
                 continue
-            calls += [self._changes_call(entity), *self._count_calls(entity)]
+            calls += [self._changes_call(entity), *self._newest_calls(entity)]
         return calls
 
-    def _count_calls(self, entity: Entity) -> list[Command]:
-        """Return the call for an entity's count, if `suspects` will ask for it."""
-        counted = entity.paging == "changed" and is_countable(self.store, entity)
-        return [count_call(entity)] if counted else []
+    def _newest_calls(self, entity: Entity) -> list[Command]:
+        """Return the call for the newest records and their number, if it will be asked."""
+        return [newest_call(self.store, entity)] if entity.paging == "changed" else []
 
     def _fields_born(self, entity: Entity, answers: Sequence[BatchAnswer]) -> dict[str, list[str]]:
         """Store the user fields; returns those of several values that were not there before."""
@@ -246,7 +250,9 @@ class Loading(ChildLoading):
                 continue
             first, last = ends[entity.name]
             progress = self.store.progress(entity.name)
-            if progress.frontier is None:  # not an interrupted one: begin
+            if progress.frontier is not None:
+                self._resumed.add(entity.name)  # what has gone below it since is still here
+            else:
                 progress.frontier = 0
                 progress.watermark = self.since()
                 if entity.name == DEALS.name:
@@ -265,7 +271,8 @@ class Loading(ChildLoading):
             if entity.name in ends and entity.name not in self.loaded.problems:
                 progress = self.store.progress(entity.name)
                 progress.frontier = None
-                progress.compared_on = self.loaded.as_of.date()
+                counted = entity.name not in self._resumed or is_countable(self.store, entity)
+                progress.compared_on = self.loaded.as_of.date() if counted else None
                 self.note(entity, 0, 0)
                 with self.store.transaction():
                     self.note_all_owners(entity)
@@ -350,7 +357,7 @@ class Loading(ChildLoading):
         calls = [self._changes_call(entity) for entity in entities]
         for entity, (method, params) in zip(entities, calls, strict=True):
             if command(method, params) not in self.at_hand:
-                self.forget([count_call(entity)])
+                self.forget(self._newest_calls(entity))
         starts = {entity.name: self._first_id(entity) for entity in entities}
         long: list[tuple[Entity, int]] = []
         done: list[Entity] = []
@@ -383,7 +390,7 @@ class Loading(ChildLoading):
             reader = WindowReader(entity, reached, TOP, where=where)
             pages = reader.chain(reached, TOP, READ_ON)
             calls = [*pages, page_call(entity, reached, where=where, descending=True)]
-            calls += self._count_calls(entity)
+            calls += self._newest_calls(entity)
             asked.append((reader, reached, where, calls, self.portal.submit(calls)))
         readers: list[Reader] = []
         for reader, reached, where, calls, future in asked:
@@ -391,7 +398,7 @@ class Loading(ChildLoading):
             chunk = Chunk(entity, reached, TOP)
             behind, more = reader.follow(chunk, reached, answers[:READ_ON])
             self._store_chunk(chunk, frontier=False)
-            self.forget([count_call(entity)])
+            self.forget(self._newest_calls(entity))
             if not more:
                 self.have(calls[READ_ON + 1 :], answers[READ_ON + 1 :])
                 continue
@@ -408,13 +415,13 @@ class Loading(ChildLoading):
 
     def _compare(self, entities: Sequence[Entity]) -> None:
         """Compare the id sets, where a count differs or none was compared today."""
-        usable = [
-            entity
-            for entity in entities
-            if entity.name not in self.loaded.problems and entity.name not in self.loaded.full
-        ]
+        read = {*self.loaded.full} - self._resumed
+        usable = [e for e in entities if e.name not in self.loaded.problems and e.name not in read]
         today = self.loaded.as_of.date()
-        doubted = suspects(self, usable, today)
+        totals = self._load_unseen(
+            [e for e in usable if self.store.progress(e.name).compared_on == today]
+        )
+        doubted = suspects(self, usable, totals, today)
         ends = self._ends(doubted) if doubted else {}
         doubted = [entity for entity in doubted if entity.name in ends]
         missing: list[Reader] = []
@@ -440,6 +447,20 @@ class Loading(ChildLoading):
             self.store.save(entity.name, progress)
         for chunk in stream(self.portal, missing):
             self._store_chunk(chunk, frontier=False)
+
+    def _load_unseen(self, entities: Sequence[Entity]) -> dict[str, int]:
+        """Read what is new and no change date tells of; returns how many rows the portal has."""
+        totals: dict[str, int] = {}
+        readers: list[Reader] = []
+        calls = [newest_call(self.store, entity) for entity in entities]
+        for entity, answer in zip(entities, self.ask(calls), strict=True):
+            if answer.total is not None and is_countable(self.store, entity):
+                totals[entity.name] = answer.total
+            if reader := unseen(self.store, entity, answer):
+                readers.append(reader)
+        for chunk in stream(self.portal, readers):
+            self._store_chunk(chunk, frontier=False)
+        return totals
 
     def _follow_events(self, entities: Sequence[Entity]) -> None:
         """Delete what the portal's events say is gone, where it is stored and the portal agrees."""

@@ -54,6 +54,19 @@ def reconcile(book: Bookkeeping, entities: Sequence[Entity], seed: int | None = 
     return True
 
 
+def recount(book: Bookkeeping, entities: Sequence[Entity]) -> None:
+    """Count again what differed when it was counted last, and has been mended since."""
+    differed = {
+        each.entity
+        for each in read_findings(book.store.folder)
+        if (each.kind, each.outcome) == ("count", "differs")
+    }
+    mended = {*book.loaded.full, *(name for name, rows in book.loaded.changed.items() if rows)}
+    wanted = differed & mended - book.loaded.problems.keys()
+    if wanted:
+        keep(book.store, count_rows(book, [e for e in entities if e.name in wanted]))
+
+
 def now() -> str:
     """Return this moment as findings have it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
