@@ -1,10 +1,16 @@
 """The portal's time zone, from the offsets of its moments."""
 
+import shutil
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 from handmade import fill, made_rows
+from portal_truth import differences
+from sandbox_portal import TODAY, running_portal
+from syncing import add_deal, rows, synced
 
 from workbench.errors import ConfigurationError
 from workbench.warehouse.store import Store
@@ -63,3 +69,38 @@ def test_a_known_zone_stands_until_something_speaks_against_it(tmp_path):
         assert portal_zone(store, "Asia/Tokyo", "", winter) == "Asia/Tokyo"
         with pytest.raises(ConfigurationError, match="Atlantis"):
             portal_zone(store, "Europe/Atlantis", "", winter)
+
+
+def test_a_portal_that_moves_to_another_time_zone_is_followed_and_read_anew(
+    loaded_company, no_external_sources, home, tmp_path
+):
+    origin, port = loaded_company
+    shutil.copytree(origin / "warehouse", home / "warehouse")
+    for file in origin.glob("portal.sqlite*"):
+        shutil.copy(file, tmp_path)
+    state = tmp_path / "portal.sqlite"
+    with closing(sqlite3.connect(state)) as connection:
+        connection.execute(
+            "UPDATE portal_settings SET value = ? WHERE key = 'timezone'", [f'"{MOVED}"']
+        )
+        connection.commit()
+    options = ("--state", str(state), "--port", port, "--today", TODAY, "--plan", "unlimited")
+    with running_portal(tmp_path, *options, "--control") as portal:
+        add_deal(portal.url)
+        told = synced(portal.url)
+        [(zone,)] = rows("SELECT value FROM info WHERE key = 'timezone'")
+        assert fits_a_year(zone) and any(zone in remark for remark in told.remarks)
+        synced(portal.url)
+        assert differences(home, portal.url, children=0) == []
+        add_deal(portal.url)
+        again = synced(portal.url)
+        assert again.rows["deals"] < 100 and not again.remarks
+        [(zone,)] = rows("SELECT value FROM info WHERE key = 'timezone'")
+        assert fits_a_year(zone)
+
+
+MOVED = "America/New_York"
+
+
+def fits_a_year(zone: str) -> bool:
+    return all(m.astimezone(ZoneInfo(zone)).utcoffset() == m.utcoffset() for m in moments(MOVED))

@@ -39,6 +39,7 @@ class Loaded:
     not see is missing without notice. ``anew`` are kinds that were read in full because more of
     their fields are asked for than before. ``another_base``: rates observed for another base
     currency were let go. ``silent``: of how many records children had changed without a new date.
+    ``another_zone``: the portal writes moments in another time zone than before.
     """
 
     as_of: datetime
@@ -51,6 +52,7 @@ class Loaded:
     anew: list[str] = field(default_factory=list)
     another_base: bool = False
     silent: dict[str, int] = field(default_factory=dict)
+    another_zone: bool = False
 
 
 class Bookkeeping:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 
 import pyarrow as pa
@@ -69,7 +70,7 @@ from workbench.warehouse.reconcile import (
 from workbench.warehouse.referring import referring
 from workbench.warehouse.silent_changes import find_silent_changes
 from workbench.warehouse.store import Progress, Store
-from workbench.warehouse.zones import portal_zone
+from workbench.warehouse.zones import moments_now, portal_zone
 
 READ_ON = 24  # pages that are read at once behind a full first page of changes
 APPENDED_OVERLAP = 25  # ids that are read again: transactions may commit out of order
@@ -127,7 +128,8 @@ class Loading(ChildLoading):
             recount(self, listed)
         self.load_children([*histories, *children])
         keep(self.store, find_silent_changes(self, children))
-        self.know("timezone", portal_zone(self.store, timezone, self._user_zone, self._clock))
+        told = partial(moments_now, self, [e for e in listed if e.name not in self.loaded.problems])
+        self.know("timezone", portal_zone(self.store, timezone, self._user_zone, self._clock, told))
         return self.loaded
 
     # Bookkeeping

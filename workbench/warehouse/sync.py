@@ -250,6 +250,12 @@ def _load_portal(
             " not used any more."
         )
         result.remarks.append(sentence.format(currency=store.base_currency()))
+    if loaded.another_zone:
+        sentence = _(
+            "The portal’s time zone is now {zone}: the next sync reads all records again, for they"
+            " are written in it."
+        )
+        result.remarks.append(sentence.format(zone=store.info("timezone")))
     for name, number in loaded.silent.items():
         sentence = _("{name}: those of {n} records had changed without a new date; read again.")
         result.remarks.append(sentence.format(name=title(name), n=format_number(number)))
