@@ -28,7 +28,8 @@ class Between:
 
     ``moved_to``: answer everything with 302 to this webhook address (a renamed portal).
     ``asked`` lists the commands of all batches. ``page(n)`` may give a status and a body to answer
-    the n-th request with, counted from 1, instead of passing it on.
+    the n-th request with, counted from 1, instead of passing it on. ``refuse`` may give a code
+    and a text to refuse a batch's command with.
     """
 
     url: str = ""
@@ -36,6 +37,7 @@ class Between:
     moved_to: str = ""
     asked: list[str] = field(default_factory=list)
     page: Callable[[int], tuple[int, bytes] | None] = lambda _number: None
+    refuse: Callable[[str], tuple[str, str] | None] = lambda _command: None
     requests: int = 0
 
 
@@ -96,12 +98,20 @@ def alter_batch(it: Between, commands: dict[str, str], result: dict[str, Any]) -
     for key, command in commands.items():
         it.asked.append(command)
         method = command.split("?")[0].lower()
+        if refusal := it.refuse(command):
+            refused_in(result, key, *refusal)
+            continue
         if method not in it.alter or key not in (result["result"] or {}):
             continue
         try:
             result["result"][key] = it.alter[method](result["result"][key])
         except Refused as refused:
-            del result["result"][key]
-            result["result_error"] = dict(result["result_error"] or {})
-            code, text = refused.args
-            result["result_error"][key] = {"error": code, "error_description": text}
+            refused_in(result, key, *refused.args)
+
+
+def refused_in(result: dict[str, Any], key: str, code: str, text: str) -> None:
+    """Put a refusal in the place of a command's result."""
+    result["result"] = dict(result["result"] or {})
+    result["result"].pop(key, None)
+    result["result_error"] = dict(result["result_error"] or {})
+    result["result_error"][key] = {"error": code, "error_description": text}

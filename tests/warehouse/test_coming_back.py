@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import httpx
+import pytest
+from between import between
 from portal_truth import entity_differences, stored_rows
 from syncing import call, synced
 
@@ -61,3 +63,40 @@ def test_a_record_given_to_someone_comes_with_its_history_and_no_other_is_read(f
     assert {given, new} <= owners
     assert apart(home, theirs) == []
     assert result.rows["deal_history"] < 50  # those that are read again, and its own
+
+
+@pytest.mark.parametrize("code", ["ACCESS_DENIED", "ERROR_CORE"])
+def test_a_history_that_is_refused_by_its_owners_is_told_once_and_read_the_next_day(
+    fresh_portal, home, code
+):
+    with between(fresh_portal.scoped(SCOPES, ORDINARY)) as it:
+
+        def refuse(command: str) -> tuple[str, str] | None:
+            by_owner = "stagehistory" in command and "OWNER_ID" in command
+            return (code, "Access denied to the filter") if by_owner else None
+
+        it.refuse = refuse
+        allow(fresh_portal.url, "all")
+        synced(it.url)
+        before = {name: len(stored_rows(home, name)) for name in HISTORIES}
+        allow(fresh_portal.url, "own")
+        synced(it.url)
+        allow(fresh_portal.url, "all")
+        assert set(synced(it.url).problems) & set(HISTORIES)
+        for _ in range(2):
+            again = synced(it.url)
+            assert not set(again.problems) & set(HISTORIES) and again.requests < 9
+            told = {each.entity: each for each in sources()}
+            assert told["deal_history"].status == "partial"
+            refused = "right read deal_history" if code == "ACCESS_DENIED" else "filter"
+            assert refused in told["deal_history"].missing
+        fresh_portal.advance(86_400)
+        assert not set(synced(it.url).problems) & set(HISTORIES)
+        assert {name: len(stored_rows(home, name)) for name in HISTORIES} == before
+        assert apart(home, it.url) == []
+        assert {each.status for each in sources() if each.entity in HISTORIES} == {"complete"}
+
+
+def sources() -> list:
+    with newest_snapshot() as snapshot:
+        return list(snapshot.sources().itertuples(index=False))

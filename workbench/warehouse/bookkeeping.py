@@ -55,6 +55,11 @@ class Loaded:
     another_zone: bool = False
 
 
+def refused_key(entity: Entity) -> str:
+    """Return where it is noted (in state.info) what a history is refused by its owners for."""
+    return f"refused by owners, {entity.name}"
+
+
 class Bookkeeping:
     """The store's side of one pass. ``report`` is told each entity's rows as they come in."""
 
@@ -113,6 +118,9 @@ class Bookkeeping:
         progress.status, progress.missing = "complete", None
         if self.loaded.hidden_from is not None and entity.paging != "whole":
             progress.missing = hidden_from(self.loaded.hidden_from)
+        refused = self.store.info(refused_key(entity))
+        if refused and self.store.count_pending(entity.name):
+            progress.status, progress.missing = "partial", refused
         if before != (progress.status, progress.missing):
             self.touch()
         progress.last_sync = datetime.now(UTC)

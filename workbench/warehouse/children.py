@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from workbench.bitrix24.entity import Entity
+from workbench.errors import PortalError
 from workbench.sources.pages import Row, record_id, to_arrow
 from workbench.sources.portal import BATCH, MOST_OWNERS, ChildReader, Chunk, fetch, stream
-from workbench.warehouse.bookkeeping import OVERLAP, Bookkeeping
+from workbench.warehouse.bookkeeping import OVERLAP, Bookkeeping, refused_key
 from workbench.warehouse.reconcile import is_recent
 
 
@@ -67,8 +68,9 @@ class ChildLoading(Bookkeeping):
         for child in self.children.get(owner.name, ()):
             self.store.add_all_pending(child)
 
-    def load_children(self, entities: Sequence[Entity]) -> None:
+    def load_children(self, kinds: Sequence[Entity]) -> None:
         """Read what new and changed records have."""
+        entities = [e for e in kinds if not self.store.info(refused_key(e))]
         for entity in entities:
             if entity.paging == "children" and entity.owner in self.loaded.problems:
                 self.fail(entity, self.loaded.problems[entity.owner])
@@ -115,7 +117,10 @@ class ChildLoading(Bookkeeping):
         """
         entity = chunk.entity
         if chunk.error is not None:
-            self.fail(entity, chunk.error)
+            if entity.paging == "appended" and not chunk.error.may_pass:
+                self._go_without_owners(entity, chunk.error)
+            else:
+                self.fail(entity, chunk.error)
             return
         rows = chunk.rows
         if entity.paging == "appended":
@@ -130,3 +135,28 @@ class ChildLoading(Bookkeeping):
                 )
             self.store.clear_pending(entity.name, chunk.owners)
             self.note(entity, len(rows), changed)
+
+    def _go_without_owners(self, entity: Entity, error: PortalError) -> None:
+        """Note that a history is refused by its owners: it is not asked for so again.
+
+        What is lacking comes when it is read from its first row on, once a day at most.
+        """
+        self.fail(entity, error)
+        progress = self.store.progress(entity.name)
+        progress.status = "partial"
+        with self.store.transaction():
+            self.store.save(entity.name, progress)
+            self.store.set_info(refused_key(entity), progress.missing or "")
+
+    def history_is_due(self, entity: Entity) -> bool:
+        """Whether a history that is refused by its owners lacks some, and was not read today."""
+        progress, today = self.store.progress(entity.name), self.loaded.as_of.date()
+        lacks = self.store.info(refused_key(entity)) and self.store.count_pending(entity.name)
+        return bool(lacks) and progress.compared_on != today
+
+    def history_is_whole(self, entity: Entity) -> None:
+        """Note that a history was read from its first row on: nothing of its owners is lacking."""
+        if entity.paging == "appended":
+            self.store.forget_pending(entity.name)
+            if self.store.info(refused_key(entity)):
+                self.store.set_info(refused_key(entity), "")

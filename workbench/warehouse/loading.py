@@ -241,7 +241,8 @@ class Loading(ChildLoading):
 
     def _needs_full(self, entity: Entity) -> bool:
         progress = self.store.progress(entity.name)
-        return self.full or progress.watermark is None or progress.frontier is not None
+        begun = progress.watermark is None or progress.frontier is not None
+        return self.full or begun or self.history_is_due(entity)
 
     def _load_fully(self, entities: Sequence[Entity]) -> None:
         """Read entities from their first to their last id, going on after an interruption."""
@@ -278,6 +279,7 @@ class Loading(ChildLoading):
                 self.note(entity, 0, 0)
                 with self.store.transaction():
                     self.note_all_owners(entity)
+                    self.history_is_whole(entity)
                     self.finish(entity, progress)
                 if entity.name == DEALS.name:
                     keep(self.store, [compare_sums(self.store)])

@@ -383,6 +383,10 @@ class Store:
         )
         self.connection.unregister("owner_ids")
 
+    def forget_pending(self, entity: str) -> None:
+        """Strike all owners off: everything has been read."""
+        self.connection.execute("DELETE FROM state.pending_owners WHERE entity = ?", [entity])
+
     def unknown(self, entity: str, ids: Sequence[int]) -> list[int]:
         """Return those of ``ids`` that are not stored."""
         if not ids:
