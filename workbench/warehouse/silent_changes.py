@@ -57,14 +57,16 @@ def _look(loading: ChildLoading, entity: Entity, owner: Entity) -> Finding:
     part = _in_turn(store, entity, min(WIDER, wide) if wide else min(-(-count // ROUND), MOST))
     asked = {*loading.reread.get(owner.name, ()), *part}
     apart = _differing(loading, entity, owner, sorted(asked))
-    _note_turn(store, entity, part, wide)
-    if apart and not wide:
+    problems = loading.loaded.problems
+    if entity.name not in problems:
+        _note_turn(store, entity, part, wide)
+    if apart and not wide and entity.name not in problems:
         part = _in_turn(store, entity, WIDER)
         apart += _differing(loading, entity, owner, sorted({*part} - asked))
         asked |= {*part}
-        _note_turn(store, entity, part, count)
-    if entity.name in loading.loaded.problems:
-        reason = kept(loading.loaded.problems[entity.name].message)
+        _note_turn(store, entity, () if entity.name in problems else part, count)
+    if entity.name in problems:
+        reason = kept(problems[entity.name].message)
         return Finding("pages", entity.name, now(), "not done", detail=reason)
     if not apart:
         return Finding("pages", entity.name, now(), "agrees", len(asked))
