@@ -31,6 +31,13 @@ def test_a_running_month_is_not_called_a_fall(snapshot):
     assert findings.main(frame).startswith("Deals created in May 2026: 0")
 
 
+def test_a_cohort_too_recent_to_judge_is_not_called_a_fall(snapshot):
+    # Of the deals of January two of three were won, of February one of one; March is immature.
+    frame = query("created_win_rate", grain="month", period="2026-01..2026-05", snapshot=snapshot)
+    told = findings.main(frame)
+    assert told.startswith("Win rate (created) in Feb 2026: 100.0%, +33.3 points against Jan 2026")
+
+
 def test_shares_change_by_points(snapshot):
     frame = query("closed_win_rate", period="2026-Q2", compare="previous", snapshot=snapshot)
     assert findings.main(frame) == (

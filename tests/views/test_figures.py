@@ -45,6 +45,9 @@ def test_a_missing_value_is_a_dash():
         ("won_revenue", 1, 2, "wb-bad"),
         ("cost_per_lead", 2, 1, "wb-bad"),
         ("stalled_deals", 1, 2, "wb-good"),
+        ("churn_rate", 2, 1, "wb-bad"),
+        ("dso", 2, 1, "wb-bad"),
+        ("receivables", 2, 1, ""),
         ("marketing_spend", 2, 1, ""),
         ("won_revenue", 2, 2, ""),
     ],
@@ -54,6 +57,20 @@ def test_whether_a_change_is_good_depends_on_the_figure(name, now, before, tone)
     found = re.search(r'class="wb-figure-change([^"]*)"', html).group(1).strip()
     assert found == tone
     assert "2025" in html
+
+
+def test_a_change_that_is_not_seen_is_none():
+    html = card(Figure("rework_rate", "x", 0.01934, "share", before=0.01938))
+    assert 'class="wb-figure-change"' in html and "= </span>" not in html
+    assert ">=</span> 0 points" in html
+
+
+@pytest.mark.parametrize("metric", metrics.catalogue())
+def test_by_which_date_a_metric_counts_is_said_in_words(metric):
+    basis = metrics.describe(metrics.definition(metric))["date_basis"]
+    with use_language("fr"):
+        for word in basis.split(", "):
+            assert figures.basis_text(word) != word
 
 
 def test_the_figures_named_for_their_tone_are_metrics():

@@ -74,11 +74,14 @@ def total(frame: pd.DataFrame, metric: str) -> str:
 
 
 def trend(frame: pd.DataFrame, metric: str) -> str:
-    """Return how the last complete unit of time compares with the one before and a year ago."""
+    """Return how the last complete unit of time compares with the one before and a year ago.
+
+    A cohort that is too recent to judge is passed over: it would always seem to fall.
+    """
     open_units = {
         pd.Timestamp(day)
         for day, mark in frame.attrs["marks"].get(metric, {}).items()
-        if mark not in ENTIRE
+        if mark not in ENTIRE or mark == "immature"
     }
     rows = frame[~frame["period"].isin(open_units) & frame[metric].notna()]
     if rows.empty:

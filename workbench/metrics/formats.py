@@ -15,7 +15,8 @@ MISSING = "–"
 def format_value(value: float | Decimal | None, unit: Unit | str, currency: str = "EUR") -> str:
     """Return a figure with its unit; ``–`` for one that is not known, never 0.
 
-    Money without decimals from 100 on, shares with one decimal, days with one below 100.
+    Money without decimals from 100 on, shares with one decimal, days with one below 100. A few of
+    very many are not rounded to nothing, nor all but a few to everything.
     ``currency`` (ISO code) is the portal's base currency, ``attrs["currency"]`` of a frame.
     """
     if value is None or not math.isfinite(value):
@@ -23,7 +24,7 @@ def format_value(value: float | Decimal | None, unit: Unit | str, currency: str 
     size = abs(float(value))
     match unit:
         case "share":
-            return format_percent(float(value))
+            return _share(float(value))
         case "money":
             return format_money(value, currency, 0 if size >= 100 or size == 0 else 2)
         case "money_per_day":
@@ -39,6 +40,14 @@ def format_value(value: float | Decimal | None, unit: Unit | str, currency: str 
         case "ratio":
             return format_number(value, 2)
     return format_number(value)
+
+
+def _share(value: float) -> str:
+    if 0 < value < 0.0005:
+        return _("<{share}").format(share=format_percent(0.001))
+    if 0.9995 <= value < 1:
+        return _(">{share}").format(share=format_percent(0.999))
+    return format_percent(value)
 
 
 def unit_name(unit: Unit | str) -> str:

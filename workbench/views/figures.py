@@ -26,12 +26,19 @@ LESS_IS_BETTER = frozenset(
         "junk_rate",
         "cost_per_lead",
         "cac",
+        "churn_rate",
+        "rework_rate",
+        "receivables_overdue",
+        "overdue_share",
+        "dso",
+        "days_to_pay_mean",
+        "late_payment_rate",
     }
 )
 # There is no value, and 0 would be wrong.
 ABSENT = ("not loaded", "whole months", "today only")
 # Of these, more is neither good nor bad.
-NEUTRAL = frozenset({"marketing_spend", "open_deals"})
+NEUTRAL = frozenset({"marketing_spend", "open_deals", "receivables", "skip_rate"})
 
 
 @dataclass(frozen=True)
@@ -58,12 +65,14 @@ class Figure:
 
 
 def basis_text(date_basis: str) -> str:
-    """Say by which date a metric counts: ``created``, ``closed``, ``event``, ``as-of``."""
+    """Say by which date a metric counts: one or more of the words below."""
     words = {
         "created": _("date of creation"),
         "closed": _("date of closing"),
         "event": _("date of the event"),
         "as-of": _("state at the end of the period"),
+        "left": _("date of leaving the stage"),
+        "due": _("date of expected closing"),
     }
     parts = [
         words.get(part.strip(), part.strip()) for part in date_basis.split(",") if part.strip()
@@ -143,7 +152,7 @@ def _card(figure: Figure, currency: str, key: str) -> str:
 
 
 def _change(figure: Figure, currency: str) -> str:
-    change = values.change_of(figure.value, figure.before, figure.unit)
+    change = _comparable(figure)
     if change is None:
         return ""
     text, amount = change
@@ -160,6 +169,13 @@ def _change(figure: Figure, currency: str) -> str:
     )
 
 
+def _comparable(figure: Figure) -> tuple[str, float] | None:
+    """Return the change; None for a cohort too recent to judge: it would always seem to fall."""
+    if figure.status == "immature":
+        return None
+    return values.change_of(figure.value, figure.before, figure.unit)
+
+
 def value_text(figure: Figure, currency: str) -> str:
     """Return a figure's value as plain text, or why there is none."""
     if figure.status in ABSENT:
@@ -169,7 +185,7 @@ def value_text(figure: Figure, currency: str) -> str:
 
 def change_text(figure: Figure, currency: str) -> str:
     """Return how a figure changed, from what and since when; empty where that is not known."""
-    change = values.change_of(figure.value, figure.before, figure.unit)
+    change = _comparable(figure)
     if change is None or figure.status in ABSENT:
         return ""
     before = _("from {before}").format(before=values.text_of(figure.before, figure.unit, currency))

@@ -77,7 +77,7 @@ def change_of(value: Any, before: Any, unit: str) -> tuple[str, float] | None:
         return None
     now, then = float(value), float(before)
     if unit == SHARE:
-        points = (now - then) * 100
+        points = round((now - then) * 100, 1)  # what is not seen is no change
         text = _("{n} points").format(n=_signed(format_number(abs(points), 1), points))
         return text, points / 100
     if then == 0:
