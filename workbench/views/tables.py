@@ -76,7 +76,7 @@ def html(
     Everything from the frame is escaped. Rows beyond ``most`` are left out, which is said.
     """
     heads = "".join(
-        f'<th scope="col"{_numeric(column)}>{attribute(column.title)}</th>' for column in columns
+        f'<th scope="col"{_class(column)}>{attribute(column.title)}</th>' for column in columns
     )
     shown = frame.head(most)
     body = []
@@ -85,9 +85,9 @@ def html(
         for index, column in enumerate(columns):
             content = _cell(record, column, currency, timezone)
             cells.append(
-                f'<th scope="row"{_numeric(column)}>{content}</th>'
+                f'<th scope="row"{_class(column)}>{content}</th>'
                 if index == 0
-                else f"<td{_numeric(column)}>{content}</td>"
+                else f"<td{_class(column)}>{content}</td>"
             )
         body.append(f"<tr>{''.join(cells)}</tr>")
     note = ""
@@ -130,7 +130,9 @@ def _harmless(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def _numeric(column: Column) -> str:
+def _class(column: Column) -> str:
+    if column.unit in (values.DATE, values.MOMENT, "month"):
+        return ' class="wb-day"'
     return ' class="wb-number"' if column.unit in values.NUMERIC else ""
 
 
