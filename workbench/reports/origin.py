@@ -57,6 +57,10 @@ def parameter_name(name: str) -> str:
         "manager": _("Manager"),
         "source": _("Source"),
         "channel": _("Channel"),
+        "industry": _("Industry"),
+        "segment": _("Segment"),
+        "against": _("Compared with"),
+        "severity": _("Severity"),
     }.get(name, name)
 
 
