@@ -74,7 +74,7 @@ def demo(tmp_path_factory) -> Iterator[Demo]:
 
 def test_every_report_is_made_and_named_with_its_rows_seconds_and_file(demo: Demo):
     files = sorted((demo.home.parent / "outputs").glob("*/report.html"))
-    assert len(files) == 8 + 3, "seven, one of them again by its schedule; one per process"
+    assert len(files) == 11 + 3, "ten, one of them again by its schedule; one per process"
     row = r"^ {}.*réussi +[\d\u202f]+ +\d+,\d .*html"
     for title in (
         "Ventes",
@@ -82,6 +82,9 @@ def test_every_report_is_made_and_named_with_its_rows_seconds_and_file(demo: Dem
         "Prévision et scénario",
         "Segments",
         "Une affaire parmi ses",
+        "Entonnoir et conversion",
+        "Créances clients",
+        "Santé des données",
     ):
         assert re.search(row.format(title), demo.output, re.M), title
     assert "Traceback" not in demo.output

@@ -64,7 +64,7 @@ def test_parameters_are_typed_literals_with_help(notebook):
         assert type(value).__name__ == node.annotation.id
         assert node.lineno in comments, f"{ast.unparse(node)} has no help"
         names.add(node.target.id)
-    assert "period" in names
+    assert "period" in names or names == {"severity"}  # the data are looked at as a whole
 
 
 def test_cells_are_thin(notebook):

@@ -52,9 +52,43 @@ def _win_rate_by_month() -> Chart:
     return charts.win_rate_by_month(months(closed_win_rate=rates, deals_won=4, deals_lost=6))
 
 
-def _win_rate_by_group() -> Chart:
-    frame = pd.DataFrame({"source": ["A", SCRIPT], "closed_win_rate": [0.2, 0.6], "n": [9, 4]})
-    return charts.win_rate_by_group(frame, "source", "Source")
+def _rate_by_group() -> Chart:
+    frame = pd.DataFrame({"source": ["A", SCRIPT], "rate": [0.2, 0.6], "n": [9, 4]})
+    return charts.rate_by_group(frame, "source", "Source", "rate", "Won so far", "Deals created")
+
+
+def _measure_by_month() -> Chart:
+    frame = months(days=[np.nan, *np.linspace(30, 60, 12)], n=5, open=[False] * 12 + [True])
+    return charts.measure_by_month(frame, "days", "Days", "days", "Invoices")
+
+
+def _ageing() -> Chart:
+    frame = pd.DataFrame(
+        {
+            "age": ["Not due", "Late", SCRIPT],
+            "amount": [900.0, 100.0, 0.0],
+            "share": [0.9, 0.1, 0.0],
+            "n": [4, 1, 0],
+            "late": [False, True, True],
+        }
+    )
+    return charts.ageing(frame, currency="EUR")
+
+
+def _receivables_by_month() -> Chart:
+    frame = months(receivables_not_due=20_000.0, receivables_overdue=np.arange(13) * 1000.0)
+    return charts.receivables_by_month(frame, currency="EUR")
+
+
+def _scores_over_time() -> Chart:
+    frame = pd.DataFrame(
+        [
+            {"day": day, "entity": name, "score": 0.9 + 0.01 * place}
+            for place, day in enumerate(pd.date_range("2026-01-05", periods=4, freq="7D"))
+            for name in ("Deals", SCRIPT)
+        ]
+    )
+    return charts.scores_over_time(frame)
 
 
 def _funnel() -> Chart:
@@ -165,7 +199,11 @@ CHARTS: dict[str, Callable[[], Chart]] = {
     "revenue_by_month": _revenue_by_month,
     "revenue_by_group": _revenue_by_group,
     "win_rate_by_month": _win_rate_by_month,
-    "win_rate_by_group": _win_rate_by_group,
+    "rate_by_group": _rate_by_group,
+    "measure_by_month": _measure_by_month,
+    "ageing": _ageing,
+    "receivables_by_month": _receivables_by_month,
+    "scores_over_time": _scores_over_time,
     "funnel": _funnel,
     "cost_per_lead_by_month": lambda: charts.cost_per_lead_by_month(_marketing(), currency="EUR"),
     "romi_by_month": lambda: charts.romi_by_month(_marketing()),

@@ -133,6 +133,7 @@ def sources(as_json: AsJson = False) -> None:
     from workbench.cli.screen import escape, table_console
     from workbench.i18n import _, format_date, format_datetime, format_number, said
     from workbench.settings import settings
+    from workbench.views.quality_page import status_name
     from workbench.warehouse import newest_snapshot
     from workbench.warehouse.findings import by_entity, read_findings
     from workbench.warehouse.reasons import reason
@@ -172,7 +173,7 @@ def sources(as_json: AsJson = False) -> None:
         table.add_row(
             *([escape(row.source)] if wide else []),
             name,
-            _status(row.status),
+            status_name(row.status),
             "" if row.rows is None else format_number(row.rows),
             format_date(row.loaded_from) if row.loaded_from else "",
             format_date(row.loaded_to) if row.loaded_to else "",
@@ -198,20 +199,6 @@ def sources(as_json: AsJson = False) -> None:
             latest = format_datetime(frame["last_sync"].max(), zone)
             line = _("{name}: {problem}").format(name=_("Last sync"), problem=latest)
             console.print(line, style="dim", highlight=False)
-
-
-def _status(status: str) -> str:
-    from workbench.i18n import _
-
-    known = {
-        "complete": _("complete"),
-        "partial": _("partial"),
-        "stale": _("stale"),
-        "denied": _("denied"),
-        "failed": _("failed"),
-        "not loaded": _("not loaded"),
-    }
-    return known.get(status, status)
 
 
 def sql(

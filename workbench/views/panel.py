@@ -15,7 +15,7 @@ from typing import Any
 
 import ipywidgets
 
-from workbench.errors import WorkbenchError
+from workbench.errors import AccessRefused, WorkbenchError
 from workbench.i18n import _
 from workbench.views import figures, live, locales, render, run_files, tables
 from workbench.views.contents import (
@@ -50,9 +50,14 @@ class Setting:
 
 
 def attempt(make: Make, selection: Any, name: str) -> tuple[Content, Exception | None]:
-    """Make a panel's content; what goes wrong becomes a short notice with an id that is logged."""
+    """Make a panel's content; what goes wrong becomes a short notice with an id that is logged.
+
+    What the reader has no right to is said plainly.
+    """
     try:
         return make(selection), None
+    except AccessRefused as error:
+        return Notice("denied", error.message), error
     except Exception as error:  # a panel must not take the page with it
         number = secrets.token_hex(4)
         log.exception("panel %s failed, id %s", name, number)

@@ -20,6 +20,19 @@ def severity_name(severity: str) -> str:
     return {"error": _("error"), "warning": _("warning"), "info": _("note")}[severity]
 
 
+def status_name(status: str) -> str:
+    """Return in the reader's language how well an entity is loaded."""
+    known = {
+        "complete": _("complete"),
+        "partial": _("partial"),
+        "stale": _("stale"),
+        "denied": _("denied"),
+        "failed": _("failed"),
+        "not loaded": _("not loaded"),
+    }
+    return known.get(status, status)
+
+
 def quality_html(
     quality: Quality,
     history: Sequence[Score],

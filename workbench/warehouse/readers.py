@@ -64,3 +64,6 @@ class Guarded(Reader, Protocol):
         self, model: str, where: Any, *, by: Sequence[str], segment: str | None
     ) -> pd.DataFrame:
         """Return what `workbench.metrics.rows` returns."""
+
+    def quality(self) -> pd.DataFrame:
+        """Return what `workbench.metrics.quality.look` returns."""

@@ -19,6 +19,9 @@ from query_service import RunningService, copied_home, next_snapshot, running_se
 
 from workbench import metrics
 from workbench.errors import AccessRefused, NoSnapshot, QueryError, ServiceUnavailable
+from workbench.i18n import use_language
+from workbench.metrics.quality import health, look
+from workbench.metrics.quality.history import read_history
 from workbench.metrics.service.door import Door, newest_data
 from workbench.metrics.service.frames import pack, unpack
 from workbench.metrics.service.keeper import Keeper, door_environment
@@ -81,6 +84,28 @@ def test_every_named_read_brings_the_rows_of_the_snapshot(service: RunningServic
     mine, theirs = (each.read(name, **values) for each in (door, direct))
     pd.testing.assert_frame_equal(in_order(mine), in_order(theirs))
     assert door.rows_read == direct.rows_read
+
+
+def test_what_the_checks_find_is_the_same_and_the_scores_are_kept(
+    service: RunningService, home: Path
+):
+    mine, theirs = service.door().quality(), look(newest_snapshot())
+    pd.testing.assert_frame_equal(mine, theirs)
+    assert mine.attrs["scores"] == theirs.attrs["scores"] and mine.attrs["scores"]
+    assert mine.attrs["examples"] == theirs.attrs["examples"]
+    (kept,) = read_history()
+    assert (kept.snapshot, kept.scores) == (newest_snapshot().id, mine.attrs["scores"])
+    with use_language("en"):
+        english = health(service.door())
+    titles = {each.check: each.title for each in english.quality.outcomes}
+    assert titles["deals_below_zero"] == "Deals of an amount below zero"
+    assert len(read_history()) == 1
+
+
+def test_of_some_of_the_records_no_check_is_told(service: RunningService):
+    """What refers to a record that the viewer may not see would seem broken."""
+    with pytest.raises(AccessRefused, match="checks"), use_language("en"):
+        service.door(MANAGERS).quality()
 
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:

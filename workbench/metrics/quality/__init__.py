@@ -8,13 +8,17 @@ from workbench.metrics.quality.outcomes import (
     run_check,
     run_quality,
 )
+from workbench.metrics.quality.told import Health, health, look
 
 __all__ = [
     "Check",
+    "Health",
     "Outcome",
     "Quality",
     "declared_checks",
     "failed_errors",
+    "health",
+    "look",
     "run_check",
     "run_quality",
 ]

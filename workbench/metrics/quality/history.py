@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from workbench.metrics.quality.outcomes import Quality
-from workbench.settings import private_folder, settings
+from workbench.settings import private_file, private_folder, settings
 
 KEPT = 1000  # lines
 
@@ -28,7 +29,7 @@ def history_file() -> Path:
 
 
 def read_history() -> list[Score]:
-    """Return the kept scores, oldest first; a line that cannot be read is passed over."""
+    """Return the kept scores, oldest snapshot first; a line that cannot be read is passed over."""
     try:
         lines = history_file().read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -47,10 +48,23 @@ def read_history() -> list[Score]:
 
 def keep(quality: Quality) -> list[Score]:
     """Add a snapshot's scores (in the place of earlier ones of the same) and return them all."""
-    found = [each for each in read_history() if each.snapshot != quality.snapshot]
-    found.append(Score(quality.snapshot, quality.done_at, quality.scores))
     file = history_file()
     private_folder(file.parent)
+    with private_file(file.with_suffix(".lock")).open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a command and a query service may both have looked
+        found = joined(read_history(), quality)
+        _write(file, found)
+    return found
+
+
+def joined(history: list[Score], quality: Quality) -> list[Score]:
+    """Return the scores with those of a snapshot among them, the oldest snapshot first."""
+    found = {each.snapshot: each for each in history}
+    found[quality.snapshot] = Score(quality.snapshot, quality.done_at, quality.scores)
+    return [found[name] for name in sorted(found)]
+
+
+def _write(file: Path, found: list[Score]) -> None:
     lines = [
         json.dumps(
             {
@@ -64,4 +78,3 @@ def keep(quality: Quality) -> list[Score]:
     partial = file.with_name(f".{file.name}")
     partial.write_text("\n".join(lines) + "\n", "utf-8")
     partial.replace(file)
-    return found

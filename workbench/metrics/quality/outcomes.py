@@ -87,6 +87,7 @@ class Quality:
     done_at: datetime
     outcomes: list[Outcome] = field(default_factory=list)
     scores: dict[str, float] = field(default_factory=dict)
+    records: dict[str, int] = field(default_factory=dict)  # behind each score
 
     @property
     def failed(self) -> list[Outcome]:
@@ -104,7 +105,7 @@ def run_quality(snapshot: Snapshot, checks: Iterable[Check] | None = None) -> Qu
     found.outcomes += [
         run.outcome(each) for each in (declared_checks() if checks is None else checks)
     ]
-    found.scores = run.scores()
+    found.scores, found.records = run.scores()
     return found
 
 
@@ -130,6 +131,7 @@ class _Run:
         self.snapshot = snapshot
         columns = snapshot.execute(
             "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal"
+            " AND database_name = current_database() AND schema_name = current_schema()"
         ).fetchall()
         self.columns: dict[str, dict[str, tuple[str, Kind]]] = {}
         self.lists = {(table, column) for table, column, kind in columns if kind.endswith("[]")}
@@ -295,9 +297,12 @@ class _Run:
         rows = max((each.compared for each in done), default=None)
         return _outcome(check, rows, differing, told)
 
-    def scores(self) -> dict[str, float]:
-        """Return per entity the share of its records that no check of weight finds broken."""
-        found = {}
+    def scores(self) -> tuple[dict[str, float], dict[str, int]]:
+        """Return per entity the share of its records that no check of weight finds broken, and
+        how many records it has.
+        """
+        found: dict[str, float] = {}
+        records: dict[str, int] = {}
         for table, (entity, key, _name, _path) in CARDS.items():
             if entity in found or table not in self.columns or table not in (entity, "customers"):
                 continue
@@ -310,8 +315,8 @@ class _Run:
                 union = " UNION ".join(query for query, _bound in parts)
                 bound = {name: value for _query, each in parts for name, value in each.items()}
                 broken = self._count(f"SELECT count(*) FROM ({union})", bound)  # noqa: S608
-            found[entity] = 1 - min(broken / rows, 1)
-        return found
+            found[entity], records[entity] = 1 - min(broken / rows, 1), rows
+        return found, records
 
     def _count(self, sql: str, parameters: dict[str, Any]) -> int:
         named = set(re.findall(r"\$(\w+)", sql))

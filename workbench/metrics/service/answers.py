@@ -26,10 +26,17 @@ from workbench.errors import (
     WorkbenchError,
 )
 from workbench.i18n import Language, _, use_language
+from workbench.metrics.quality.told import look
 from workbench.metrics.query import query, rows
 from workbench.metrics.segments import segment
 from workbench.metrics.service.frames import pack
-from workbench.metrics.service.requests import Days, MetricsRequest, Request, RowsRequest
+from workbench.metrics.service.requests import (
+    Days,
+    MetricsRequest,
+    QualityRequest,
+    Request,
+    RowsRequest,
+)
 from workbench.metrics.service.vault import Reading, Vault, reading
 from workbench.metrics.service.viewers import Scope
 from workbench.warehouse import Snapshot
@@ -93,6 +100,8 @@ def compute(request: Request, snapshot: Snapshot) -> pd.DataFrame:
             snapshot=snapshot,
             segment=request.segment,
         )
+    if isinstance(request, QualityRequest):
+        return look(snapshot, remember=True)
     return snapshot.read(request.name, **request.values)
 
 
@@ -197,6 +206,10 @@ class Answers:
         try:
             started()
             now.check()
+            if isinstance(request, QualityRequest) and not scope.everything:
+                raise AccessRefused(
+                    _("The checks look at all records; your rights cover some of them.")
+                )
             snapshot = self.vault.scoped(scope)
             frame = compute(request, snapshot)
             now.check()

@@ -32,6 +32,7 @@ from workbench.metrics.filters import Filter
 from workbench.metrics.service.frames import LENGTH, read_envelope, unpack
 from workbench.metrics.service.requests import (
     LARGEST_REQUEST,
+    QualityRequest,
     ReadRequest,
     RowsRequest,
     metrics_request,
@@ -146,6 +147,10 @@ class Door:
     def sources(self) -> pd.DataFrame:
         """Return what is loaded and how well, one row per source and entity."""
         return self.read("sources")
+
+    def quality(self) -> pd.DataFrame:
+        """Return what the checks find, as `workbench.metrics.quality.look` does."""
+        return self._frame(QualityRequest(hour=int(time.time() // 3600)).model_dump_json())
 
     def _frame(self, request: str) -> pd.DataFrame:
         head, body = self._ask(request)

@@ -1,8 +1,9 @@
 """What can be asked of the query service: typed requests, never SQL.
 
-A request is JSON of one of three kinds: ``metrics`` (what `workbench.metrics.query` takes),
-``rows`` (what `workbench.metrics.rows` takes) or ``read`` (one of
-`workbench.warehouse.records.READS`). A field that is not declared here is refused.
+A request is JSON of one of four kinds: ``metrics`` (what `workbench.metrics.query` takes),
+``rows`` (what `workbench.metrics.rows` takes), ``read`` (one of
+`workbench.warehouse.records.READS`) or ``quality`` (what the checks of the data find). A field
+that is not declared here is refused.
 """
 
 from __future__ import annotations
@@ -88,7 +89,17 @@ class ReadRequest(_Asked):
     values: dict[Name, int | date] = Field({}, max_length=8)
 
 
-Request = MetricsRequest | RowsRequest | ReadRequest
+class QualityRequest(_Asked):
+    """What the checks find, as `workbench.metrics.quality.look` tells it.
+
+    Some checks look at the clock: ``hour``, since 1970, makes an answer one of its hour only.
+    """
+
+    kind: Literal["quality"] = "quality"
+    hour: int = Field(ge=0, lt=2**40)
+
+
+Request = MetricsRequest | RowsRequest | ReadRequest | QualityRequest
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="kind")])
 
 

@@ -176,16 +176,18 @@ def as_float(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
     )
 
 
-def top_groups(frame: pd.DataFrame, group: str, value: str) -> tuple[pd.DataFrame, str]:
-    """Return the largest groups by ``value`` and a note on those left out (empty if none).
+def top_groups(
+    frame: pd.DataFrame, group: str, value: str, size: str = ""
+) -> tuple[pd.DataFrame, str]:
+    """Return the largest groups by ``size`` and a note on those left out (empty if none).
 
-    The frame has ``name`` (groups without one become “Not given”), ``value`` and ``n``, the
-    largest first.
+    By default by ``value`` itself. The frame has ``name`` (groups without one become “Not given”),
+    ``value`` and ``n``, the largest value first.
     """
     names = frame[group].astype("object").where(frame[group].notna(), _("Not given"))
     ordered = frame.assign(name=names).dropna(subset=[value])
-    ordered = ordered.sort_values(value, ascending=False, kind="stable").reset_index(drop=True)
-    shown = ordered.head(MOST_GROUPS)
+    ordered = ordered.sort_values(size or value, ascending=False, kind="stable")
+    shown = ordered.head(MOST_GROUPS).sort_values(value, ascending=False, kind="stable")
     note = left_out(len(ordered) - len(shown))
     return shown.assign(name=told_apart(shown["name"]))[["name", value, "n"]], note
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from workbench.i18n import _, format_percent
-from workbench.views import theme
+from workbench.i18n import _, format_number
+from workbench.metrics import format_value
+from workbench.views import theme, values
 from workbench.views.charts import axes
 
 
@@ -48,27 +49,27 @@ def win_rate_by_month(frame: pd.DataFrame) -> alt.LayerChart:
     return axes.layered(*layers, height=theme.HEIGHT)
 
 
-def win_rate_by_group(frame: pd.DataFrame, group: str, group_title: str) -> alt.LayerChart:
-    """Closed win rate of each group as level bars, best first.
+def rate_by_group(
+    frame: pd.DataFrame, group: str, group_title: str, column: str, title: str, counted: str
+) -> alt.LayerChart:
+    """Draw a share of each group as level bars, the highest first.
 
-    ``frame``: the column ``group``, ``closed_win_rate`` (share) and ``n`` (closed deals).
+    ``frame``: the column ``group``, ``column`` (share; groups without one are left out) and ``n``,
+    the rows behind it, which ``counted`` names. The 15 with most rows are drawn.
     """
-    data, note = axes.top_groups(axes.as_float(frame, "closed_win_rate"), group, "closed_win_rate")
-    base = alt.Chart(data).encode(
+    data, note = axes.top_groups(axes.as_float(frame, column), group, column, "n")
+    labels = [
+        _("{share} · n = {n}").format(share=format_value(rate, values.SHARE), n=format_number(n))
+        for rate, n in zip(data[column], data["n"], strict=True)
+    ]
+    base = alt.Chart(data.assign(label=labels)).encode(
         y=alt.Y("name:N", sort=data["name"].tolist(), title=None),
-        x=axes.level_x(
-            "closed_win_rate",
-            axes.noted(_("Won among closed deals"), note),
-            axes.largest(data, "closed_win_rate"),
-            [format_percent(rate) for rate in data["closed_win_rate"]],
-        ),
+        x=axes.level_x(column, axes.noted(title, note), axes.largest(data, column), labels),
         tooltip=[
             alt.Tooltip("name:N", title=group_title),
-            axes.share_tip("closed_win_rate", _("Closed win rate")),
-            axes.count_tip("n", _("Closed deals")),
+            axes.share_tip(column, title),
+            axes.count_tip("n", counted),
         ],
     )
-    labels = base.mark_text(align="left", dx=5, color=theme.MUTED).encode(
-        text=alt.Text("closed_win_rate:Q", format=".1%")
-    )
-    return axes.layered(base.mark_bar(), labels, height=alt.Step(28))
+    texts = base.mark_text(align="left", dx=5, color=theme.MUTED).encode(text="label:N")
+    return axes.layered(base.mark_bar(), texts, height=alt.Step(28))

@@ -7,10 +7,24 @@ from workbench.views.panels import (
     customers,
     deal,
     forecast,
+    funnel,
+    health,
     marketing,
     process_map,
+    receivables,
     sales,
     segments,
 )
 
-__all__ = ["customers", "deal", "forecast", "marketing", "process_map", "sales", "segments"]
+__all__ = [
+    "customers",
+    "deal",
+    "forecast",
+    "funnel",
+    "health",
+    "marketing",
+    "process_map",
+    "receivables",
+    "sales",
+    "segments",
+]

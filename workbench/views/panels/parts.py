@@ -10,6 +10,7 @@ import pandas as pd
 from workbench import metrics
 from workbench.i18n import _, format_month
 from workbench.metrics.formats import rate_words
+from workbench.metrics.loaded import ENTIRE
 from workbench.views.contents import FiguresContent, Notice
 from workbench.views.figures import ABSENT, Figure, figures_from
 from workbench.views.filters import filter_title
@@ -114,6 +115,26 @@ def partial_note(frame: pd.DataFrame, metric: str) -> str:
         return ""
     names = ", ".join(format_month(pd.Timestamp(day).date()) for day in months)
     return _("Not complete: {months}.").format(months=names)
+
+
+def marked_open(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Add ``open`` to a frame by month: True where the month is incomplete or too recent."""
+    marks = frame.attrs["marks"].get(metric, {})
+    unready = {
+        pd.Timestamp(day) for day, mark in marks.items() if mark not in ENTIRE or mark == "immature"
+    }
+    return frame.assign(open=[pd.Timestamp(day) in unready for day in frame["period"]])
+
+
+def too_young(frame: pd.DataFrame, metric: str) -> str:
+    """Name the months that are too recent to be judged."""
+    marks = frame.attrs["marks"].get(metric, {})
+    shown = {pd.Timestamp(day).date().isoformat() for day in frame["period"]}
+    months = [day for day, mark in marks.items() if mark == "immature" and day in shown]
+    if not months:
+        return ""
+    names = ", ".join(format_month(pd.Timestamp(day).date()) for day in months)
+    return _("Too recent to judge: {months}.").format(months=names)
 
 
 def rate_note(frame: pd.DataFrame, *ids: str) -> str:
