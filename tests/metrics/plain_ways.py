@@ -172,7 +172,8 @@ def figures(truth, start: date, end: date, source: str | None, base: dict) -> di
     open_ = deals[(deals["created_on"] < until) & ~(deals["closed_on"] < until)]
     due_on = pd.to_datetime(deals["CLOSEDATE"].str[:10])
     due = deals[within(due_on)]
-    late = due["closed_on"].fillna(today) > due_on[due.index]
+    over = pd.Timestamp(end) <= today
+    left = (due["closed_on"].fillna(today) >= pd.Timestamp(end)).sum() if over else NAN
     stays = all_steps[within(all_steps["left_on"]) & all_steps["open"] & (all_steps["entries"] > 0)]
     reach = cohort["deal"].nunique()
     skipped = cohort.loc[cohort["entries"] == 0, "deal"].nunique()
@@ -204,8 +205,8 @@ def figures(truth, start: date, end: date, source: str | None, base: dict) -> di
         "overdue_deals": int((due_on[open_.index] < last_day).sum()),
         "deals_due": len(due),
         "due_amount": due.loc[due["closed_on"].isna(), "money"].sum(),
-        "deals_slipped": int(late.sum()),
-        "slippage": ratio(late.sum(), len(due)),
+        "deals_slipped": left,
+        "slippage": ratio(left, len(due)),
         "weighted_pipeline": weighted if until > today else NAN,
     }
     return (

@@ -327,6 +327,34 @@ def test_only_the_pipeline_of_today_is_weighted(snapshot):
     assert day["weighted_pipeline"].tolist() == pytest.approx([math.nan, 650], nan_ok=True)
 
 
+def test_a_deal_closed_late_within_the_period_has_not_left_it(snapshot):
+    # Deal 4, due on 31 March, was won on 2 April.
+    for period, slipped in {"2026-03": 1, "2026-Q1": 1, "2026-01-01..2026-04-10": 0}.items():
+        found = query(["deals_slipped", "deals_due"], period=period, snapshot=snapshot).iloc[0]
+        assert (found["deals_slipped"], found["n"]) == (slipped, slipped), period
+    # Cut by weeks, each week has its own end: that of 31 March goes on up to 5 April.
+    by_week = query("deals_slipped", grain="week", period="2026-03..2026-04", snapshot=snapshot)
+    assert by_week["deals_slipped"].sum() == 0
+    by_day = query(
+        "deals_slipped", grain="day", period="2026-03..2026-04", by="manager", snapshot=snapshot
+    )
+    late = by_day[by_day["deals_slipped"] > 0]
+    assert late[["period", "manager"]].to_numpy().tolist() == [[pd.Timestamp("2026-03-31"), "Bo"]]
+
+
+def test_what_slips_is_known_once_a_period_is_over(snapshot, tmp_path):
+    # Deals 6 and 8 are due in June, and the data is of 15 June: nothing can have left it yet.
+    frame = query("slippage", grain="month", period="2026-Q2", snapshot=snapshot)
+    assert frame["slippage"].tolist()[0] == 0 and frame["slippage"].iloc[1:].isna().all()
+    assert frame.attrs["marks"]["slippage"] == {"2026-06-01": "not over"}
+    assert frame.attrs["status"] == "not over" and math.isnan(frame.attrs["total"]["slippage"])
+    assert query("slippage", snapshot=snapshot).attrs["status"] == "not over"
+    moved = "UPDATE info SET value = '2026-07-02T08:00:00+00:00' WHERE key = 'as_of'"
+    later = changed_snapshot(tmp_path, moved)
+    frame = query("slippage", period="2026-06", snapshot=later)
+    assert frame["slippage"].iloc[0] == 1 and frame.attrs["n"] == {"slippage": 2}
+
+
 def test_the_previous_period_stands_beside(snapshot):
     frame = query(
         ["won_revenue", "closed_win_rate"], period="2026-Q2", compare="previous", snapshot=snapshot

@@ -63,7 +63,8 @@ def test_a_ratio_is_made_of_named_metrics_and_nothing_is_counted_twice(metric):
 def test_an_expression_is_one_aggregate_over_columns_of_its_model(metric):
     model = models()[metric.model]
     known = set(model.fields) | {"moment", "entered_at", "limit_days"}
-    known |= {"until"} if metric.date == "as-of" else set()  # the day after the moment
+    # the day after the moment, or after the unit of time
+    known |= {"until"} if metric.date == "as-of" or metric.when_over else set()
     known |= {column for join in metric.joins for column in model.joins[join].columns}
     for text in (metric.expression, metric.rows):
         if text:

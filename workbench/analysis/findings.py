@@ -39,6 +39,10 @@ def main(frame: pd.DataFrame, metric: str | None = None) -> str:
     metric = metric or next(iter(frame.attrs["metrics"]))
     if frame.attrs["statuses"][metric] == "today only":
         return _("{metric}: known of today only.").format(metric=_title(frame, metric))
+    if frame.attrs["statuses"][metric] == "not over" and "period" not in frame:
+        return _("{metric}: known once {period} is over.").format(
+            metric=_title(frame, metric), period=frame.attrs["period"]["label"]
+        )
     if frame.attrs["statuses"][metric] in ("not loaded", "whole months"):
         return _("{metric}: not loaded for {period}.").format(
             metric=_title(frame, metric), period=frame.attrs["period"]["label"]

@@ -275,6 +275,7 @@ def _status(status: str) -> str:
         "partial": _("the period is not over, or a part of it is not loaded"),
         "immature": _("the cohort is still young; the figure will change"),
         "whole months": _("known for whole months only"),
+        "not over": _("not known before the period is over"),
         "today only": _("known of today only; the period was over before"),
         "not loaded": _("not loaded for this period"),
     }[status]

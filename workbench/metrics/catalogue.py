@@ -127,6 +127,7 @@ class Definition(_Strict):
     sources: list[str] = []
     maturity: Maturity | None = None
     today_only: bool = False  # a figure as of a moment that earlier ones cannot be told of
+    when_over: bool = False  # known once a period is over; `rows` may name `until`, the day after
     # Either counted …
     model: str | None = None
     date: Basis | None = None

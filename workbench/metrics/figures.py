@@ -158,10 +158,11 @@ class Board:
 
 def groups(asked: Iterable[Definition]) -> list[list[Definition]]:
     """Group the counted parts that one statement can bring."""
-    found: dict[tuple[str | None, str | None, tuple[str, ...]], dict[str, Definition]] = {}
+    found: dict[tuple[Any, ...], dict[str, Definition]] = {}
     for metric in asked:
         for leaf in leaves(metric):
-            found.setdefault((leaf.model, leaf.date, tuple(leaf.joins)), {})[leaf.id] = leaf
+            key = (leaf.model, leaf.date, leaf.when_over, tuple(leaf.joins))
+            found.setdefault(key, {})[leaf.id] = leaf
     return [list(group.values()) for group in found.values()]
 
 

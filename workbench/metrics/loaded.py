@@ -8,6 +8,7 @@ Marks, from good to bad:
 ``partial``       a part of the period is not loaded, or not over yet
 ``immature``      the cohort is younger than the metric's maturity rule asks
 ``whole months``  the source knows whole months only and the period cuts one; no value
+``not over``      what the period holds is known once it is over; no value
 ``today only``    the moment is before the day of the data, the only one that is known; no value
 ``not loaded``    the source is missing or does not reach the period; no value
 """
@@ -30,9 +31,9 @@ from workbench.warehouse import Snapshot
 
 MARKS = (
     *("ok", "later rate", "no rate", "partial", "immature"),
-    *("whole months", "today only", "not loaded"),
+    *("whole months", "not over", "today only", "not loaded"),
 )
-HIDDEN = {"whole months", "today only", "not loaded"}  # marks that leave no value
+HIDDEN = {"whole months", "not over", "today only", "not loaded"}  # marks that leave no value
 ENTIRE = {"later rate", "no rate", "immature"}  # marks of what is complete nevertheless
 USABLE = {"complete", "partial", "stale"}
 PORTAL = "bitrix24"  # the source that is kept up to date by changes
@@ -110,6 +111,8 @@ def mark(
         return "not loaded"
     if leaf.today_only and span.end <= today:
         return "today only"
+    if leaf.when_over and span.end > today:
+        return "not over"
     last = today if known.last is None else min(known.last, today)
     if not daily:
         if span.whole_months is None:

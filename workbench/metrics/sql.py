@@ -128,6 +128,10 @@ def statement(
         relation += _moments(model, cut, as_of, timezone, parameters)
         if cut.grain:
             selected.append('b.period AS "period"')
+    elif any(leaf.when_over for leaf in group):
+        relation += _units(f'm."{model.dates[basis or "created"]}"', cut, parameters)
+        if cut.grain:
+            selected.append('b.period AS "period"')
     else:
         day = f'm."{model.dates[basis]}"' if basis else ""
         if not cut.period.is_all:
@@ -271,6 +275,19 @@ def _moments(
         f"\nJOIN (VALUES {', '.join(rows)}) AS b(period, until, moment)"
         f"\n  ON {opened} < b.until AND ({ended} IS NULL OR {ended} >= b.until)"
         f"\n  AND {opened} < $u{len(rows) - 1} AND ({ended} IS NULL OR {ended} >= $u0)"
+    )
+
+
+def _units(day: str, cut: Cut, parameters: dict[str, Any]) -> str:
+    """Join each row with the unit of time that holds its day; ``b.until`` is the day after it."""
+    rows = []
+    for i, span in enumerate(buckets(cut.period, cut.grain, leap=cut.leap)):
+        first = floor_to(span.start, cut.grain or "day")
+        parameters |= {f"p{i}": first, f"s{i}": span.start, f"u{i}": span.end}
+        rows.append(f"(CAST($p{i} AS DATE), CAST($s{i} AS DATE), CAST($u{i} AS DATE))")
+    return (
+        f"\nJOIN (VALUES {', '.join(rows)}) AS b(period, start, until)"
+        f"\n  ON {day} >= b.start AND {day} < b.until"
     )
 
 

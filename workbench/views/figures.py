@@ -36,7 +36,7 @@ LESS_IS_BETTER = frozenset(
     }
 )
 # There is no value, and 0 would be wrong.
-ABSENT = ("not loaded", "whole months", "today only")
+ABSENT = ("not loaded", "whole months", "not over", "today only")
 # Of these, more is neither good nor bad.
 NEUTRAL = frozenset({"marketing_spend", "open_deals", "receivables", "skip_rate"})
 
@@ -197,6 +197,7 @@ def status_text(status: str) -> str:
     return {
         "not loaded": _("not loaded"),
         "whole months": _("whole months only"),
+        "not over": _("not known before the end of the period"),
         "today only": _("today only"),
         "partial": _("period not complete"),
         "immature": _("too recent to judge"),

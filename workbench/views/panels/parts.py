@@ -68,6 +68,9 @@ def absent(frame: pd.DataFrame, title: str, metric: str) -> Notice | None:
     if status == "today only":
         text = _("“{name}” is known of today only: choose a period that is not over.")
         return Notice("not loaded", text.format(name=name), title)
+    if status == "not over" and frame[metric].isna().all():
+        text = _("“{name}” is known of periods that are over only: choose an earlier one.")
+        return Notice("not loaded", text.format(name=name), title)
     if frame.empty or not facts["n"][metric]:
         return empty(title)
     return None
