@@ -35,10 +35,20 @@ def test_the_quarter_by_hand(deals):
 
 
 def test_a_rate_per_pipeline(deals):
-    table = expected_quarter(deals[deals["is_open"]], {"Direct": 0.5}, QUARTER)
+    table = expected_quarter(deals[deals["is_open"]], {1: 0.5}, QUARTER)
     rows = table.set_index("pipeline")
     assert rows["expected"].to_dict() == {"Direct": 200, "Partners": 0}
     assert rows["win_rate"]["Direct"] == 0.5 and math.isnan(rows["win_rate"]["Partners"])
+
+
+def test_two_pipelines_of_one_name_stay_two(deals):
+    alike = deals.assign(pipeline="Sales")
+    table = expected_quarter(
+        alike[alike["is_open"]], {1: 0.5, 2: 0.25}, QUARTER, won=alike[alike["is_won"]]
+    )
+    rows = table.set_index("pipeline")
+    assert rows["done"].to_dict() == {"Sales (#1)": 0, "Sales (#2)": 2000}
+    assert rows["win_rate"].to_dict() == {"Sales (#1)": 0.5, "Sales (#2)": 0.25}
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.01, 35, float("nan"), "0.3", None, True])
@@ -63,6 +73,7 @@ def test_no_deal_is_an_empty_scenario(deals):
 def portfolio(amounts) -> pd.DataFrame:
     return pd.DataFrame(
         {
+            "pipeline_id": 1,
             "pipeline": "Direct",
             "amount_base": [float(amount) for amount in amounts],
             "expected_close_on": pd.Timestamp("2026-06-01"),

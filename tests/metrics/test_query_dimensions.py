@@ -224,3 +224,32 @@ def test_an_older_snapshot_says_so_where_it_lacks_what_is_asked(tmp_path):
     changed = changed_snapshot(tmp_path / "b", "ALTER TABLE marketing_spend DROP COLUMN rate_basis")
     with use_language("fr"), pytest.raises(QueryError, match="une autre version du programme"):
         query("marketing_spend", snapshot=changed)
+
+
+def test_stages_and_pipelines_of_one_name_stay_apart(snapshot, tmp_path):
+    # "New" is a stage of both pipelines: deal 7 is in one of them, deal 8 in the other.
+    assert groups(query("open_deals", by="stage", snapshot=snapshot), "stage", "open_deals") == {
+        "New · Direct": 1,
+        "New · Partners": 1,
+        "Offer": 1,
+    }
+    both = query("open_deals", by=["pipeline", "stage"], snapshot=snapshot)
+    assert both["stage"].tolist() == ["New", "Offer", "New"]
+    alike = changed_snapshot(
+        tmp_path,
+        "UPDATE deals SET pipeline = 'Sales'",
+        "UPDATE stages SET pipeline = 'Sales'",
+        "UPDATE targets SET pipeline = 'Sales' WHERE pipeline IS NOT NULL",
+    )
+    frame = query("won_revenue", by="pipeline", period="2026", snapshot=alike)
+    assert groups(frame, "pipeline", "won_revenue") == {"Sales (#1)": 5000.10, "Sales (#2)": 2000}
+    assert frame.attrs["ids"] == {"pipeline": {"Sales (#1)": ["1"], "Sales (#2)": ["2"]}}
+    assert groups(query("open_deals", by="stage", snapshot=alike), "stage", "open_deals") == {
+        "New (#NEW)": 1,
+        "New (#C2:NEW)": 1,
+        "Offer": 1,
+    }
+    # Beside the plan, which knows one of them: no group comes twice.
+    planned = query("won_revenue", by="pipeline", period="2026", compare="plan", snapshot=alike)
+    names = planned["pipeline"].dropna().tolist()
+    assert names == ["Sales (#1)", "Sales (#2)"]

@@ -23,23 +23,25 @@ from workbench.metrics import Period
 
 def expected_quarter(
     open_deals: pd.DataFrame,
-    win_rate: float | Mapping[str, float],
+    win_rate: float | Mapping[int, float],
     quarter: Period,
     won: pd.DataFrame | None = None,
     level: float = 0.8,
 ) -> pd.DataFrame:
     """Return the expected won revenue of a quarter, per pipeline.
 
-    ``open_deals``: open rows of `deals` (pipeline, amount_base, expected_close_on); ``win_rate``:
-    a share of 1 for all, or one per pipeline (one that is not named expects nothing of its open
-    deals and has the win rate NaN);
-    ``won``: won rows of `deals` (pipeline, amount_base, closed_on), counted inside the quarter.
+    ``open_deals``: open rows of `deals` (pipeline_id, pipeline, amount_base, expected_close_on);
+    ``win_rate``: a share of 1 for all, or one per pipeline_id (one that is not named expects
+    nothing of its open deals and has the win rate NaN);
+    ``won``: won rows of `deals` (pipeline_id, pipeline, amount_base, closed_on), counted inside the
+    quarter.
 
-    Columns, in base currency: pipeline, done, open_due, due_deals, win_rate, expected, low, high
-    (an interval of ``level`` that knows only the luck of the draw; never below done). ``attrs``:
-    ``total`` (the same figures over all pipelines), ``without_date`` (open deals that have no
-    planned close and are left out), ``quarter``, ``rates`` (see `money.rate_counts`; where the
-    deals have their amount and rate_basis). Raises `ParameterError` for a win rate outside
+    Columns, in base currency: pipeline (with its id where several have its name), done, open_due,
+    due_deals, win_rate, expected, low, high (an interval of ``level`` that knows only the luck of
+    the draw; never below done). ``attrs``: ``total`` (the same figures over all pipelines),
+    ``without_date`` (open deals that have no planned close and are left out), ``quarter``,
+    ``rates`` (see `money.rate_counts`; where the deals have their amount and rate_basis). Raises
+    `ParameterError` for a win rate outside
     [0, 1].
     """
     rates = dict(win_rate) if isinstance(win_rate, Mapping) else None
@@ -52,20 +54,20 @@ def expected_quarter(
     due = open_deals[planned.notna() & (planned < pd.Timestamp(quarter.end))]
     inside = _won_inside(won, quarter)
     done = (
-        inside.groupby("pipeline")["amount_base"].agg(money.total)
+        inside.groupby("pipeline_id")["amount_base"].agg(money.total)
         if inside is not None and len(inside)
         else pd.Series(dtype=float)
     )
-    names = sorted({*due["pipeline"].dropna(), *done.index, *open_deals["pipeline"].dropna()})
+    names = _names(open_deals if inside is None else pd.concat([open_deals, inside]))
     z = NormalDist().inv_cdf(0.5 + level / 2)
     rows, spread_of_all = [], 0.0
-    for name in names:
-        amounts = due.loc[due["pipeline"] == name, "amount_base"].astype(float).fillna(0.0)
-        rate = float(rates.get(name, math.nan)) if rates is not None else float(win_rate)  # type: ignore[arg-type]
+    for key, name in names.items():
+        amounts = due.loc[due["pipeline_id"] == key, "amount_base"].astype(float).fillna(0.0)
+        rate = float(rates.get(key, math.nan)) if rates is not None else float(win_rate)  # type: ignore[arg-type]
         chance = 0.0 if math.isnan(rate) else rate
         variance = chance * (1 - chance) * float((amounts**2).sum())
         spread_of_all += variance
-        row = _row(float(done.get(name, 0.0)), amounts, chance, z * math.sqrt(variance))
+        row = _row(float(done.get(key, 0.0)), amounts, chance, z * math.sqrt(variance))
         rows.append({"pipeline": name, "win_rate": rate, **row})
     columns = ["pipeline", "done", "open_due", "due_deals", "win_rate", "expected", "low", "high"]
     table = pd.DataFrame(rows, columns=columns)
@@ -83,6 +85,14 @@ def expected_quarter(
         "rates": money.rate_counts(due if inside is None else pd.concat([due, inside])),
     }
     return table
+
+
+def _names(deals: pd.DataFrame) -> dict[int, str]:
+    """Return the pipelines of some deals by id, in the order of their names, no two alike."""
+    known = deals.drop_duplicates("pipeline_id").set_index("pipeline_id")["pipeline"].dropna()
+    shared = known.duplicated(keep=False)
+    known = known.where(~shared, known + " (#" + known.index.astype(str) + ")")
+    return {int(key): str(name) for key, name in known.sort_values(kind="stable").items()}
 
 
 def _won_inside(won: pd.DataFrame | None, quarter: Period) -> pd.DataFrame | None:

@@ -123,13 +123,15 @@ def scenario(
     snapshot = newest_snapshot()
     today = snapshot.as_of.astimezone(ZoneInfo(snapshot.timezone)).date()
     period = resolve_period(quarter, today, snapshot.timezone)
-    columns = "pipeline, amount, amount_base, rate_basis, expected_close_on, closed_on"
+    columns = "pipeline_id, pipeline, amount, amount_base, rate_basis, expected_close_on, closed_on"
     rates: Any = win_rate
     if rates is None:
         own = query(
             "closed_win_rate", by="pipeline", period="last_12_months", snapshot=snapshot
         ).dropna()
-        rates = dict(zip(own["pipeline"], own["closed_win_rate"].astype(float), strict=True))
+        ids = own.attrs["ids"]["pipeline"]
+        numbers = (int(ids[name][0]) for name in own["pipeline"])
+        rates = dict(zip(numbers, own["closed_win_rate"].astype(float), strict=True))
     table = expected_quarter(
         snapshot.query(f"SELECT {columns} FROM deals WHERE is_open"),  # noqa: S608 - own names
         rates,

@@ -15,7 +15,9 @@ Days = Annotated[str, typer.Option(help="Closed in it: last_12_months, 2026-Q1, 
 
 
 def process(
-    pipeline: Annotated[str, typer.Option(help="By its name; default: the one with most.")] = "",
+    pipeline: Annotated[
+        str, typer.Option(help="By its name or number; default: the one with most.")
+    ] = "",
     period: Days = "last_12_months",
     as_json: AsJson = False,
 ) -> None:
@@ -43,25 +45,30 @@ def process(
         [span.start, span.end],
     )
     names = closed["pipeline"].value_counts()
-    if pipeline and pipeline not in names.index:
+    asked = closed["pipeline"] if not pipeline.isdecimal() else closed["pipeline_id"].astype(str)
+    kept = closed[asked == pipeline] if pipeline else closed
+    if pipeline and kept.empty:
         raise QueryError(
             _("No deal of the pipeline “{name}” was closed in {period}.").format(
                 name=pipeline[:60], period=span.label()
             ),
             hint=suggest(pipeline, names.index) if len(names) else "",
         )
-    chosen = pipeline or (str(names.index[0]) if len(names) else "")
-    closed = closed[closed["pipeline"] == chosen]
+    number = int(kept["pipeline_id"].value_counts().index[0]) if len(kept) else -1
+    closed = closed[closed["pipeline_id"] == number]
+    chosen = str(closed["pipeline"].iloc[0]) if len(closed) else ""
+    if kept.loc[kept["pipeline"] == chosen, "pipeline_id"].nunique() > 1:
+        chosen += f" (#{number})"
     stays = snapshot.query(
         "SELECT * FROM deal_stage_stays WHERE pipeline_id = ? AND deal_id IN (SELECT unnest(?))",
-        [int(closed["pipeline_id"].iloc[0]) if len(closed) else -1, closed["deal_id"].tolist()],
+        [number, closed["deal_id"].tolist()],
     )
     routes, back = maps.variants(stays, closed), maps.loops(stays)
     waits, slowest = maps.waiting(stays), maps.bottleneck(stays, closed)
     begun = snapshot.query(
         "SELECT created_at, closed_at, is_won FROM deals"
-        " WHERE pipeline = ? AND created_on >= ? AND created_on < ?",
-        [chosen, span.start, span.end],
+        " WHERE pipeline_id = ? AND created_on >= ? AND created_on < ?",
+        [number, span.start, span.end],
     )
     times = watched(begun, snapshot.as_of) if len(begun) else None
     half = days_to_win(times) if times is not None else math.nan

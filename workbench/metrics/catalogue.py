@@ -65,10 +65,14 @@ class Join(_Strict):
 
 
 class Column(_Strict):
-    """Where a dimension stands; rows with the same text but another ``key`` (SQL) stay apart."""
+    """Where a dimension stands; rows with the same text but another ``key`` (SQL) stay apart.
+
+    ``apart``: the dimension whose value tells them apart for the reader; else their key does.
+    """
 
     column: str
     key: str | None = None
+    apart: str | None = None
     join: str | None = None
     kind: Kind = "text"
 

@@ -89,7 +89,7 @@ def _plan(board: Board, cut: Cut) -> Beside:
                 hint=_("Known are: {names}.").format(names=", ".join([*known, *grains(plan)])),
             )
     planned = Board(board.snapshot, [plan for _m, plan, _c in pairs], board.known, board.today)
-    return Beside(planned, cut, "plan", pairs)
+    return Beside(planned.named_as(board), cut, "plan", pairs)
 
 
 def with_beside(frame: pd.DataFrame, board: Board, cut: Cut, beside: Beside) -> pd.DataFrame:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -31,6 +32,7 @@ from workbench.metrics.sql import Cut, buckets, converts, statement
 from workbench.warehouse import Snapshot
 
 NOTHING = "\0"  # stands for a missing dimension value while rows are brought together
+FEW = ("pipeline", "stage")
 MAX_ROWS = 1_000_000
 MAX_UNITS = 40_000  # units of time: a century of days
 SHORTEST: dict[Grain, int] = {
@@ -68,6 +70,7 @@ class Board:
         self._counted: dict[Any, Figures] = {}
         # dimension → key → label; shared by all cuts, so that a group has one name in all of them
         self._labels: dict[str, dict[str, Any]] = {}
+        self._apart: dict[str, dict[str, Any]] = {}  # … and what tells homonyms apart
 
     def figures(self, cut: Cut) -> Figures:
         """Return the figures of a cut, counted once (an uncut frame is its own total)."""
@@ -97,6 +100,9 @@ class Board:
                 for each, label in zip(rows[f"key:{name}"], rows[f"dim:{name}"], strict=True):
                     if labels.get(each) is None:
                         labels[each] = _label(label)
+                if f"apart:{name}" in rows:
+                    told = zip(rows[f"key:{name}"], rows[f"apart:{name}"], strict=True)
+                    self._apart.setdefault(name, {}).update(told)
             rows = rows.set_index(["period", *keys])
             parts |= {leaf.id: rows for leaf in group}
         index = _grid(firsts, keys, parts)
@@ -125,7 +131,7 @@ class Board:
         if cut.grain:
             columns["period"] = pd.to_datetime(keys["period"])
         for name in cut.by:
-            shown = _distinct(self._labels.get(name, {}))
+            shown = self.labels(cut, name)
             texts = [shown[key] for key in keys[f"key:{name}"]]
             columns[name] = pd.Series(texts, dtype=object)
         for metric in self.asked:
@@ -149,6 +155,31 @@ class Board:
             for metric in self.asked
         }
         return frame.reset_index(drop=True), marks
+
+    def labels(self, cut: Cut, dimension: str) -> dict[str, Any]:
+        """Return the name of each group by its key, no two alike among what stands beside it."""
+        columns = (cut.model(leaf).dimensions[dimension] for m in self.asked for leaf in leaves(m))
+        apart = next((column.apart for column in columns if column.apart), None)
+        told = self._apart.get(dimension, {})
+        return _distinct(self._labels.get(dimension, {}), told, beside=apart in cut.by)
+
+    def ids(self, cut: Cut) -> dict[str, dict[str, list[str]]]:
+        """Return dimension → name shown → ids, of the dimensions of which a portal has few.
+
+        A name has several ids only where another dimension of the cut tells them apart.
+        """
+        found: dict[str, dict[str, list[str]]] = {}
+        for name in (each for each in cut.by if each in FEW):
+            shown = found.setdefault(name, {})
+            for key, label in self.labels(cut, name).items():
+                if label is not None:
+                    shown.setdefault(label, []).append(key)
+        return found
+
+    def named_as(self, other: Board) -> Board:
+        """Share the names of groups with another board, for both to call one group the same."""
+        self._labels, self._apart = other._labels, other._apart
+        return self
 
     def _rules(self) -> set[Maturity]:
         """Return the maturity rules of what is counted."""
@@ -316,16 +347,25 @@ def _label(value: Any) -> Any:
     return value.date().isoformat() if isinstance(value, pd.Timestamp) else str(value)
 
 
-def _distinct(labels: dict[str, Any]) -> dict[str, Any]:
-    """Return the labels by key, those of homonyms told apart by their key."""
-    texts = [label for label in labels.values() if label is not None]
-    twice = (
-        {text for text in texts if texts.count(text) > 1} if len(set(texts)) < len(texts) else ()
-    )
-    return {
-        key: f"{label} (#{key})" if label in twice and key != NOTHING else label
-        for key, label in labels.items()
-    }
+def _distinct(
+    labels: dict[str, Any], apart: Mapping[str, Any], *, beside: bool = False
+) -> dict[str, Any]:
+    """Return the labels by key, homonyms told apart: by what stands in ``apart``, or by their key.
+
+    ``beside``: what tells them apart is shown in a column of its own.
+    """
+    counts = Counter(label for label in labels.values() if label is not None)
+    pairs = Counter((label, apart.get(key)) for key, label in labels.items())
+
+    def shown(key: str, label: Any) -> Any:
+        if counts[label] < 2 or key == NOTHING:
+            return label
+        told = apart.get(key)
+        if pairs[label, told] > 1 or told is None or pd.isna(told):
+            return f"{label} (#{key})"
+        return label if beside else f"{label} · {told}"
+
+    return {key: shown(key, label) for key, label in labels.items()}
 
 
 def _without_emptygroups(

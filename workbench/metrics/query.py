@@ -86,8 +86,10 @@ def query(
     Sums and counts are 0 where a loaded period holds no row, NaN where it is not loaded; ratios
     and averages of nothing are NaN. ``attrs``: ``metrics`` (definitions), ``as_of``,
     ``snapshot``, ``currency``, ``timezone``, ``period`` {start, end, label}, ``grain``, ``by``,
-    ``where``, ``segment``, ``dimensions`` (their titles {fr, en}), ``overlapping`` (those of
-    ``by`` in whose groups a row may be several times), ``loaded`` {from, to}, ``total`` and ``n``
+    ``where``, ``segment``, ``dimensions`` (their titles {fr, en}), ``ids`` (of pipelines and
+    stages: dimension → name shown → its ids; those of one name show what tells them apart),
+    ``overlapping`` (those of ``by`` in whose groups a row may be several times), ``loaded``
+    {from, to}, ``total`` and ``n``
     (per metric, computed anew over the whole period, never summed), ``rates`` {metric of money:
     {later, none}} (how many amounts were converted at a later rate, or left out for want of one),
     ``status`` (the worst of ``statuses``, per metric) and ``marks`` {metric: {first day: mark}} of
@@ -150,6 +152,7 @@ def query(
         "where": where.text if isinstance(where, Filter) else where,
         "segment": segment,
         "dimensions": {name: titles[name].model_dump() for name in cut.by},
+        "ids": board.ids(cut),
         "overlapping": [
             name
             for name in cut.by

@@ -47,7 +47,8 @@ class Statement:
     """One SELECT and its bound parameters.
 
     Columns of its result: ``period`` (DATE, with a grain), ``key:D`` and ``dim:D`` per
-    dimension, ``value:ID`` and ``n:ID`` per metric, and for money in the base currency
+    dimension (``apart:D`` what tells homonyms apart), ``value:ID`` and ``n:ID`` per metric, and for
+    money in the base currency
     ``unrated:ID``, the rows whose currency has no exchange rate, and ``later:ID``, those that were
     converted at the rate of a later day.
     """
@@ -150,6 +151,9 @@ def statement(
         key = column.key or f'm."{column.column}"'
         selected.append(f'CAST({key} AS VARCHAR) AS "key:{name}"')
         grouped.append(f'"key:{name}"')
+        if column.apart:
+            told = model.dimensions[column.apart].column
+            selected.append(f'any_value(m."{told}") AS "apart:{name}"')
     for leaf in group:
         condition = f" FILTER (WHERE {leaf.rows})" if leaf.rows else ""
         selected.append(f'{leaf.expression}{condition} AS "value:{leaf.id}"')

@@ -91,22 +91,23 @@ def known_months(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     return kept
 
 
-def main_pipeline(frame: pd.DataFrame, metric: str) -> str | None:
-    """Return the pipeline with most of a metric, given a frame by pipeline; the first of equals.
+def main_pipeline(frame: pd.DataFrame, metric: str) -> tuple[str, int] | None:
+    """Return name and id of the pipeline with most of a metric; the first of equals.
 
-    None where no pipeline is known.
+    ``frame``: a metric by pipeline. None where no pipeline is known.
     """
     ordered = frame.dropna(subset=["pipeline"]).sort_values("pipeline", kind="stable")
     if ordered.empty:
         return None
-    return str(ordered.loc[ordered[metric].astype(float).idxmax(), "pipeline"])
+    name = str(ordered.loc[ordered[metric].astype(float).idxmax(), "pipeline"])
+    return name, int(frame.attrs["ids"]["pipeline"][name][0])
 
 
 def of_main_pipeline(deals: pd.DataFrame) -> tuple[str, int, pd.DataFrame]:
     """Return name and id of the pipeline that most of these deals are in, and its deals."""
-    name = str(deals["pipeline"].mode().iloc[0])
-    kept = deals[deals["pipeline"] == name]
-    return name, int(kept["pipeline_id"].iloc[0]), kept
+    number = int(deals["pipeline_id"].mode().iloc[0])
+    kept = deals[deals["pipeline_id"] == number]
+    return str(kept["pipeline"].iloc[0]), number, kept
 
 
 def partial_note(frame: pd.DataFrame, metric: str) -> str:

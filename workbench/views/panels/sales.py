@@ -13,7 +13,7 @@ from workbench.i18n import _, format_number, ngettext
 from workbench.views import charts, values
 from workbench.views.contents import ChartContent, Content
 from workbench.views.panels import parts
-from workbench.views.selection import Selection, quoted
+from workbench.views.selection import Selection
 from workbench.views.tables import Column, columns_of
 
 FIGURES = (
@@ -137,16 +137,17 @@ def funnel(selection: Selection) -> Content:
     created = selection.query("deals", by="pipeline")
     if (notice := parts.absent(created, title, "deals")) is not None:
         return notice
-    pipeline = parts.main_pipeline(created, "deals")
-    if pipeline is None:
+    most = parts.main_pipeline(created, "deals")
+    if most is None:
         return parts.empty(title)
+    pipeline, pipeline_id = most
     reached = selection.query(
         "stage_reach",
         by=("pipeline", "stage"),
-        where=selection.where(["stage_reach"], f"pipeline = {quoted(pipeline)}"),
+        where=selection.where(["stage_reach"], f"pipeline_id = {pipeline_id}"),
     )
     stages = selection.snapshot.read("stages")
-    table = funnels.reach(reached, stages[stages["pipeline"] == pipeline])
+    table = funnels.reach(reached, stages[stages["pipeline_id"] == pipeline_id])
     return ChartContent(
         _("Funnel: {pipeline}").format(pipeline=pipeline),
         charts.funnel(table),
