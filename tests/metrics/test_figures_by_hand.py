@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hand_company import changed_snapshot, hand_snapshot
 
+from workbench.i18n import use_language
 from workbench.metrics import catalogue, query
 
 
@@ -353,6 +354,45 @@ def test_what_slips_is_known_once_a_period_is_over(snapshot, tmp_path):
     later = changed_snapshot(tmp_path, moved)
     frame = query("slippage", period="2026-06", snapshot=later)
     assert frame["slippage"].iloc[0] == 1 and frame.attrs["n"] == {"slippage": 2}
+
+
+def test_open_deals_of_the_past_stand_in_the_stage_of_that_moment(snapshot, tmp_path):
+    # On 10 April, 00:00, deal 6 was still in NEW; it entered OFFER that day.
+    def of(period: str, **options) -> dict:
+        frame = query("open_deals", by="stage", period=period, **options)
+        return dict(zip(frame["stage"], frame["open_deals"], strict=True))
+
+    assert of("2026-04-09", snapshot=snapshot) == {"New": 1}
+    assert of("2026-04-10", snapshot=snapshot) == {"Offer": 1}
+    assert of("2026-04-09", snapshot=snapshot, where="stage_id = 'OFFER'") == {}
+    assert of("2026-04-09", snapshot=snapshot, where="stage = 'New'") == {"New": 1}
+    # On 1 February: 2 and 9 in OFFER, 3 in NEW; each moment of a series has its own.
+    assert of("2026-01", snapshot=snapshot) == {"New": 1, "Offer": 2}
+    series = query(
+        ["open_deals", "open_amount", "overdue_deals"],
+        by=["pipeline", "stage"],
+        grain="month",
+        period="2026-01..2026-06",
+        snapshot=snapshot,
+    )
+    assert series.groupby("period")["open_deals"].sum().tolist() == [
+        query("open_deals", period=month, snapshot=snapshot)["open_deals"].iloc[0]
+        for month in ("2026-01", "2026-02", "2026-03", "2026-04", "2026-05", "2026-06")
+    ]
+    june = series[(series["period"] == "2026-06-01") & (series["open_deals"] > 0)]
+    assert june[["stage", "open_amount"]].to_numpy().tolist() == [
+        ["New", 600],
+        ["Offer", 400],
+        ["New", 0],
+    ]
+    # A history that begins later than the deal does not tell where it was before.
+    late = "UPDATE deal_stage_stays SET entered_on = '2026-04-05' WHERE history_id ="
+    first = " (SELECT min(history_id) FROM deal_stage_stays WHERE deal_id = 6)"
+    later = changed_snapshot(tmp_path, late + first)
+    with use_language("en"):
+        assert of("2026-03", snapshot=later) == {"New": 2, "not known at that moment": 1}
+    with use_language("fr"):
+        assert of("2026-03", snapshot=later)["inconnu à ce moment"] == 1
 
 
 def test_the_previous_period_stands_beside(snapshot):

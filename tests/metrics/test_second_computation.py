@@ -285,6 +285,20 @@ def test_parts_of_an_additive_metric_sum_to_its_total(snapshot, by):
             assert parts == pytest.approx(frame.attrs["total"][metric], abs=1e-4, nan_ok=True)
 
 
+def test_open_deals_of_the_past_by_the_stage_that_the_history_tells(truth, snapshot):
+    frame = query("open_deals", by="stage", period="2025-09", snapshot=snapshot)
+    until = pd.Timestamp("2025-10-01")
+    deals = truth.deals[(truth.deals["created_on"] < until) & ~(truth.deals["closed_on"] < until)]
+    moves = truth.history[truth.history["OWNER_ID"].isin(deals["id"])]
+    moves = moves[moves["day"] < until].sort_values(["at", "ID"], kind="stable")
+    stood = moves.groupby("OWNER_ID")["STAGE_ID"].last()
+    ids = frame.attrs["ids"]["stage"]
+    known = frame[frame["stage"].isin(ids)]
+    found = {ids[row.stage][0]: row.open_deals for row in known.itertuples()}
+    assert found == stood.value_counts().to_dict() and len(found) > 5
+    assert frame["open_deals"].sum() == len(deals)
+
+
 def test_money_by_product_sums_to_the_total_to_the_cent(snapshot):
     frame = query(["won_revenue", "open_amount"], by="product", snapshot=snapshot)
     assert len(frame) > 3

@@ -77,6 +77,13 @@ class Column(_Strict):
     kind: Kind = "text"
 
 
+class Then(_Strict):
+    """The model that knows some dimensions and fields as they were at an earlier moment."""
+
+    model: str
+    names: list[str]
+
+
 class Model(_Strict):
     """A table of the snapshot, or a query over its tables, that metrics count over."""
 
@@ -86,6 +93,7 @@ class Model(_Strict):
     entities: list[str]
     dates: dict[Basis, str] = {}
     open: dict[Literal["from", "until"], str] = {}
+    then: Then | None = None
     grains: list[Grain] = list(GRAINS)
     joins: dict[str, Join] = {}
     dimensions: dict[str, Column]

@@ -31,7 +31,8 @@ from workbench.metrics.periods import Period, floor_to, next_unit
 from workbench.metrics.sql import Cut, buckets, converts, statement
 from workbench.warehouse import Snapshot
 
-NOTHING = "\0"  # stands for a missing dimension value while rows are brought together
+# Stands for a missing dimension value while rows are brought together; numpy cuts a last \0 off.
+NOTHING = "\0nothing"
 FEW = ("pipeline", "stage")
 MAX_ROWS = 1_000_000
 MAX_UNITS = 40_000  # units of time: a century of days
@@ -100,6 +101,8 @@ class Board:
                 for each, label in zip(rows[f"key:{name}"], rows[f"dim:{name}"], strict=True):
                     if labels.get(each) is None:
                         labels[each] = _label(label)
+                if _looked_for_then(group[0], cut, name) and NOTHING in labels:
+                    labels[NOTHING] = _("not known at that moment")
                 if f"apart:{name}" in rows:
                     told = zip(rows[f"key:{name}"], rows[f"apart:{name}"], strict=True)
                     self._apart.setdefault(name, {}).update(told)
@@ -172,7 +175,7 @@ class Board:
         for name in (each for each in cut.by if each in FEW):
             shown = found.setdefault(name, {})
             for key, label in self.labels(cut, name).items():
-                if label is not None:
+                if label is not None and key != NOTHING:
                     shown.setdefault(label, []).append(key)
         return found
 
@@ -195,6 +198,12 @@ def groups(asked: Iterable[Definition]) -> list[list[Definition]]:
             key = (leaf.model, leaf.date, leaf.when_over, tuple(leaf.joins))
             found.setdefault(key, {})[leaf.id] = leaf
     return [list(group.values()) for group in found.values()]
+
+
+def _looked_for_then(leaf: Definition, cut: Cut, dimension: str) -> bool:
+    """Whether a dimension is asked for as it was at an earlier moment, which may not be known."""
+    then = cut.models[str(leaf.model)].then
+    return then is not None and dimension in then.names and cut.looks_back(leaf)
 
 
 def _bearable(rows: float, most: int = MAX_UNITS) -> None:

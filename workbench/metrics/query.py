@@ -121,8 +121,8 @@ def query(
         grain=_grain(asked, grain),
         where=both(as_filter(where), segment_filter(segment)),
         models=known_models,
+        today=(today := local_day(snapshot.as_of, snapshot.timezone)),
     )
-    today = local_day(snapshot.as_of, snapshot.timezone)
     named = _period(period, start, end, today, snapshot)
     known = extents(snapshot)
     cut = replace(cut, period=_bounded(named, asked, snapshot, today))

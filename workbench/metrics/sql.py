@@ -27,7 +27,8 @@ LATER = "amount_base <> 0 AND rate_basis = 'later'"  # converted at a rate of a 
 class Cut:
     """How to cut: dimensions, grain, period, filter; ``models`` with the portal's user fields.
 
-    ``leap``: by day, a 29th of February is counted with the 28th.
+    ``leap``: by day, a 29th of February is counted with the 28th. ``today``: the day of the data;
+    without it, moments before it are not told from it.
     """
 
     by: tuple[str, ...] = ()
@@ -36,10 +37,21 @@ class Cut:
     where: Filter | None = None
     models: Mapping[str, Model] = field(default_factory=models, compare=False, repr=False)
     leap: bool = False
+    today: date | None = None
 
     def model(self, leaf: Definition) -> Model:
-        """Return the model that a metric counts over."""
-        return self.models[str(leaf.model)]
+        """Return the model that a metric counts over: of today, or of the moments of the cut."""
+        own = self.models[str(leaf.model)]
+        return self.models[own.then.model] if own.then and self.looks_back(leaf) else own
+
+    def looks_back(self, leaf: Definition) -> bool:
+        """Whether the cut asks for what was otherwise at a moment before the day of the data."""
+        then = self.models[str(leaf.model)].then
+        if then is None or leaf.date != "as-of" or self.today is None:
+            return False
+        named = {*self.by, *(self.where.names if self.where else ())}
+        first = buckets(self.period, self.grain, leap=self.leap)[0]
+        return first.end <= self.today and not named.isdisjoint(then.names)
 
 
 @dataclass(frozen=True)
