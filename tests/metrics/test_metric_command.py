@@ -146,3 +146,76 @@ def test_scenario_by_hand(workbench):
 @pytest.mark.parametrize("command", ["metric", "forecast", "scenario"])
 def test_help_is_english(workbench, command):
     assert "Usage" in workbench(command, "--help", language="fr")
+
+
+def test_a_week_that_the_period_cuts_is_marked_in_the_table(workbench):
+    # January 2026 begins on a Thursday and ends on a Saturday; June 15 is a Monday.
+    out = workbench("metric", "deals", "--grain", "week", "--period", "2026-01")
+    lines = [line.strip() for line in out.splitlines() if " – " in line and " n " not in line]
+    assert len(lines) == 5 and [" *  " in line for line in lines] == [True, *[False] * 3, True]
+    assert "* in part: not all of its days lie in the period and are loaded." in out
+    assert "en partie" in workbench(
+        *("metric", "deals", "--grain", "week", "--period", "2026-01"), language="fr"
+    )
+    whole = workbench("metric", "deals", "--grain", "month", "--period", "2026-Q1")
+    assert "*" not in whole
+
+
+def test_a_longer_period_before_says_what_stands_beside_nothing(workbench):
+    asked = ("metric", "deals", "--compare", "previous", "--grain", "day", "--period", "2026-02")
+    out = " ".join(workbench(*asked).split())
+    assert "Jan 2026 has 31 days, Feb 2026 has 28." in out
+    assert "Its last 3 rows stand beside none and are in its total only." in out
+    before = json.loads(workbench(*asked, "--json"))["before"]
+    # Deals 1, 2 and 3 were created in January; of the 29th to the 31st there is none.
+    assert (before["unpaired"], before["compared"]) == (3, "previous")
+    assert before["total"] == {"deals": 3}
+    even = workbench(
+        "metric", "deals", "--compare", "previous", "--period", "2026-01-08..2026-01-14"
+    )
+    assert "stand" not in even and "days" not in even
+
+
+def test_a_refused_plan_says_that_the_older_one_is_shown(tmp_path):
+    changed_snapshot(
+        tmp_path, "UPDATE sources SET status = 'stale' WHERE entity = 'targets'"
+    ).close()
+    asked = ("metric", "won_revenue", "--compare", "plan", "--period", "2026-Q1")
+    out = " ".join(metric_calls.workbench(*asked, WORKBENCH_HOME=str(tmp_path)).split())
+    assert "the file was refused or not found at the last sync; what was loaded before" in out
+    answer = metric_calls.workbench(*asked, "--json", WORKBENCH_HOME=str(tmp_path))
+    assert json.loads(answer)["troubles"] == [{"entity": "targets", "status": "refused"}]
+    alone = metric_calls.workbench("metric", "won_revenue", WORKBENCH_HOME=str(tmp_path))
+    assert "file was refused" not in alone
+
+
+ANSWERS = [
+    ("ranking",),
+    ("process", "--period", "2026"),
+    ("forecast",),
+    ("scenario",),
+    ("segments", "compare", "recent", "rest"),
+    ("segments", "show", "recent"),
+    ("cohorts", "--period", "all"),
+]
+
+
+@pytest.mark.parametrize("asked", ANSWERS, ids=" ".join)
+def test_every_answer_says_what_it_is_of_when_and_of_how_many(asked, home, tmp_path):
+    (tmp_path / "parameters").mkdir()
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "parameters" / "segments.yml").write_text(
+        "segments:\n  recent:\n    title: {fr: Récentes, en: Recent}\n"
+        "    where: created_on > '2026-01-31'\n",
+        "utf-8",
+    )
+    environ = {"WORKBENCH_HOME": str(home), "WORKBENCH_PROJECT": str(tmp_path)}
+    told = " ".join(metric_calls.workbench(*asked, **environ).split())
+    assert "Data as of" in told and "snapshot 20260615T100000Z-000000." in told
+    assert " n " in told or "n:" in told or " n = " in told or "deals" in told
+    answer = json.loads(metric_calls.workbench(*asked, "--json", **environ))
+    assert answer["as_of"].startswith("2026-06-15T10:00") and answer["timezone"] == "Europe/Paris"
+    assert answer["snapshot"] == "20260615T100000Z-000000"
+    assert answer.get("definition") or answer["metrics"]
+    french = metric_calls.workbench(*asked, language="fr", **environ)
+    assert "Données du" in french

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from workbench.cli.layout import add_numbers, plain_table, say
+from workbench.cli.layout import add_numbers, plain_table, say, say_definition, say_source
 from workbench.cli.metrics import AsJson, Segment, Where, plain, plain_row, print_json
 
 WIDE = 100  # characters from which the scenario's table has room for its interval
@@ -31,7 +31,7 @@ def forecast(
     from workbench.metrics.formats import rate_words
 
     frame = query(name, grain="month", where=where or None, segment=segment or None)
-    one, currency = frame.attrs["metrics"][name], frame.attrs["currency"]
+    metric, one, currency = name, frame.attrs["metrics"][name], frame.attrs["currency"]
     unit = one["unit"]
     result = forecast_months(
         frame[["period", name]],
@@ -59,7 +59,10 @@ def forecast(
                 "backtest": [plain_row(row) for row in result.backtest.to_dict("records")],
                 "filled": [day.isoformat() for day in result.filled],
                 "rates": frame.attrs["rates"],
+                "n": len(result.history),
+                "definition": one,
                 "as_of": frame.attrs["as_of"].isoformat(),
+                "timezone": frame.attrs["timezone"],
                 "snapshot": frame.attrs["snapshot"],
             }
         )
@@ -95,8 +98,13 @@ def forecast(
         console.print(tried)
     adds_up = one["additive"] and one["date_basis"] != "as-of"
     say(findings.forecast(result, unit, currency, adds_up=adds_up))
-    if told := rate_words(frame.attrs["rates"].get(name, {"later": 0, "none": 0})):
+    if told := rate_words(frame.attrs["rates"].get(metric, {"later": 0, "none": 0})):
         say(f"{told}.", style="yellow")
+    rests = _("Rests on n = {n} months; the interval holds {level}.")
+    shown_level = format_percent(level, 0)
+    say(rests.format(n=format_number(len(result.history)), level=shown_level), style="dim")
+    say_definition(one)
+    say_source(frame.attrs["as_of"], frame.attrs["timezone"], frame.attrs["snapshot"])
 
 
 def scenario(
@@ -146,6 +154,9 @@ def scenario(
                 "without_date": table.attrs["without_date"],
                 "rates": table.attrs["rates"],
                 "quarter": {"start": str(period.start), "end": str(period.end)},
+                "definition": _definition(),
+                "date_basis": "closed, due",
+                "timezone": snapshot.timezone,
                 "currency": snapshot.base_currency,
                 "as_of": snapshot.as_of.isoformat(),
                 "snapshot": snapshot.id,
@@ -176,3 +187,16 @@ def scenario(
     say(findings.scenario(table, snapshot.base_currency))
     if told := rate_words(table.attrs["rates"]):
         say(f"{told}.", style="yellow")
+    say(_definition(), style="dim")
+    say_source(snapshot.as_of, snapshot.timezone, snapshot.id)
+
+
+def _definition() -> str:
+    """Say what the scenario adds up, and by which dates."""
+    from workbench.i18n import _
+
+    return _(
+        "Expected: won so far + win rate × open and due. Won so far: closed in the quarter. Open "
+        "and due (n of them): open deals expected to close before its end. Win rate: won ÷ closed of "
+        "the last 12 months, or as given."
+    )

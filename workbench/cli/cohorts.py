@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from workbench.cli.layout import add_numbers, plain_table, say
+from workbench.cli.layout import add_numbers, plain_table, say, say_definition, say_source
 from workbench.cli.metrics import AsJson, Where, plain_row, print_json
 
 LABEL = 28  # characters of the first two columns
@@ -30,7 +30,7 @@ def cohorts(
 
     from workbench.analysis import cohorts as found
     from workbench.cli.screen import table_console
-    from workbench.i18n import _, format_datetime, format_month, format_number, format_percent
+    from workbench.i18n import _, format_month, format_number, format_percent
     from workbench.metrics import definition, query
     from workbench.metrics.formats import rate_words
 
@@ -54,7 +54,10 @@ def cohorts(
                 "finding": told,
                 "status": facts["status"],
                 "currency": currency,
+                "n": facts["n"],
+                "definition": facts["metrics"][metric],
                 "as_of": facts["as_of"].isoformat(),
+                "timezone": facts["timezone"],
                 "snapshot": facts["snapshot"],
             }
         )
@@ -83,10 +86,11 @@ def cohorts(
     say(told)
     say(_("–: not known yet, that month is not over."))
     say(
-        _("n: customers of the cohort, {total} in all; data as of {moment}.").format(
-            total=format_number(facts["total"]["cohort_customers"]),
-            moment=format_datetime(facts["as_of"], facts["timezone"]),
+        _("n: customers of the cohort, {total} in all.").format(
+            total=format_number(facts["total"]["cohort_customers"])
         )
     )
     if noted := rate_words(facts["rates"].get(metric, {"later": 0, "none": 0})):
         say(f"{noted}.", style="yellow")
+    say_definition(facts["metrics"][metric])
+    say_source(facts["as_of"], facts["timezone"], facts["snapshot"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,3 +36,25 @@ def say(text: str, style: str | None = None) -> None:
         printable(text), console.width, break_long_words=False, break_on_hyphens=False
     )
     console.print("\n".join(lines), style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def say_source(as_of: datetime, timezone: str, snapshot: str) -> None:
+    """Print the last line of every answer: of which moment the data is, and in which snapshot."""
+    from workbench.i18n import _, format_datetime
+
+    moment = format_datetime(as_of, timezone)
+    say(_("Data as of {moment}, snapshot {id}.").format(moment=moment, id=snapshot), style="dim")
+
+
+def say_definition(described: Mapping[str, Any]) -> None:
+    """Print what a metric means and by which date it counts (see `workbench.metrics.describe`)."""
+    from workbench.i18n import _, language
+    from workbench.metrics.formats import basis_name
+
+    code = language()
+    text = _("{title}: {meaning} Date basis: {basis}.").format(
+        title=described["title"][code],
+        meaning=described["help"][code],
+        basis=basis_name(described["date_basis"]),
+    )
+    say(text, style="dim")

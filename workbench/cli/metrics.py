@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.cli.layout import add_numbers, plain_table, say
+from workbench.cli.layout import add_numbers, plain_table, say, say_source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,6 +144,7 @@ def _answer(frame: pd.DataFrame) -> dict[str, Any]:
         "rates": attrs["rates"],
         "dimensions": attrs["dimensions"],
         "overlapping": attrs["overlapping"],
+        "troubles": attrs["troubles"],
         "metrics": attrs["metrics"],
     }
     for name in ("before", "plan"):
@@ -188,9 +189,10 @@ def _print_frame(frame: pd.DataFrame) -> None:
     from rich.text import Text
 
     from workbench.cli.screen import printable, table_console
-    from workbench.i18n import _, format_datetime, format_number, language
+    from workbench.i18n import _, format_number, language
     from workbench.metrics import format_value
-    from workbench.metrics.formats import rate_words
+    from workbench.metrics.formats import rate_words, trouble_words
+    from workbench.metrics.loaded import incomplete_units
     from workbench.metrics.periods import unit_label
 
     attrs, metrics = frame.attrs, frame.attrs["metrics"]
@@ -221,11 +223,13 @@ def _print_frame(frame: pd.DataFrame) -> None:
             cells.append(format_number(counts[name]))
         return cells
 
+    incomplete = incomplete_units(frame)
     n_columns = {name: "n" if i == 0 else f"n_{name}" for i, name in enumerate(metrics)}
     for row in frame.to_dict("records"):
         cells = [
             Text(
                 unit_label(row[name].date(), attrs["grain"])
+                + (" *" if row[name] in incomplete else "")
                 if name == "period"
                 else (_("not set") if plain(row[name]) is None else printable(str(row[name])))
             )
@@ -240,6 +244,8 @@ def _print_frame(frame: pd.DataFrame) -> None:
         before_total = beside["total"] if compared else {}
         table.add_row(*label, *figures(attrs["total"], attrs["n"], before_total), style="bold")
     console.print(table)
+    if incomplete:
+        say(_("* in part: not all of its days lie in the period and are loaded."))
     for name in attrs["overlapping"]:
         title = attrs["dimensions"][name][language()]
         say(
@@ -254,12 +260,36 @@ def _print_frame(frame: pd.DataFrame) -> None:
         if told := rate_words(counts):
             title = metrics[name]["title"][language()]
             say(_("{name}: {value}").format(name=title, value=told), style="yellow")
-    console.print(
-        _("Data as of {moment}, snapshot {id}.").format(
-            moment=format_datetime(attrs["as_of"], attrs["timezone"]), id=attrs["snapshot"]
+    _say_beside(attrs)
+    for trouble in attrs["troubles"]:
+        say(trouble_words(trouble), style="yellow")
+    say_source(attrs["as_of"], attrs["timezone"], attrs["snapshot"])
+
+
+def _say_beside(attrs: dict[str, Any]) -> None:
+    """Say where the period beside is longer or shorter, and what of it stands beside nothing."""
+    from workbench.i18n import _, format_number, ngettext
+
+    before = attrs.get("before")
+    if before is None or before["compared"] != "previous":
+        return
+    own, other = (each["period"]["end"] - each["period"]["start"] for each in (attrs, before))
+    if own == other:
+        return
+    labels = {"period": attrs["period"]["label"], "before": before["period"]["label"]}
+    say(
+        _("{before} has {m} days, {period} has {n}.").format(
+            n=format_number(own.days), m=format_number(other.days), **labels
         ),
-        style="dim",
+        style="yellow",
     )
+    if count := before["unpaired"]:
+        told = ngettext(
+            "Its last {n} row stands beside none and is in its total only.",
+            "Its last {n} rows stand beside none and are in its total only.",
+            count,
+        )
+        say(told.format(n=format_number(count)), style="yellow")
 
 
 def _segment_title(name: str) -> str:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.cli.layout import add_numbers, plain_table, say
+from workbench.cli.layout import add_numbers, plain_table, say, say_definition, say_source
 from workbench.cli.metrics import AsJson, plain, plain_row, print_json
 
 if TYPE_CHECKING:
     from workbench.metrics.segments import Segment
+    from workbench.warehouse import Snapshot
 
 app = typer.Typer(help="Segments: list, show, compare, save.")
 
@@ -75,7 +76,13 @@ def show(name: Name, period: PeriodOption = "all", as_json: AsJson = False) -> N
             }
             for one in ids
         }
-        print_json({**_plain(chosen), "figures": figures, "rates": inside.attrs["rates"]})
+        about = {
+            "rates": inside.attrs["rates"],
+            "period": {key: str(inside.attrs["period"][key]) for key in ("start", "end")},
+            "metrics": inside.attrs["metrics"],
+            **_source(snapshot),
+        }
+        print_json({**_plain(chosen), "figures": figures, **about})
         return
     _print_meaning(chosen)
     table = plain_table(inside.attrs["period"]["label"])
@@ -90,6 +97,9 @@ def show(name: Name, period: PeriodOption = "all", as_json: AsJson = False) -> N
             cells.append(format_number(facts["n"][one]))
         table.add_row(*cells)
     table_console().print(table)
+    for told in inside.attrs["metrics"].values():
+        say_definition(told)
+    say_source(snapshot.as_of, snapshot.timezone, snapshot.id)
 
 
 @app.command()
@@ -119,7 +129,8 @@ def compare(
     from workbench.warehouse import newest_snapshot
 
     other = None if second == "rest" else second
-    both = groups(newest_snapshot(), first, other, of=of, period=period)
+    snapshot = newest_snapshot()
+    both = groups(snapshot, first, other, of=of, period=period)
     found = differences(both.first, both.second, both.kinds)
     table = found.table
     if as_json:
@@ -134,6 +145,10 @@ def compare(
                 "differences": [plain_row(row) for row in table.to_dict("records")],
                 "skipped": list(found.skipped),
                 "given": list(both.given),
+                "period": {"start": str(both.period.start), "end": str(both.period.end)},
+                "date_basis": "created",
+                "definition": _definition(),
+                **_source(snapshot),
             }
         )
         return
@@ -165,6 +180,29 @@ def compare(
     if both.in_both:
         told = _("Left out: {n} records that both segments hold.")
         say(told.format(n=format_number(both.in_both)), style="dim")
+    say(_definition(), style="dim")
+    say_source(snapshot.as_of, snapshot.timezone, snapshot.id)
+
+
+def _definition() -> str:
+    """Say what the effects are, and by which date the records are chosen."""
+    from workbench.i18n import _
+
+    return _(
+        "Records created in the period. Effect: Cramér’s V for texts (0 no difference, 1 a perfect "
+        "one), Cliff’s delta for numbers and days (how much more often one group is above the "
+        "other). n: records with a value."
+    )
+
+
+def _source(snapshot: Snapshot) -> dict[str, Any]:
+    """Return which data an answer is made of, for JSON."""
+    return {
+        "currency": snapshot.base_currency,
+        "as_of": snapshot.as_of.isoformat(),
+        "timezone": snapshot.timezone,
+        "snapshot": snapshot.id,
+    }
 
 
 @app.command()

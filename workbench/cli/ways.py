@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from workbench.cli.layout import add_numbers, plain_table, say
+from workbench.cli.layout import add_numbers, plain_table, say, say_definition, say_source
 from workbench.cli.metrics import AsJson, Where, plain, plain_row, print_json
 
 MOST = 10  # rows of a table
@@ -90,6 +90,10 @@ def process(
                 "waiting": [plain_row(row) for row in waits.to_dict("records")],
                 "bottleneck": plain_row(narrow) if narrow else None,
                 "finding": maps.finding(slowest),
+                "definition": _definition(),
+                "date_basis": "closed",
+                "as_of": snapshot.as_of.isoformat(),
+                "timezone": snapshot.timezone,
                 "snapshot": snapshot.id,
             }
         )
@@ -129,6 +133,19 @@ def process(
     if not math.isnan(half):
         told = _("With the open deals counted (Kaplan–Meier), half are won within {days}.")
         say(told.format(days=format_value(half, "days")))
+    say(_definition(), style="dim")
+    say_source(snapshot.as_of, snapshot.timezone, snapshot.id)
+
+
+def _definition() -> str:
+    """Say what the figures of a process are, and by which date its deals are chosen."""
+    from workbench.i18n import _
+
+    return _(
+        "Deals closed in the period, by the stages that they entered. Share: of these deals. Won: "
+        "of the deals of the route. Cycle: closing − creation. Waited: all stays of a deal in the "
+        "stage; its share: of all days waited."
+    )
 
 
 def ranking(
@@ -166,6 +183,11 @@ def ranking(
                 "mean": table.attrs["mean"],
                 "strength": table.attrs["strength"],
                 "status": frame.attrs["status"],
+                "n": frame.attrs["n"][metric],
+                "period": {key: str(frame.attrs["period"][key]) for key in ("start", "end")},
+                "definition": frame.attrs["metrics"][metric],
+                "as_of": frame.attrs["as_of"].isoformat(),
+                "timezone": frame.attrs["timezone"],
                 "snapshot": frame.attrs["snapshot"],
             }
         )
@@ -186,3 +208,5 @@ def ranking(
             n=format_number(table.attrs["strength"]),
         )
     )
+    say_definition(frame.attrs["metrics"][metric])
+    say_source(frame.attrs["as_of"], frame.attrs["timezone"], frame.attrs["snapshot"])

@@ -151,11 +151,20 @@ def _shift(cut: Cut, grain: Grain, beside: Beside) -> dict[pd.Timestamp, pd.Time
     }
 
 
-def beside_attrs(beside: Beside) -> dict[str, Any]:
-    """Return period, totals, n and statuses of what stands beside, by the metric it belongs to."""
+def beside_attrs(beside: Beside, cut: Cut) -> dict[str, Any]:
+    """Return period, totals, n and statuses of what stands beside, by the metric it belongs to.
+
+    And how it was ``compared``, and how many of its units of time are ``unpaired``: it is longer
+    than the period of ``cut``, so they are in its totals and beside no unit.
+    """
     whole = beside.board.figures(replace(beside.cut, by=(), grain=None))
-    period = beside.cut.period
+    period, grain = beside.cut.period, beside.cut.grain
+    unpaired = 0
+    if grain and beside.compare == "previous":
+        unpaired = max(len(buckets(period, grain)) - len(buckets(cut.period, grain)), 0)
     return {
+        "compared": beside.compare,
+        "unpaired": unpaired,
         "period": {"start": period.start, "end": period.end, "label": period.label()},
         "total": {m.id: float(whole.values[o.id].iloc[0]) for m, o, _c in beside.pairs},
         "n": {m.id: int(whole.counts[o.id].iloc[0]) for m, o, _c in beside.pairs},

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from decimal import Decimal
 
+from workbench.bitrix24 import entities
 from workbench.i18n import _, format_money, format_number, format_percent, language, ngettext
 from workbench.metrics.catalogue import Unit
 
@@ -106,3 +107,17 @@ def rate_words(counts: Mapping[str, int]) -> str:
             ).format(n=format_number(none))
         )
     return _("; ").join(told)
+
+
+def trouble_words(trouble: Mapping[str, str]) -> str:
+    """Say what could not be loaded anew (one of ``attrs["troubles"]``) and is shown as it was."""
+    texts = {
+        "failed": _("{title}: loading failed at the last sync; what was loaded before is shown."),
+        "denied": _("{title}: no access at the last sync; what was loaded before is shown."),
+        "stale": _("{title}: not up to date."),
+        "refused": _(
+            "{title}: the file was refused or not found at the last sync; what was loaded before "
+            "is shown. `workbench sources` says why."
+        ),
+    }
+    return texts[trouble["status"]].format(title=entities.title(trouble["entity"]))

@@ -23,8 +23,10 @@ from typing import Any
 from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
+import pandas as pd
+
 from workbench.metrics.answered import answered
-from workbench.metrics.catalogue import Definition, Maturity, definition, models
+from workbench.metrics.catalogue import Definition, Maturity, definition, leaves, models
 from workbench.metrics.periods import EVERYTHING, Period, next_unit
 from workbench.metrics.sql import Cut, entities, statement
 from workbench.warehouse import Snapshot
@@ -162,3 +164,33 @@ def _day(value: Any, snapshot: Snapshot) -> date | None:
         aware = value.tzinfo is not None
         return local_day(value, snapshot.timezone) if aware else value.date()
     return value if isinstance(value, date) else None
+
+
+def incomplete_units(frame: pd.DataFrame) -> set[pd.Timestamp]:
+    """Return the first days of the units of time that a frame shows in part only, in any metric."""
+    metrics = frame.attrs.get("metrics", {})
+    return {
+        pd.Timestamp(first)
+        for name, marks in frame.attrs.get("marks", {}).items()
+        for first, each in marks.items()
+        if each == "partial" and name in metrics and "period" in frame
+    }
+
+
+def troubles(asked: Iterable[Definition], cut: Cut, snapshot: Snapshot) -> list[dict[str, str]]:
+    """Return what is behind some metrics and could not be loaded anew: entity and status.
+
+    ``status``: ``failed``, ``denied`` or ``stale``, or ``refused`` of a file that was refused or
+    not found; what was loaded before is shown.
+    """
+    needed = {name for metric in asked for leaf in leaves(metric) for name in entities(leaf, cut)}
+    rows = snapshot.sources()
+    rows = rows[rows["entity"].isin(needed) & rows["status"].isin(["failed", "denied", "stale"])]
+    return [
+        {
+            "entity": str(row.entity),
+            "status": "refused" if row.source != PORTAL and row.status == "stale" else row.status,
+        }
+        for row in rows.itertuples()
+        if row.rows
+    ]

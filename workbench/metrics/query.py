@@ -32,6 +32,7 @@ from workbench.metrics.loaded import (
     extent,
     extents,
     local_day,
+    troubles,
     worst,
 )
 from workbench.metrics.periods import (
@@ -93,8 +94,14 @@ def query(
     (per metric, computed anew over the whole period, never summed), ``rates`` {metric of money:
     {later, none}} (how many amounts were converted at a later rate, or left out for want of one),
     ``status`` (the worst of ``statuses``, per metric) and ``marks`` {metric: {first day: mark}} of
-    every unit that is not ``ok`` (see `workbench.metrics.loaded`); ``before`` or ``plan`` {period,
-    total, n, statuses} with a comparison.
+    every unit that is not ``ok`` (see `workbench.metrics.loaded`); ``troubles`` (what is shown as
+    it was loaded before: {entity, status}); ``before`` or ``plan`` {period, total, n, statuses,
+    compared, unpaired} with a comparison (``unpaired``: units of time in its total that stand
+    beside none).
+
+    The previous period of a month, quarter or year is the whole one before it, which may have more
+    or fewer days. Unit n stands beside unit n: beside the last ones of the longer one stands
+    nothing.
 
     Raises `QueryError` for an unknown metric, dimension, grain or filter, `ParameterError` for a
     period.
@@ -134,6 +141,7 @@ def query(
     whole = board.figures(replace(cut, by=(), grain=None))
     if beside is not None:
         frame = with_beside(frame, board, cut, beside)
+    planned = [other for _left, other, _column in beside.pairs] if beside is not None else []
     statuses = {metric.id: whole.marks[metric.id][cut.period.start] for metric in asked}
     titles = titles_of(snapshot)
     frame.attrs = {
@@ -165,9 +173,10 @@ def query(
         "status": worst(statuses.values()),
         "statuses": statuses,
         "marks": marks,
+        "troubles": troubles([*asked, *planned], cut, snapshot),
     }
     if beside is not None:
-        frame.attrs["plan" if compare == "plan" else "before"] = beside_attrs(beside)
+        frame.attrs["plan" if compare == "plan" else "before"] = beside_attrs(beside, cut)
     return frame
 
 

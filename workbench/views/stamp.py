@@ -6,6 +6,7 @@ import json
 
 from workbench.bitrix24 import entities
 from workbench.i18n import _, format_datetime, format_number
+from workbench.metrics.loaded import PORTAL
 from workbench.settings import settings
 from workbench.views import filters, panel, tables
 from workbench.views.contents import Notice
@@ -61,8 +62,12 @@ def troubles_html(snapshot: Data) -> str:
         "denied": _("no access"),
         "failed": _("loading failed"),
     }
+    old_file = _("file refused or not found, shown as it was loaded before")
     listed = _("; ").join(
-        _("{title}: {value}").format(title=entities.title(row.entity), value=words[row.status])
+        _("{title}: {value}").format(
+            title=entities.title(row.entity),
+            value=old_file if row.source != PORTAL and row.status == "stale" else words[row.status],
+        )
         for row in rows.itertuples()
     )
     text = _("Not everything is loaded as it should be: {list}.").format(list=listed)
