@@ -253,3 +253,29 @@ def test_stages_and_pipelines_of_one_name_stay_apart(snapshot, tmp_path):
     planned = query("won_revenue", by="pipeline", period="2026", compare="plan", snapshot=alike)
     names = planned["pipeline"].dropna().tolist()
     assert names == ["Sales (#1)", "Sales (#2)"]
+
+
+def test_what_refers_to_a_record_that_is_gone_says_so_and_stays_in_the_total(tmp_path):
+    # Company 11 was deleted; its deal 4 (2,000) was won. So was department 2, not its people.
+    gone = changed_snapshot(
+        tmp_path,
+        "UPDATE deals SET customer = NULL WHERE company_id = 11",
+        "UPDATE deals SET department = NULL WHERE department_id = 2",
+        "UPDATE deals SET manager = '#3' WHERE manager_id = 3",
+        "DELETE FROM customers WHERE company_id = 11",
+        "DELETE FROM departments WHERE department_id = 2",
+    )
+    with use_language("en"):
+        known = {"customer": "#11, no", "department": "#2, no", "manager": "#3, no"}
+        for by, name in known.items():
+            frame = query(["won_revenue", "deals"], by=by, period="2026", snapshot=gone)
+            labels = [label for label in frame[by] if label is not None]
+            assert len([label for label in labels if label.startswith(name)]) == 1, labels
+            for metric in ("won_revenue", "deals"):
+                assert frame[metric].sum() == pytest.approx(frame.attrs["total"][metric])
+        before = query("deals", by="customer", period="2026-Q2", compare="previous", snapshot=gone)
+        assert before["customer"].notna().sum() == before["customer"].nunique()
+        # A department that is gone has nothing above it, but is there itself.
+        whole = query("deals", by="department_and_below", period="2026", snapshot=gone)
+        found = groups(whole, "department_and_below", "deals")
+        assert found["#2, no longer in the data"] == 5 and None not in found

@@ -163,8 +163,8 @@ class Board:
         """Return the name of each group by its key, no two alike among what stands beside it."""
         columns = (cut.model(leaf).dimensions[dimension] for m in self.asked for leaf in leaves(m))
         apart = next((column.apart for column in columns if column.apart), None)
-        told = self._apart.get(dimension, {})
-        return _distinct(self._labels.get(dimension, {}), told, beside=apart in cut.by)
+        told, names = self._apart.get(dimension, {}), self._labels.get(dimension, {})
+        return _distinct({k: _named(k, v) for k, v in names.items()}, told, beside=apart in cut.by)
 
     def ids(self, cut: Cut) -> dict[str, dict[str, list[str]]]:
         """Return dimension → name shown → ids, of the dimensions of which a portal has few.
@@ -354,6 +354,13 @@ def _label(value: Any) -> Any:
     if isinstance(value, int | float | np.number):
         return int(value) if float(value).is_integer() else float(value)
     return value.date().isoformat() if isinstance(value, pd.Timestamp) else str(value)
+
+
+def _named(key: str, label: Any) -> Any:
+    """Return a label; of a record that others refer to but that is no longer there, its number."""
+    if key == NOTHING or label not in (None, f"#{key}"):
+        return label
+    return _("#{id}, no longer in the data").format(id=key)
 
 
 def _distinct(
