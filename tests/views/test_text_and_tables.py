@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from workbench.automation.decisions import plain as plain_message
 from workbench.i18n import use_language
 from workbench.i18n.directions import straight_all
-from workbench.views import render, tables, values
+from workbench.views import panel, render, tables, values
+from workbench.views.contents import TableContent
 from workbench.views.live import LiveChart
 from workbench.views.tables import Column
 from workbench.views.text import attribute, markdown
@@ -252,3 +253,21 @@ def test_names_written_from_right_to_left_stay_as_they_are():
     name = "شركة \u200fאבג\u200e"
     assert Reader(attribute(name)).text == name
     assert straight_all({"a": [name, 1, None, 2.5]}) == {"a": [name, 1, None, 2.5]}
+
+
+def test_a_table_by_week_names_its_weeks_and_marks_those_that_are_cut():
+    frame = pd.DataFrame({"period": pd.to_datetime(["2025-12-29", "2026-01-05"]), "deals": [1, 2]})
+    frame.attrs = {
+        "grain": "week",
+        "metrics": {"deals": {"title": {"fr": "A", "en": "Deals"}, "unit": "count",
+                              "help": {"fr": "B", "en": "Deals created."}}},
+        "marks": {"deals": {"2025-12-29": "partial"}},
+    }  # fmt: skip
+    with use_language("en"):
+        columns = tables.columns_of(frame)
+        seen = Reader(table(frame, columns))
+        content = TableContent("Deals", frame, columns)
+        shown = Reader(panel.head_html(content, "k", panel.Setting(origin="snapshot S")))
+    assert "29 Dec 2025 – 4 Jan 2026 *" in seen.text and "11 Jan 2026 *" not in seen.text
+    assert "* in part: not all of its days lie in the period and are loaded." in seen.text
+    assert "Deals created." in shown.text and "snapshot S" in shown.text

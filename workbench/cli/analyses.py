@@ -197,6 +197,6 @@ def _definition() -> str:
 
     return _(
         "Expected: won so far + win rate × open and due. Won so far: closed in the quarter. Open "
-        "and due (n of them): open deals expected to close before its end. Win rate: won ÷ closed of "
-        "the last 12 months, or as given."
+        "and due (n of them): open deals expected to close before its end. Win rate: won ÷ closed "
+        "of the last 12 months, or as given."
     )

@@ -95,7 +95,7 @@ def head_html(content: Content, key: str, setting: Setting) -> str:
                 timezone=setting.timezone,
             )
             title = f'<h2 class="wb-title" id="{key}">{attribute(content.title)}</h2>'
-            return title + shown + _note(content.note)
+            return title + shown + _note(content.note) + _about(content, setting)
         case FiguresContent():
             cards = figures.html(content.figures, currency=setting.currency, key=key)
             return cards + _note(content.note)
@@ -123,7 +123,7 @@ def tail_html(content: Content, setting: Setting) -> str:
     return (
         f"{_note(content.note)}"
         f'<details class="wb-data"><summary>{summary}</summary>'
-        f"{table}</details>"
+        f"{table}{_about(content, setting)}</details>"
     )
 
 
@@ -200,6 +200,21 @@ def plain_text(content: Content) -> str:
         case AnswerContent() | Notice():
             return content.text
     raise TypeError(type(content).__name__)
+
+
+def _about(content: ChartContent | TableContent, setting: Setting) -> str:
+    """Write what the columns of a table mean, and where its data come from."""
+    meant = [each for each in content.columns if each.help]
+    told = "".join(
+        f"<dt>{attribute(each.title)}</dt><dd>{attribute(each.help)}</dd>" for each in meant
+    )
+    summary = attribute(_("Definitions"))
+    folded = (
+        f'<details class="wb-data"><summary>{summary}</summary><dl>{told}</dl></details>'
+        if meant
+        else ""
+    )
+    return folded + _note(setting.origin)
 
 
 def _note(text: str) -> str:

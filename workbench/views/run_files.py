@@ -121,6 +121,8 @@ def _columns(frame: pd.DataFrame, shown: Sequence[Column]) -> list[dict[str, Any
         if isinstance(metric, Mapping):
             entry["definition"] = spoken(metric.get("help", ""))
             entry["date_basis"] = basis_text(str(metric.get("date_basis", "")))
+        elif column.help:
+            entry["definition"] = column.help
         found.append(entry)
     return found
 

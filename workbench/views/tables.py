@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from workbench.i18n import _, format_month, format_number, language
+from workbench.metrics.loaded import incomplete_units
+from workbench.metrics.periods import unit_label
 from workbench.views import values
 from workbench.views.text import attribute
 
@@ -24,13 +26,16 @@ class Column:
     """A column to show: its ``name`` in the frame, its ``title`` for the reader and its unit.
 
     ``unit`` is one of `values`' or ``month`` (a first day, shown as its month). ``link``: a
-    column that holds the web address of the cell.
+    column that holds the web address of the cell. ``help``: what its figures mean. ``grain``: the
+    unit of time that a first day stands for.
     """
 
     name: str
     title: str
     unit: str = values.TEXT
     link: str | None = None
+    help: str = field(default="", compare=False)
+    grain: str = field(default="", compare=False)
 
 
 def columns_of(frame: pd.DataFrame) -> list[Column]:
@@ -42,7 +47,7 @@ def columns_of(frame: pd.DataFrame) -> list[Column]:
         if name in from_metrics:
             shown.append(metric_column(name, from_metrics[name]))
         elif name == "period":
-            shown.append(Column(name, _("Month"), "month"))
+            shown.append(_period_column(str(frame.attrs.get("grain") or "month")))
         elif name == "n":
             shown.append(Column(name, _("n"), values.COUNT))
         else:
@@ -50,9 +55,16 @@ def columns_of(frame: pd.DataFrame) -> list[Column]:
     return shown
 
 
+def _period_column(grain: str) -> Column:
+    if grain == "month":
+        return Column("period", _("Month"), "month", grain=grain)
+    return Column("period", _("Period"), values.DATE, grain=grain)
+
+
 def metric_column(name: str, definition: dict[str, Any]) -> Column:
     """Return the column of a metric."""
-    return Column(name, spoken(definition["title"]), definition["unit"])
+    about = spoken(definition.get("help", ""))
+    return Column(name, spoken(definition["title"]), definition["unit"], help=about)
 
 
 def spoken(title: Any) -> str:
@@ -80,10 +92,14 @@ def html(
     )
     shown = frame.head(most)
     body = []
+    incomplete = incomplete_units(frame)
+    marked = False
     for record in shown.to_dict("records"):
         cells = []
         for index, column in enumerate(columns):
             content = _cell(record, column, currency, timezone)
+            if column.grain and record.get(column.name) in incomplete:
+                content, marked = f"{content} *", True
             cells.append(
                 f'<th scope="row"{_class(column)}>{content}</th>'
                 if index == 0
@@ -96,6 +112,9 @@ def html(
             n=format_number(most), total=format_number(len(frame))
         )
         note = f'<p class="wb-note">{attribute(rest)}</p>'
+    if marked:
+        told = _("* in part: not all of its days lie in the period and are loaded.")
+        note += f'<p class="wb-note">{attribute(told)}</p>'
     label = attribute(caption)
     return (
         f'<div class="wb-table" role="region" aria-label="{label}" tabindex="0"><table>'
@@ -141,7 +160,9 @@ def _cell(record: dict[Any, Any], column: Column, currency: str, timezone: str |
     if values.is_missing(value):
         absent = attribute(_("no value"))
         return f'<span class="wb-missing" title="{absent}">–</span>'
-    if column.unit == "month":
+    if column.grain and column.unit != "month":
+        text = unit_label(pd.Timestamp(value).date(), column.grain)
+    elif column.unit == "month":
         text = format_month(pd.Timestamp(value).date())
     else:
         text = values.text_of(value, column.unit, currency, timezone)

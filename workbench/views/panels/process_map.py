@@ -34,9 +34,14 @@ def process_map(selection: Selection) -> Content:
         [
             Column("route", _("Route")),
             Column("deals", _("Deals"), values.COUNT),
-            Column("share", _("Share"), values.SHARE),
-            Column("won", _("Won"), values.SHARE),
-            Column("median_days", _("Median cycle"), values.DAYS),
+            Column("share", _("Share"), values.SHARE, help=_("Of the deals closed in the period.")),
+            Column("won", _("Won"), values.SHARE, help=_("Won ÷ all deals of the route.")),
+            Column(
+                "median_days",
+                _("Median cycle"),
+                values.DAYS,
+                help=_("Closing − creation, median of the deals of the route."),
+            ),
         ],
         _("Deals closed in the period; ways of less than 1% of them are left out."),
     )
