@@ -219,3 +219,9 @@ def test_every_answer_says_what_it_is_of_when_and_of_how_many(asked, home, tmp_p
     assert answer.get("definition") or answer["metrics"]
     french = metric_calls.workbench(*asked, language="fr", **environ)
     assert "Données du" in french
+
+
+def test_an_explanation_is_french_down_to_its_signs(workbench):
+    told = workbench("metric", "slippage", "closed_win_rate", "--explain", language="fr")
+    assert "STAGE_SEMANTIC_ID\u202f; crm.stagehistory.list" in told
+    assert "Date retenue\u202f: " in told and "aucune règle" in told

@@ -15,14 +15,14 @@ def facts(metric: Definition) -> dict[str, str]:
     return {
         _("Meaning"): told["help"][code],
         _("Formula"): told["formula"] or told["expression"],
-        _("Rows counted"): "; ".join(rows_counted(metric)) or _("all"),
+        _("Rows counted"): _("; ").join(rows_counted(metric)) or _("all"),
         _("One row is"): told["grain"][code],
         _("Date basis"): basis_name(told["date_basis"]),
         _("Unit"): unit_name(told["unit"]),
         _("Dimensions"): ", ".join(f"{titles[name]} ({name})" for name in told["dimensions"]),
         _("Owner"): told["owner"][code],
         _("Portal methods and files"): ", ".join(told["sources"]),
-        _("Portal fields"): "; ".join(portal_fields(metric)),
+        _("Portal fields"): _("; ").join(portal_fields(metric)),
         _("Maturity rule"): maturity_rule(told["maturity"]),
     }
 

@@ -80,7 +80,7 @@ def basis_name(basis: str) -> str:
 def maturity_rule(rule: str | None) -> str:
     """Return a maturity rule in the reader's language."""
     if rule is None:
-        return _("none")
+        return _("no rule")
     return {
         "cycle_p90": _("as old as the 90th percentile of the sales cycle"),
         "response_p90": _("as old as the 90th percentile of the time to a lead’s first answer"),
