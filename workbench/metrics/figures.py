@@ -174,7 +174,7 @@ class Board:
         found: dict[str, dict[str, list[str]]] = {}
         for name in (each for each in cut.by if each in FEW):
             shown = found.setdefault(name, {})
-            for key, label in self.labels(cut, name).items():
+            for key, label in sorted(self.labels(cut, name).items()):
                 if label is not None and key != NOTHING:
                     shown.setdefault(label, []).append(key)
         return found
