@@ -147,7 +147,8 @@ def deal_rows() -> list[tuple[Any, ...]]:
             + (amount, currency, base, "base" if currency == "EUR" else "observed")
             + (midnight(created), day(created), midnight(closed), day(closed))
             + (between(created, closed), day(planned), midnight(entered))
-            + (midnight(entered), day(entered), who, manager, department_id, department)
+            + (midnight(entered), datetime.fromisoformat(entered), day(entered))
+            + (who, manager, department_id, department)
             + (firm, customer, None, None, source, SOURCES[source])
             + ("google" if source == "ADS" else None, None, None, 50.0)
         )
@@ -177,7 +178,8 @@ TABLES = {
     " is_lost BOOLEAN, amount DECIMAL(18,2), currency VARCHAR, amount_base DECIMAL(18,2),"
     " rate_basis VARCHAR, created_at TIMESTAMPTZ, created_on DATE, closed_at TIMESTAMPTZ,"
     " closed_on DATE, cycle_days DOUBLE, expected_close_on DATE, modified_at TIMESTAMPTZ,"
-    " stage_entered_at TIMESTAMPTZ, stage_entered_on DATE, manager_id BIGINT, manager VARCHAR,"
+    " stage_entered_at TIMESTAMPTZ, stage_entered_local TIMESTAMP,"
+    " stage_entered_on DATE, manager_id BIGINT, manager VARCHAR,"
     " department_id BIGINT, department VARCHAR, company_id BIGINT, customer VARCHAR,"
     " contact_id BIGINT, lead_id BIGINT, source_id VARCHAR, source VARCHAR, utm_source VARCHAR,"
     " utm_medium VARCHAR, utm_campaign VARCHAR, probability DOUBLE",
@@ -199,7 +201,8 @@ TABLES = {
     " sort INTEGER, semantics VARCHAR",
     "deal_stage_stays": "history_id BIGINT, deal_id BIGINT, pipeline_id INTEGER,"
     " stage_id VARCHAR, stage VARCHAR, sort INTEGER, semantics VARCHAR, entered_at TIMESTAMPTZ,"
-    " entered_on DATE, left_at TIMESTAMPTZ, left_on DATE, days DOUBLE, came_from VARCHAR",
+    " entered_local TIMESTAMP, entered_on DATE, left_at TIMESTAMPTZ, left_on DATE, days DOUBLE,"
+    " came_from VARCHAR, visit INTEGER, next_id VARCHAR, time_gone INTEGER",
     "deal_reach": "deal_id BIGINT, pipeline_id INTEGER, stage_id VARCHAR, sort INTEGER,"
     " reached_on DATE",
     "invoices": "invoice_id BIGINT, deal_id BIGINT, company_id BIGINT, amount DECIMAL(18,2),"
@@ -242,6 +245,7 @@ def hand_snapshot(
         + (None, None, None, None, "EUR", None, "base")
         for number, semantics, created, source in LEADS
     ]
+    created = {deal[0]: deal[5] for deal in DEALS}
     rows: dict[str, list[tuple[Any, ...]]] = {
         "info": [
             ("portal", "hand.example"),
@@ -266,8 +270,11 @@ def hand_snapshot(
         ],
         "deal_stage_stays": [
             (n, deal, *(STAGES[s][0], s, STAGES[s][2], STAGES[s][3], STAGES[s][4]))
-            + (midnight(entered), day(entered), midnight(left), day(left), between(entered, left))
-            + (next((b[1] for b in STAYS if b[0] == deal and b[3] == entered), None),)
+            + (midnight(entered), datetime.fromisoformat(entered), day(entered))
+            + (midnight(left), day(left), between(entered, left))
+            + (next((b[1] for b in STAYS if b[0] == deal and b[3] == entered), None), 1)
+            + (next((b[1] for b in STAYS if left and b[0] == deal and b[2] == left), None),)
+            + (1 if left else None,)
             for n, (deal, s, entered, left) in enumerate(STAYS, 1)
         ],
         "deal_reach": reach_rows(),
@@ -285,7 +292,7 @@ def hand_snapshot(
             (day(month), channel, source, SOURCES[source], amount, "base", 10, 100)
             for month, channel, source, amount in (SPEND if spend else [])
         ],
-    } | hand_ways.way_rows(MANAGERS, STAGES, STAYS, reach_rows())
+    } | hand_ways.way_rows(MANAGERS, STAGES, STAYS, reach_rows(), created)
     with duckdb.connect(str(path)) as connection:
         for name, columns in TABLES.items():
             connection.execute(f"CREATE TABLE {name} ({columns})")

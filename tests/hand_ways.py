@@ -59,7 +59,10 @@ DUE = {1: ("2026-02-05", "2026-02-10"), 2: ("2026-03-22", None), 3: (None, "2026
 TABLES = {
     "deal_stages": "deal_id BIGINT, pipeline_id INTEGER, pipeline VARCHAR, stage_id VARCHAR,"
     " stage VARCHAR, sort INTEGER, semantics VARCHAR, reached_on DATE, has_next BOOLEAN,"
-    " next_on DATE, entries BIGINT, is_skipped BOOLEAN, days DOUBLE, left_on DATE",
+    " next_on DATE, entries BIGINT, is_skipped BOOLEAN, days DOUBLE, left_on DATE,"
+    " created_on DATE, is_first BOOLEAN, is_first_of_name BOOLEAN",
+    "deal_routes": "deal_id BIGINT, pipeline_id INTEGER, route VARCHAR, has_loops BOOLEAN,"
+    " whole_route VARCHAR, is_first BOOLEAN",
     "stage_chances": "pipeline_id INTEGER, stage_id VARCHAR, days_from INTEGER, closed BIGINT,"
     " won BIGINT, chance DOUBLE",
     "stage_limits": "pipeline_id INTEGER, stage_id VARCHAR, limit_days DOUBLE, median_days DOUBLE,"
@@ -82,7 +85,11 @@ TABLES = {
 
 
 def stage_rows(
-    stages: dict[str, Row], stays: list[Row], reached: list[Row], day: Callable[[str | None], Any]
+    stages: dict[str, Row],
+    stays: list[Row],
+    reached: list[Row],
+    created: dict[int, str],
+    day: Callable[[str | None], Any],
 ) -> list[Row]:
     """One row per stage that a deal reached, from its stays and its reach."""
     when = {(deal, stage): on for deal, _pipeline, stage, _sort, on in reached}
@@ -101,12 +108,27 @@ def stage_rows(
             + (on, bool(later), when.get((deal, later[0])) if later else None)
             + (0 if skipped else ENTRIES.get((deal, stage), 1), skipped)
             + (None if skipped else float(days), day(mine[-1][3]) if gone else None)
+            + (day(created[deal]), deal not in [row[0] for row in rows], True)
         )
     return rows
 
 
+def route_rows(stages: dict[str, Row], stays: list[Row]) -> list[Row]:
+    """One row per deal: none was in two pipelines or twice in a stage."""
+    rows = []
+    for deal in sorted({stay[0] for stay in stays}):
+        mine = [stages[stay[1]] for stay in stays if stay[0] == deal]
+        route = " → ".join(stage[2] for stage in mine)
+        rows.append((deal, mine[0][0], route, False, route, True))
+    return rows
+
+
 def way_rows(
-    managers: dict[int, Row], stages: dict[str, Row], stays: list[Row], reached: list[Row]
+    managers: dict[int, Row],
+    stages: dict[str, Row],
+    stays: list[Row],
+    reached: list[Row],
+    created: dict[int, str],
 ) -> dict[str, list[Row]]:
     """The rows of `TABLES`."""
 
@@ -115,7 +137,8 @@ def way_rows(
 
     names = {key: (name, *rest) for key, (name, *rest) in managers.items()}
     return {
-        "deal_stages": stage_rows(stages, stays, reached, day),
+        "deal_stages": stage_rows(stages, stays, reached, created, day),
+        "deal_routes": route_rows(stages, stays),
         "stage_chances": list(CHANCES),
         "stage_limits": list(LIMITS),
         "lead_responses": [(lead, day(on), *rest) for lead, on, *rest in RESPONSES],

@@ -62,7 +62,7 @@ def test_a_ratio_is_made_of_named_metrics_and_nothing_is_counted_twice(metric):
 )
 def test_an_expression_is_one_aggregate_over_columns_of_its_model(metric):
     model = models()[metric.model]
-    known = set(model.fields) | {"moment", "entered_at", "limit_days"}
+    known = set(model.fields) | {"local_moment", "entered_local", "limit_days"}
     # the day after the moment, or after the unit of time
     known |= {"until"} if metric.date == "as-of" or metric.when_over else set()
     known |= {column for join in metric.joins for column in model.joins[join].columns}

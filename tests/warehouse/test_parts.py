@@ -27,13 +27,13 @@ def test_parts_make_the_same_tables(store, monkeypatch):
     whole = tables(folder / f"{publish(store, NOW)}.duckdb")
     monkeypatch.setattr(ranges, "AT_ONCE", len(whole["deals"]) // 3)
     store.set_info("ways carried over", "")  # everything is computed from all rows
-    assert len(ranges.bounds(store.connection)) >= 2
+    assert len(ranges.bounds(store.connection, ranges.AT_ONCE)) >= 2
     assert tables(folder / f"{publish(store, NOW)}.duckdb") == whole
 
 
 def test_every_deal_is_in_one_part(store, monkeypatch):
     monkeypatch.setattr(ranges, "AT_ONCE", store.count("deals") // 5)
-    parts = ranges.bounds(store.connection)
+    parts = ranges.bounds(store.connection, ranges.AT_ONCE)
     found = [
         number
         for part in parts

@@ -21,6 +21,7 @@ TABLES = (
     "stages",
     "deals",
     "deal_stage_stays",
+    "deal_routes",
     "deal_reach",
     "deal_stages",
     "stage_chances",

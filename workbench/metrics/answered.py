@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from weakref import WeakKeyDictionary
+
 import duckdb
 import pandas as pd
 
@@ -9,6 +12,24 @@ from workbench.errors import QueryError
 from workbench.i18n import _
 from workbench.metrics.sql import Statement
 from workbench.warehouse import Snapshot
+
+MOST_TOTALS = 200  # of a snapshot
+_TOTALS: WeakKeyDictionary[Snapshot, OrderedDict[str, pd.DataFrame]] = WeakKeyDictionary()
+
+
+def total(snapshot: Snapshot, ask: Statement) -> pd.DataFrame:
+    """Return the one row of a statement, as `answered` does, and keep it.
+
+    The panels of a page cut the same metrics by one dimension after the other, each beside the same
+    total; and a snapshot never changes.
+    """
+    kept = _TOTALS.setdefault(snapshot, OrderedDict())
+    key = f"{ask.sql}\n{sorted(ask.parameters.items())}"
+    if (row := kept.get(key)) is None:
+        row = kept[key] = answered(snapshot, ask)
+        while len(kept) > MOST_TOTALS:
+            kept.popitem(last=False)
+    return row.copy()
 
 
 def answered(snapshot: Snapshot, ask: Statement) -> pd.DataFrame:

@@ -84,6 +84,20 @@ class Then(_Strict):
     names: list[str]
 
 
+class Narrow(_Strict):
+    """A table, or a query, with the rows of a model and some of its columns."""
+
+    table: str
+    columns: list[str]
+
+
+class Once(_Strict):
+    """The rows (a condition) of which each deal has one for each combination of ``by``."""
+
+    by: list[str]
+    rows: str
+
+
 class Model(_Strict):
     """A table of the snapshot, or a query over its tables, that metrics count over."""
 
@@ -98,6 +112,9 @@ class Model(_Strict):
     joins: dict[str, Join] = {}
     dimensions: dict[str, Column]
     fields: dict[str, Kind]
+    narrow: Narrow | None = None
+    apart: list[str] = []
+    once: list[Once] = []
     user_fields: dict[str, str] = {}  # kind of record -> column with its id (see `user_fields`)
 
     def filterable(self) -> dict[str, tuple[str, Kind]]:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from workbench.errors import QueryError
 from workbench.i18n import _, format_number
-from workbench.metrics.answered import answered
+from workbench.metrics.answered import answered, total
 from workbench.metrics.catalogue import (
     PERIOD_DAYS,
     POSITIVE,
@@ -89,7 +89,7 @@ class Board:
         parts: dict[str, pd.DataFrame] = {}
         for group in groups(self.asked):
             ask = statement(group, cut, as_of=self.snapshot.as_of, timezone=self.snapshot.timezone)
-            rows = answered(self.snapshot, ask)
+            rows = (answered if cut.by or cut.grain else total)(self.snapshot, ask)
             if cut.grain:
                 rows["period"] = pd.to_datetime(rows["period"]).dt.date
             else:

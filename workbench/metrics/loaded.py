@@ -27,6 +27,7 @@ import pandas as pd
 
 from workbench.metrics.answered import answered
 from workbench.metrics.catalogue import Definition, Maturity, definition, leaves, models
+from workbench.metrics.filters import Filter
 from workbench.metrics.periods import EVERYTHING, Period, next_unit
 from workbench.metrics.sql import Cut, entities, statement
 from workbench.warehouse import Snapshot
@@ -52,6 +53,8 @@ class Extent:
 
 
 _EXTENTS: WeakKeyDictionary[Snapshot, dict[str, Extent]] = WeakKeyDictionary()
+_RIPE_AFTER: WeakKeyDictionary[Snapshot, dict[tuple[str, str], float]] = WeakKeyDictionary()
+MOST_KEPT = 100  # filters of a snapshot
 
 
 def worst(marks: Iterable[str]) -> str:
@@ -145,10 +148,20 @@ def ripe_after(snapshot: Snapshot, cut: Cut, rule: Maturity) -> float:
     quantile = definition(metric)
     known = cut.model(quantile).filterable()
     where = cut.where if cut.where and cut.where.names <= known.keys() else None
+    kept = _RIPE_AFTER.setdefault(snapshot, {})
+    key = (rule, where.tree.sql() if where else "")
+    if key not in kept:
+        if len(kept) >= MOST_KEPT:
+            kept.clear()
+        kept[key] = _ripe_after(snapshot, cut, quantile, where) / units
+    return kept[key]
+
+
+def _ripe_after(snapshot: Snapshot, cut: Cut, quantile: Definition, where: Filter | None) -> float:
     whole = replace(cut, by=(), grain=None, period=EVERYTHING, where=where)
     ask = statement([quantile], whole, as_of=snapshot.as_of, timezone=snapshot.timezone)
-    value = answered(snapshot, ask)[f"value:{metric}"].iloc[0]
-    return math.inf if _missing(value) else float(value) / units
+    value = answered(snapshot, ask)[f"value:{quantile.id}"].iloc[0]
+    return math.inf if _missing(value) else float(value)
 
 
 def _missing(value: Any) -> bool:

@@ -6,6 +6,7 @@ Every name in it comes from ``models.yml`` and the definitions; every value is b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -14,12 +15,20 @@ from zoneinfo import ZoneInfo
 
 from workbench.errors import QueryError
 from workbench.i18n import _
-from workbench.metrics.catalogue import Definition, Grain, Join, Model, models, suggest
+from workbench.metrics.catalogue import Basis, Definition, Grain, Join, Model, models, suggest
 from workbench.metrics.filters import Filter, write_filter
 from workbench.metrics.periods import EVERYTHING, FISCAL, Period, floor_to, next_unit
 from workbench.settings import settings
 
 UNRATED = "amount <> 0 AND amount_base IS NULL"  # an amount in a currency without a rate
+DEALS = "count(DISTINCT deal_id)"
+WORD = re.compile(r"[a-z_]\w*")
+TEXT = re.compile("'[^']*'")
+# What an expression may name beside columns, as far as models with a narrow table need it.
+SQL_WORDS = frozenset(
+    ("count", "sum", "avg", "median", "quantile_cont", "distinct", "date_diff", "local_moment")
+    + ("and", "or", "not", "is", "null")
+)
 LATER = "amount_base <> 0 AND rate_basis = 'later'"  # converted at a rate of a later day
 
 
@@ -95,6 +104,7 @@ def source(model: Model) -> str:
 def extent_statement(leaf: Definition, timezone: str) -> Statement:
     """Write the statement for the first and last day of a metric's rows (``first``, ``last``)."""
     model = models()[str(leaf.model)]
+    model = _narrowed(model, (), Cut(), _days(model, leaf.date))
     day = model.open["from"] if leaf.date == "as-of" else model.dates[leaf.date or "created"]
     sql = f'SELECT min("{day}") AS first, max("{day}") AS last FROM {source(model)} AS m'
     return Statement(sql, _facts(sql, timezone))
@@ -135,6 +145,7 @@ def statement(
         if name not in model.dimensions:
             raise _no_dimension(group[0], model, name)
     today = as_of.astimezone(ZoneInfo(timezone)).date()
+    model = _narrowed(model, group, cut, _days(model, basis))
     relation = _relation(model, group, cut, parameters, today)
     selected, grouped = [], []
     if basis == "as-of":
@@ -154,6 +165,9 @@ def statement(
             relation += f"\nWHERE {day} IS NOT NULL"
         if cut.grain:
             selected.append(f'{_first_day(cut.grain, day, cut.leap)} AS "period"')
+    common = _common_rows(group, model, cut)
+    if common:
+        relation += f"\n{'WHERE' if basis == 'as-of' else 'AND'} ({common})"
     if cut.grain:
         grouped.append('"period"')
     for name in cut.by:
@@ -167,8 +181,11 @@ def statement(
             told = model.dimensions[column.apart].column
             selected.append(f'any_value(m."{told}") AS "apart:{name}"')
     for leaf in group:
-        condition = f" FILTER (WHERE {leaf.rows})" if leaf.rows else ""
-        selected.append(f'{leaf.expression}{condition} AS "value:{leaf.id}"')
+        condition = f" FILTER (WHERE {leaf.rows})" if leaf.rows and not common else ""
+        if once := _once_each(leaf, model, cut):
+            selected.append(f'count(*) FILTER (WHERE {once}) AS "value:{leaf.id}"')
+        else:
+            selected.append(f'{leaf.expression}{condition} AS "value:{leaf.id}"')
         selected.append(f'count(*){condition} AS "n:{leaf.id}"')
         if converts(leaf):
             for name, which in (("unrated", UNRATED), ("later", LATER)):
@@ -180,6 +197,56 @@ def statement(
     if grouped:
         sql += "\nGROUP BY " + ", ".join(grouped)
     return Statement(sql, parameters | _facts(sql, timezone))
+
+
+def _days(model: Model, basis: Basis | None) -> list[str]:
+    """Return the columns with the days by which a date basis counts."""
+    return list(model.open.values()) if basis == "as-of" else [model.dates[basis or "created"]]
+
+
+def _narrowed(model: Model, group: Sequence[Definition], cut: Cut, days: Sequence[str]) -> Model:
+    """Return the model over its narrow table, if a statement names no column but its."""
+    if model.narrow is None or _joins(model, group, cut):
+        return model
+    known = model.filterable()
+    named = [*days]
+    for name in cut.where.names if cut.where else ():
+        named.append(known[name][0] if name in known else name)
+    for name in cut.by:
+        column = model.dimensions[name]
+        named += [column.column, column.key or ""]
+        named += [model.dimensions[column.apart].column] if column.apart else []
+    for leaf in group:
+        named += [leaf.expression or "", leaf.rows or ""]
+    words = set(WORD.findall(TEXT.sub("", " ".join(named)).lower()))
+    if not words <= SQL_WORDS | set(model.narrow.columns):
+        return model
+    return model.model_copy(update={"table": model.narrow.table})
+
+
+def _common_rows(group: Sequence[Definition], model: Model, cut: Cut) -> str | None:
+    """Return the condition that all metrics of a group have, for others not to be read at all.
+
+    None where a group's label may come from the others: its rows may carry several.
+    """
+    conditions = {leaf.rows for leaf in group}
+    if len(conditions) > 1 or any(model.dimensions[name].key for name in cut.by):
+        return None
+    return conditions.pop()
+
+
+def _once_each(leaf: Definition, model: Model, cut: Cut) -> str | None:
+    """Return the condition for rows of which each deal has one, to count deals by counting rows."""
+    if leaf.expression != DEALS or leaf.rows or set(_days(model, leaf.date)) & set(model.apart):
+        return None
+    if any(model.joins[name].repeats for name in _joins(model, [leaf], cut)):
+        return None
+    cut_by = set(cut.by).intersection(model.apart)
+    filtered = cut.where.names.intersection(model.apart) if cut.where else frozenset()
+    for each in model.once:
+        if cut_by == set(each.by) and filtered <= set(each.by):
+            return each.rows
+    return None
 
 
 def _facts(sql: str, timezone: str) -> dict[str, Any]:
@@ -274,7 +341,8 @@ def _moments(
 ) -> str:
     """Join the rows that were open at the end of each bucket, or at ``as_of`` if that is sooner.
 
-    ``b.until`` is the day after the moment, ``b.moment`` the moment itself.
+    ``b.until`` is the day after the moment, ``b.moment`` the moment itself, ``b.local_moment`` the
+    same on the portal's clock.
     """
     zone = ZoneInfo(timezone)
     tomorrow = as_of.astimezone(zone).date() + timedelta(days=1)
@@ -283,14 +351,21 @@ def _moments(
         until = min(span.end, tomorrow)
         moment = min(datetime.combine(until, time(), zone), as_of)
         first = floor_to(span.start, cut.grain or "day")
-        parameters |= {f"p{i}": first, f"u{i}": until, f"m{i}": moment}
-        rows.append(f"(CAST($p{i} AS DATE), CAST($u{i} AS DATE), CAST($m{i} AS TIMESTAMPTZ))")
+        local = moment.astimezone(zone).replace(tzinfo=None)
+        parameters |= {f"p{i}": first, f"u{i}": until, f"m{i}": moment, f"l{i}": local}
+        rows.append(
+            f"(CAST($p{i} AS DATE), CAST($u{i} AS DATE), CAST($m{i} AS TIMESTAMPTZ),"
+            f" CAST($l{i} AS TIMESTAMP))"
+        )
     opened, ended = (f'm."{model.open[name]}"' for name in ("from", "until"))
-    # The second line follows from the first one; it is what can be applied before every other join.
+    # What follows from the bounds of all buckets can be applied before every other join.
+    last = len(rows) - 1
+    open_then = f"{opened} < $u{last} AND ({ended} IS NULL OR {ended} >= $u0)"
+    if last:
+        open_then += f"\n  AND {opened} < b.until AND ({ended} IS NULL OR {ended} >= b.until)"
     return (
-        f"\nJOIN (VALUES {', '.join(rows)}) AS b(period, until, moment)"
-        f"\n  ON {opened} < b.until AND ({ended} IS NULL OR {ended} >= b.until)"
-        f"\n  AND {opened} < $u{len(rows) - 1} AND ({ended} IS NULL OR {ended} >= $u0)"
+        f"\nJOIN (VALUES {', '.join(rows)}) AS b(period, until, moment, local_moment)"
+        f"\n  ON {open_then}"
     )
 
 

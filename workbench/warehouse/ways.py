@@ -20,7 +20,7 @@ from workbench.warehouse.models import Model, staging
 from workbench.warehouse.ranges import in_parts
 from workbench.warehouse.state import quoted
 
-TABLES = ("deal_stage_stays", "deal_reach", "deal_stages")
+TABLES = ("deal_stage_stays", "deal_routes", "deal_reach", "deal_stages")
 # Raw table → the column with the deal's id.
 DEALS = {"deals": "_id", "deal_history": "OWNER_ID"}
 SHARE = 0.3  # of the deals: where more have changed, all are computed anew

@@ -56,6 +56,7 @@ VISIBLE = {
     "deal_contacts": _OWN_DEALS,
     "deal_products": _OWN_DEALS,
     "deal_reach": _OWN_DEALS,
+    "deal_routes": _OWN_DEALS,
     "deal_stages": _OWN_DEALS,
     "deal_stage_stays": _OWN_DEALS,
     "invoices": _OWN_DEALS,

@@ -5,10 +5,13 @@
 --   for the stage after it, NULL if the deal never got there; has_next = there is a stage after it
 --   entries = times that the deal came into it, 0 if it was skipped (is_skipped)
 --   days = days spent there, all finished stays together; left_on = day of the last leaving, NULL
---   while the deal is still there
+--   while the deal is still there; created_on = day of the deal's creation
+--   is_first marks one row of each deal, is_first_of_name one of each deal, pipeline and stage by
+--   their names: to count deals by counting rows
 -- tests:
 --   unique: ["deal_id, pipeline_id, stage_id"]
---   not_null: [deal_id, pipeline_id, stage_id, stage, semantics, reached_on, entries, is_skipped]
+--   not_null: [deal_id, pipeline_id, stage_id, stage, semantics, reached_on, entries, is_skipped, created_on,
+--     is_first, is_first_of_name]
 --   references: {deal_id: deals, "pipeline_id, stage_id": stages}
 --   holds: ["is_skipped = (entries = 0)", "next_on IS NULL OR (has_next AND next_on >= reached_on)"]
 WITH visits AS (
@@ -49,9 +52,18 @@ SELECT
     coalesce(visits.entries, 0) AS entries,
     coalesce(visits.entries, 0) = 0 AS is_skipped,
     visits.days,
-    CASE WHEN NOT visits.is_there THEN visits.left_on END AS left_on
+    CASE WHEN NOT visits.is_there THEN visits.left_on END AS left_on,
+    deals.created_on,
+    row_number() OVER (
+        PARTITION BY reach.deal_id ORDER BY reach.pipeline_id, reach.sort, reach.stage_id
+    ) = 1 AS is_first,
+    row_number() OVER (
+        PARTITION BY reach.deal_id, places.pipeline, places.stage
+        ORDER BY reach.pipeline_id, reach.sort, reach.stage_id
+    ) = 1 AS is_first_of_name
 FROM snapshot.deal_reach AS reach
 JOIN places USING (pipeline_id, stage_id)
+JOIN snapshot.deals AS deals ON deals.deal_id = reach.deal_id
 LEFT JOIN snapshot.deal_reach AS later
     ON later.deal_id = reach.deal_id
     AND later.pipeline_id = reach.pipeline_id

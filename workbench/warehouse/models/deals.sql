@@ -4,7 +4,7 @@
 --   amount in `currency`, amount_base in the portal's base currency; rate_basis says which rate:
 --   base, observed at the portal (on the closing day or before; open deals: today's), given for
 --   that day in parameters/rates.csv, later (none was known: the first one after it)
---   *_at moments with zone, *_on days in the portal's time zone
+--   *_at moments with zone, *_local the same on the portal's clock, *_on days of it
 --   closed_at = last entry into the final stage (stage history), else MOVED_TIME; NULL while open
 --   cycle_days = closed - created on the local clock, in days
 --   expected_close_on = the planned date that managers edit (CLOSEDATE)
@@ -66,6 +66,7 @@ SELECT
     closed.expected_close_on,
     closed.modified_at,
     closed.stage_entered_at,
+    closed.stage_entered_at AT TIME ZONE getvariable('timezone') AS stage_entered_local,
     local_day(closed.stage_entered_at) AS stage_entered_on,
     closed.manager_id,
     coalesce(users.manager, '#' || closed.manager_id) AS manager,
