@@ -38,11 +38,12 @@ INSERT INTO raw.companies (_id, TITLE, INDUSTRY, IS_MY_COMPANY)
 SELECT i, 'Company ' || i, 'IT', 'N' FROM range(1, $companies + 1) AS t(i);
 """
 
-# Deals with how many entries they have, what became of them and when they came.
+# Deals with how many entries they have, what became of them and when they came: evenly over the
+# years, in the order of their ids, as a portal numbers them.
 DRAWN = """
 CREATE OR REPLACE TEMP VIEW drawn AS
 SELECT i, i % 5 AS p, 3 + hash(i) % 5 AS entries, hash(i, 'end') % 100 AS lot,
-    TIMESTAMP '2022-01-03 08:00:00' + to_seconds((hash(i, 'at') % 150000000)::BIGINT) AS born,
+    TIMESTAMP '2022-01-03 08:00:00' + to_seconds(149000000 * i // $deals) AS born,
     if(i % 5 = 0, '', 'C' || i % 5 || ':') AS code
 FROM range($first, $last) AS t(i);
 """
@@ -50,9 +51,10 @@ HISTORY = """
 INSERT INTO raw.deal_history
     (_id, ID, TYPE_ID, OWNER_ID, CREATED_TIME, CATEGORY_ID, STAGE_ID, STAGE_SEMANTIC_ID)
 SELECT 10 * i + j, (10 * i + j)::VARCHAR, if(j = 1, '1', '2'), i::VARCHAR,
-    strftime(born + to_hours((j - 1) * (20 + hash(i, j) % 200)::BIGINT), '%Y-%m-%dT%H:%M:%S+00:00'),
+    strftime(born + to_hours(waited::BIGINT), '%Y-%m-%dT%H:%M:%S+00:00'),
     p::VARCHAR, code || place.stage, place.semantics
 FROM drawn, LATERAL (SELECT unnest(range(1, entries::BIGINT + 1)) AS j),
+LATERAL (SELECT coalesce(list_sum([20 + hash(i, k) % 200 FOR k IN range(1, j)]), 0) AS waited),
 LATERAL (SELECT
     CASE WHEN j = entries AND lot < 25 THEN 'WON' WHEN j = entries AND lot < 75 THEN 'LOSE'
     ELSE $stages[if(hash(i, j, 'again') % 12 = 0, greatest(j - 1, 1), least(j, 5))] END AS stage,
@@ -97,7 +99,9 @@ def fill_large(store: Store, deals: int, chunk: int = 200_000) -> None:
         bounds = {"first": first, "last": min(first + chunk, deals + 1)}
         run(
             store,
-            DRAWN.replace("$first", str(bounds["first"])).replace("$last", str(bounds["last"])),
+            DRAWN.replace("$first", str(bounds["first"]))
+            .replace("$last", str(bounds["last"]))
+            .replace("$deals", str(deals)),
             {},
         )
         run(store, HISTORY, facts)

@@ -49,11 +49,12 @@ PANELS = (
     "figures", "revenue_by_month", "win_rate_by_month", "pipelines", "managers", "sources",
     "funnel", "process_map",
 )  # fmt: skip
+FORECAST = ("scenario", "stalled", "stalled_deals")  # of the page of that name
 # Run in a process of its own: what it is given is the test's name for it, and how many rounds.
 CHILD = """
 import json, sys, time
 sys.path.insert(0, {here!r})
-from test_metrics import PANELS, STANDARD, months
+from test_metrics import FORECAST, PANELS, STANDARD, months
 from workbench import metrics
 from workbench.views import panels
 from workbench.views.selection import choose
@@ -63,8 +64,8 @@ metrics.catalogue()
 snapshot = newest_snapshot()
 found = {{}}
 for number in range({rounds}):
-    asked = STANDARD if {what!r} == "queries" else PANELS
-    if {what!r} == "panels":
+    asked = {{"queries": STANDARD, "panels": PANELS, "forecast": FORECAST}}[{what!r}]
+    if {what!r} != "queries":
         chosen = choose(snapshot, {{"period": months(number)}})
     for name in asked:
         began = time.perf_counter()
@@ -72,8 +73,8 @@ for number in range({rounds}):
             ids, options = STANDARD[name]
             metrics.query(ids, period=months(number), snapshot=snapshot, **options)
         else:
-            where = panels.process_map if name == "process_map" else panels.sales
-            getattr(where, name)(chosen)
+            where = panels.forecast if name in FORECAST else panels.sales
+            getattr(panels.process_map if name == "process_map" else where, name)(chosen)
         found.setdefault(name, []).append(time.perf_counter() - began)
 print(json.dumps(found))
 """
@@ -143,11 +144,23 @@ def test_the_panels_of_the_sales_page():
     )
 
 
+def test_the_panels_that_list_open_deals():
+    found = timed("forecast", 2)
+    show(
+        f"Panels of the forecast page on {size()}: at first, and once more",
+        [
+            (name, f"{milliseconds(first)}, {milliseconds(again)}")
+            for name, (first, again) in found.items()
+        ],
+    )
+
+
 def test_the_same_in_plain_pandas(home: Path):
     """Frames that are loaded already, typed already; the history as the portal gives it."""
     with newest_snapshot() as snapshot:
         deals = snapshot.query(
-            "SELECT deal_id, created_on, closed_on, is_won, manager_id, amount_base FROM deals"
+            "SELECT deal_id, pipeline_id, created_on, closed_on, is_won, manager_id, amount_base,"
+            " cycle_days FROM deals"
         )
         stages = snapshot.query("SELECT pipeline_id, stage_id, sort, semantics FROM stages")
     for name in ("created_on", "closed_on"):
@@ -155,8 +168,9 @@ def test_the_same_in_plain_pandas(home: Path):
     deals["amount_base"] = deals["amount_base"].astype(float)
     with duckdb.connect(str(home / "warehouse" / "sync.duckdb"), read_only=True) as connection:
         history = connection.execute(
-            "SELECT CAST(OWNER_ID AS BIGINT) AS deal_id, CAST(CATEGORY_ID AS INTEGER) AS"
-            " pipeline_id, STAGE_ID AS stage_id, CAST(CREATED_TIME AS TIMESTAMPTZ) AS entered_at"
+            "SELECT _id AS history_id, CAST(OWNER_ID AS BIGINT) AS deal_id, CAST(CATEGORY_ID AS"
+            " INTEGER) AS pipeline_id, STAGE_ID AS stage_id,"
+            " CAST(CREATED_TIME AS TIMESTAMPTZ) AS entered_at"
             " FROM raw.deal_history"
         ).df()
     first, last = pd.Timestamp("2025-07-01"), pd.Timestamp("2026-07-01")
@@ -181,6 +195,33 @@ def test_the_same_in_plain_pandas(home: Path):
         reached = pairs[pairs["sort_of_stage"] <= pairs["sort"]]
         return reached.groupby(["pipeline_id", "stage_id"])["deal_id"].nunique()
 
+    def process_map() -> pd.Series:
+        """Routes, moves between stages and waiting, of the deals closed in one pipeline."""
+        closed = deals[(deals["closed_on"] >= first) & (deals["closed_on"] < last)]
+        closed = closed[closed["pipeline_id"] == 0]
+        stays = history[history["deal_id"].isin(closed["deal_id"])]
+        stays = stays.sort_values(["deal_id", "entered_at", "history_id"])
+        of_deal = stays.groupby("deal_id")
+        stays["days"] = -of_deal["entered_at"].diff(-1).dt.total_seconds() / 86400
+        moved = stays[of_deal["stage_id"].shift() != stays["stage_id"]].copy()
+        moved["next"] = moved.groupby("deal_id")["stage_id"].shift(-1)
+        routes = moved.groupby("deal_id")["stage_id"].agg(" → ".join).rename("route").reset_index()
+        routes = routes.merge(closed, on="deal_id").groupby("route")
+        routes.agg({"is_won": ["size", "mean"], "cycle_days": "median"})
+        stays.groupby(["stage_id", "deal_id"])["days"].sum().groupby("stage_id").median()
+        pairs = moved.groupby(["stage_id", "next"])
+        return pairs.agg(moves=("days", "size"), median_days=("days", "median"))["moves"]
+
+    def our_process_map() -> pd.Series:
+        with newest_snapshot() as snapshot:
+            closed = (
+                f"closed_on >= '{first.date()}' and closed_on < '{last.date()}' and pipeline_id = 0"
+            )
+            for name, values in (("waits", {}), ("routes", {"most": 30})):
+                metrics.summary(name, closed, snapshot=snapshot, pipeline_id=0, **values)
+            moves = metrics.summary("moves", closed, snapshot=snapshot, pipeline_id=0)
+        return moves.dropna(subset=["to_id"])["moves"]
+
     def ours(name: str, **options) -> pd.Series:
         frame = metrics.query(name, period=period, **options)
         return frame[name].astype(float)
@@ -189,6 +230,7 @@ def test_the_same_in_plain_pandas(home: Path):
         "won revenue by month": (revenue, lambda: ours("won_revenue", grain="month")),
         "win rate by manager": (rates, lambda: ours("closed_win_rate", by="manager")),
         "funnel": (funnel, lambda: ours("stage_reach", by=["pipeline", "stage"])),
+        "process map": (process_map, our_process_map),
     }
     shown = []
     for name, ways in asked.items():
