@@ -12,7 +12,7 @@ from workbench.analysis.peers import deal_among_peers
 from workbench.analysis.stalled import stalled
 from workbench.errors import QueryError
 from workbench.i18n import use_language
-from workbench.metrics import query
+from workbench.metrics import query, rows, summary
 from workbench.views.panels.deal import peer
 from workbench.views.selection import ALL, Selection, period_of
 from workbench.warehouse import newest_snapshot
@@ -147,15 +147,36 @@ def test_an_unknown_deal_is_refused(snapshot):
         peer(chosen)
 
 
+def test_the_summaries_of_standing_deals_are_those_of_the_list(company):
+    with newest_snapshot() as snapshot:
+        where = "manager_id in (2, 3, 4)"
+        deals = rows("deals", where, snapshot=snapshot)
+        listed = stalled(deals, snapshot.read("stage_limits"), snapshot.as_of)
+        counts = summary("standing", where, snapshot=snapshot)
+        longest = summary("longest_standing", where, snapshot=snapshot, most=5)
+    keys = ["pipeline", "stage"]
+    ours = counts.set_index(keys).sort_index()
+    theirs = listed.groupby(keys).agg(stalled=("deal_id", "size"), amount=("amount_base", "sum"))
+    theirs = theirs.reindex(ours.index)
+    assert ours["open"].to_dict() == deals[deals["is_open"]].groupby(keys).size().to_dict()
+    assert ours["stalled"].tolist() == theirs["stalled"].fillna(0).tolist()
+    assert ours["amount"].fillna(0).tolist() == pytest.approx(theirs["amount"].fillna(0).tolist())
+    assert len(listed) > 5 and longest["of_all"].tolist() == [len(listed)] * 5
+    shown = ["deal_id", "title", "manager", "amount_base", "age_days", "limit_days"]
+    pd.testing.assert_frame_equal(longest[shown], listed[shown].head(5), check_dtype=False)
+
+
 def test_findings_say_the_same_numbers(snapshot, deals, limits):
+    counts = summary("standing", snapshot=snapshot)
     with use_language("en"):
-        assert findings.stalled(stalled(deals, limits, AS_OF), 3) == (
+        assert findings.stalled(counts) == (
             "1 of 3 open deals stands still (€400); most are in “Offer”."
         )
         assert "66.5 days in “Offer”" in findings.peer(among_peers(snapshot, 6, AS_OF, limits))
-        assert findings.stalled(pd.DataFrame(), 3) == "No open deal stands still."
+        nothing = summary("standing", "stage = 'New'", snapshot=snapshot)
+        assert findings.stalled(nothing) == "No open deal stands still."
     with use_language("fr"):
-        told = findings.stalled(stalled(deals, limits, AS_OF), 3)
+        told = findings.stalled(counts)
         assert (
             told == "1 affaire ouverte sur 3 est à l’arrêt (400\u00a0€), dans «\u202fOffer\u202f»."
         )

@@ -257,20 +257,25 @@ def scenario(table: pd.DataFrame, currency: str = "EUR") -> str:
     )
 
 
-def stalled(table: pd.DataFrame, open_deals: int, currency: str = "EUR") -> str:
-    """Return how many open deals stand still, for how much, and where most of them are."""
-    if table.empty:
+def stalled(counts: pd.DataFrame, currency: str = "EUR") -> str:
+    """Return how many open deals stand still, for how much, and where most of them are.
+
+    ``counts``: the summary ``standing`` of `workbench.metrics.summary`. Stages of one name are
+    taken together; of equals, the one with the deal that is the longest over its limit is named.
+    """
+    n = int(counts["stalled"].sum())
+    if not n:
         return _("No open deal stands still.")
-    n = len(table)
-    stage = table["stage"].value_counts().idxmax()
+    stages = counts.groupby("stage").agg(stalled=("stalled", "sum"), over=("over_days", "max"))
+    stage = stages.sort_values(["stalled", "over"], ascending=False).index[0]
     return ngettext(
         "{n} of {all} open deals stands still ({amount}); most are in “{stage}”.",
         "{n} of {all} open deals stand still ({amount}); most are in “{stage}”.",
         n,
     ).format(
         n=format_number(n),
-        all=format_number(open_deals),
-        amount=format_value(money.total(table["amount_base"]), "money", currency),
+        all=format_number(int(counts["open"].sum())),
+        amount=format_value(money.total(counts["amount"]), "money", currency),
         stage=stage,
     )
 

@@ -1,7 +1,8 @@
 """How deals really go through their stages: routes, returns, waiting, and where it is lost.
 
-Frames come from `deal_stage_stays` (one row per entry of a deal into a stage) and `deals`. Waiting
-is calendar days on the portal's clock; the stays of one deal in one stage are added up.
+The figures are those of `workbench.metrics.summary` over deals of one pipeline, worked out where
+the data is: ``routes``, ``moves`` and ``waits``; here they become tables in the stages' order.
+Waiting is calendar days on the portal's clock; the stays of one deal in one stage are added up.
 """
 
 from __future__ import annotations
@@ -13,137 +14,91 @@ import pandas as pd
 from workbench.i18n import _, format_number, format_percent
 from workbench.metrics import format_value
 
-ARROW = " → "
 FEWEST = 10  # deals of a team below which its median is nobody's example
 
 
-def moves(stays: pd.DataFrame) -> pd.DataFrame:
-    """Return the stays in order, without entries into the stage where the deal already was."""
-    ordered = stays.sort_values(["deal_id", "entered_at", "history_id"])
-    before = ordered.groupby("deal_id")["stage_id"].shift()
-    return ordered.assign(came_from=before)[before != ordered["stage_id"]]
-
-
-def variants(stays: pd.DataFrame, deals: pd.DataFrame) -> pd.DataFrame:
+def variants(routes: pd.DataFrame) -> pd.DataFrame:
     """Return the routes that deals took, the commonest first.
 
-    ``stays``: deal_id, stage_id, stage, entered_at, history_id; ``deals``: deal_id, is_won,
-    cycle_days. One row per route: route (names of the stages), deals, share (of all deals here),
-    won (share of its deals), median_days (of the cycle; NaN where none is closed), loops (a stage
-    comes more than once).
+    ``routes``: the summary of this name. One row per route: route (names of the stages), deals,
+    share (of all deals that were in the pipeline), won (share of its deals), median_days (of the
+    cycle; NaN where none is closed), loops (a stage comes more than once).
     """
-    steps = moves(stays[stays["deal_id"].isin(deals["deal_id"])])
-    grouped = steps.groupby("deal_id", sort=False)
-    per_deal = pd.DataFrame(
-        {
-            "route": grouped["stage"].agg(ARROW.join),
-            "loops": grouped["stage_id"].agg(lambda ids: ids.duplicated().any()),
-        }
-    ).merge(deals.set_index("deal_id"), left_index=True, right_index=True)
-    table = (
-        per_deal.groupby("route")
-        .agg(
-            deals=("is_won", "size"),
-            won=("is_won", "mean"),
-            median_days=("cycle_days", "median"),
-            loops=("loops", "first"),
-        )
-        .reset_index()
-        .sort_values(["deals", "route"], ascending=[False, True], kind="stable")
-        .reset_index(drop=True)
-    )
-    table.insert(2, "share", table["deals"] / max(len(per_deal), 1))
+    table = routes[["route", "deals", "won", "median_days", "loops"]].copy()
+    table.insert(2, "share", routes["deals"] / routes["of_all"])
     return table
 
 
-def transitions(stays: pd.DataFrame) -> pd.DataFrame:
+def transitions(moves: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
     """Return how often deals went from one stage to another, and how long they had waited.
 
-    ``stays`` as for `variants`, with pipeline_id, sort and days. One row per pair: from_id,
-    from_stage, to_id, to_stage, deals, moves, median_days (in the stage before, of each stay),
-    back (the stage stands before the one that was left), lost (it is a lost one).
+    ``moves``: the summary of this name; ``stages``: rows of `stages` of its pipeline. One row per
+    pair: from_id, from_stage, to_id, to_stage, back (the stage stands before the one that was
+    left), lost (it is a lost one), deals, moves, median_days (in the stage before, of each stay).
     """
-    steps = moves(stays)
-    leaving = steps[["deal_id", "stage_id", "stage", "sort", "semantics", "days"]]
-    following = leaving.groupby("deal_id").shift(-1)
-    pairs = pd.DataFrame(
-        {
-            "deal_id": leaving["deal_id"],
-            "from_id": leaving["stage_id"],
-            "from_stage": leaving["stage"],
-            "to_id": following["stage_id"],
-            "to_stage": following["stage"],
-            "back": following["sort"] < leaving["sort"],
-            "lost": following["semantics"] == "F",
-            "days": leaving["days"],
-        }
-    ).dropna(subset=["to_id"])
-    keys = ["from_id", "from_stage", "to_id", "to_stage", "back", "lost"]
-    return (
-        pairs.groupby(keys)
-        .agg(
-            deals=("deal_id", "nunique"), moves=("deal_id", "size"), median_days=("days", "median")
-        )
-        .reset_index()
-        .sort_values(["moves", "from_id", "to_id"], ascending=[False, True, True], kind="stable")
-        .reset_index(drop=True)
+    known = stages[["stage_id", "stage", "sort", "semantics"]]
+    table = (
+        moves.dropna(subset=["to_id"])
+        .merge(known.add_prefix("from_"), left_on="from_id", right_on="from_stage_id")
+        .merge(known.add_prefix("to_"), left_on="to_id", right_on="to_stage_id")
     )
+    table["back"] = (table["to_sort"] < table["from_sort"]).astype(bool)
+    table["lost"] = table["to_semantics"] == "F"
+    table = table[
+        ["from_id", "from_stage", "to_id", "to_stage", "back", "lost"]
+        + ["deals", "moves", "median_days"]
+    ]
+    return table.sort_values(
+        ["moves", "from_id", "to_id"], ascending=[False, True, True], kind="stable"
+    ).reset_index(drop=True)
 
 
-def loops(stays: pd.DataFrame) -> pd.DataFrame:
+def _visits(moves: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
+    """Return by stage, in the order of their ids, how many deals came, came back, and how often."""
+    counts = moves.groupby("from_id")[["visitors", "came_back", "returns"]].sum().reset_index()
+    names = stages[["stage_id", "stage"]]
+    return counts.merge(names, left_on="from_id", right_on="stage_id").drop(columns="from_id")
+
+
+def loops(moves: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
     """Return the stages that deals came back to: stage_id, stage, deals, returns, share.
 
-    ``share``: of the deals that were in the stage. Stages without a return are left out.
+    Given as for `transitions`. ``share``: of the deals that were in the stage. Stages without a
+    return are left out.
     """
-    steps = moves(stays)
-    visits = steps.groupby(["stage_id", "stage", "deal_id"]).size().reset_index(name="entries")
-    visits["returns"] = visits["entries"] - 1
-    visits["again"] = visits["returns"] > 0
-    table = (
-        visits.groupby(["stage_id", "stage"])
-        .agg(deals=("again", "sum"), returns=("returns", "sum"), share=("again", "mean"))
-        .reset_index()
+    visits = _visits(moves, stages)
+    table = visits[["stage_id", "stage"]].assign(
+        deals=visits["came_back"],
+        returns=visits["returns"],
+        share=visits["came_back"] / visits["visitors"],
     )
     table = table[table["returns"] > 0]
     return table.sort_values("returns", ascending=False, kind="stable").reset_index(drop=True)
 
 
-def waiting(stays: pd.DataFrame) -> pd.DataFrame:
+def waiting(waits: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
     """Return how long deals wait in each open stage, in the stages' order.
 
-    One row per stage: stage_id, stage, sort, deals, median_days, p80_days, total_days, share (of
-    all days waited here). Finished stays only.
+    ``waits``: the summary of this name; ``stages`` as for `transitions`. One row per stage: sort,
+    stage_id, stage, deals, median_days, p80_days, total_days, share (of all days waited here).
+    Finished stays only.
     """
-    per_deal = _per_deal(stays)
-    table = (
-        per_deal.groupby(["sort", "stage_id", "stage"])["days"]
-        .agg(
-            deals="size",
-            median_days="median",
-            p80_days=lambda days: days.quantile(0.8),
-            total_days="sum",
-        )
-        .reset_index()
+    whole = waits[~waits["of_department"].astype(bool)]
+    table = stages[["sort", "stage_id", "stage"]].merge(
+        whole[["stage_id", "deals", "median_days", "p80_days", "total_days"]], on="stage_id"
     )
+    table = table.sort_values(["sort", "stage_id"], kind="stable").reset_index(drop=True)
     table["share"] = table["total_days"] / table["total_days"].sum()
     return table
 
 
-def _per_deal(stays: pd.DataFrame) -> pd.DataFrame:
-    """Return the days of each deal in each open stage: one row per deal and stage."""
-    done = stays[(stays["semantics"] == "P") & stays["days"].notna() & stays["sort"].notna()]
-    keys = ["deal_id", "stage_id", "stage", "sort"]
-    return done.groupby(keys)["days"].sum().reset_index()
-
-
-def visited(stays: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
+def visited(moves: pd.DataFrame, waits: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
     """Return the stages that deals were in, for a map: stage_id, stage, deals, median_days.
 
-    ``stages``: rows of `stages`, in whose order they come, lost ones last.
+    Given as for `transitions` and `waiting`. In the order of the stages, lost ones last.
     """
-    steps = moves(stays)
-    counts = steps.groupby("stage_id")["deal_id"].nunique().rename("deals").reset_index()
-    days = waiting(stays)[["stage_id", "median_days"]]
+    counts = _visits(moves, stages)[["stage_id", "visitors"]].rename(columns={"visitors": "deals"})
+    days = waiting(waits, stages)[["stage_id", "median_days"]]
     ordered = stages.assign(last=stages["semantics"] == "F").sort_values(["last", "sort"])
     table = ordered[["stage_id", "stage"]].merge(counts, on="stage_id")
     return table.merge(days, on="stage_id", how="left")
@@ -169,20 +124,18 @@ class Bottleneck:
     teams: pd.DataFrame
 
 
-def bottleneck(stays: pd.DataFrame, deals: pd.DataFrame) -> Bottleneck | None:
+def bottleneck(waits: pd.DataFrame, stages: pd.DataFrame) -> Bottleneck | None:
     """Return the open stage in which deals wait most, None where nothing was waited for.
 
-    ``deals``: deal_id, department. Deals of nobody's department count for the stage, not as a team.
+    Given as for `waiting`. Deals of nobody's department count for the stage, not as a team.
     """
-    table = waiting(stays)
+    table = waiting(waits, stages)
     if table.empty or not table["total_days"].sum():
         return None
     slowest = table.loc[table["total_days"].idxmax()]
-    mine = _per_deal(stays)
-    mine = mine[mine["stage_id"] == slowest["stage_id"]]
-    mine = mine.merge(deals[["deal_id", "department"]], on="deal_id", how="left")
-    teams = mine.groupby("department")["days"].agg(deals="size", median_days="median").reset_index()
-    teams = teams[teams["deals"] >= FEWEST].sort_values("median_days", kind="stable")
+    teams = waits[waits["of_department"].astype(bool) & (waits["stage_id"] == slowest["stage_id"])]
+    teams = teams.dropna(subset=["department"])[["department", "deals", "median_days"]]
+    teams = teams[teams["deals"] >= FEWEST].sort_values(["median_days", "department"])
     best = teams.iloc[0] if len(teams) > 1 else None
     target = float(best["median_days"]) if best is not None else float("nan")
     teams = teams.assign(gain_days=teams["median_days"] - target).reset_index(drop=True)
@@ -194,7 +147,7 @@ def bottleneck(stays: pd.DataFrame, deals: pd.DataFrame) -> Bottleneck | None:
         median_days=float(slowest["median_days"]),
         best_team=str(best["department"]) if best is not None else None,
         best_median_days=target,
-        gain_days=saved / len(mine),
+        gain_days=saved / int(slowest["deals"]),
         teams=teams,
     )
 

@@ -124,14 +124,13 @@ def scenario(
     from workbench.analysis.scenarios import expected_quarter
     from workbench.cli.screen import table_console
     from workbench.i18n import _, format_number
-    from workbench.metrics import format_value, query, resolve_period
+    from workbench.metrics import format_value, query, resolve_period, summary
     from workbench.metrics.formats import rate_words
     from workbench.warehouse import newest_snapshot
 
     snapshot = newest_snapshot()
     today = snapshot.as_of.astimezone(ZoneInfo(snapshot.timezone)).date()
     period = resolve_period(quarter, today, snapshot.timezone)
-    columns = "pipeline_id, pipeline, amount, amount_base, rate_basis, expected_close_on, closed_on"
     rates: Any = win_rate
     if rates is None:
         own = query(
@@ -141,10 +140,7 @@ def scenario(
         numbers = (int(ids[name][0]) for name in own["pipeline"])
         rates = dict(zip(numbers, own["closed_win_rate"].astype(float), strict=True))
     table = expected_quarter(
-        snapshot.query(f"SELECT {columns} FROM deals WHERE is_open"),  # noqa: S608 - own names
-        rates,
-        period,
-        won=snapshot.query(f"SELECT {columns} FROM deals WHERE is_won"),  # noqa: S608
+        summary("quarter", snapshot=snapshot, start=period.start, end=period.end), rates, period
     )
     if as_json:
         print_json(

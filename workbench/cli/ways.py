@@ -32,39 +32,41 @@ def process(
     from workbench.cli.screen import printable, table_console
     from workbench.errors import QueryError
     from workbench.i18n import _, format_number, format_percent
-    from workbench.metrics import format_value, resolve_period
+    from workbench.metrics import format_value, resolve_period, summary
     from workbench.metrics.catalogue import suggest
+    from workbench.views.selection import days_in
     from workbench.warehouse import newest_snapshot
 
     snapshot = newest_snapshot()
     today = snapshot.as_of.astimezone(ZoneInfo(snapshot.timezone)).date()
     span = resolve_period(period, today, snapshot.timezone)
-    closed = snapshot.query(
-        "SELECT deal_id, pipeline_id, pipeline, is_won, cycle_days, department FROM deals"
-        " WHERE closed_on >= ? AND closed_on < ?",
-        [span.start, span.end],
-    )
-    names = closed["pipeline"].value_counts()
-    asked = closed["pipeline"] if not pipeline.isdecimal() else closed["pipeline_id"].astype(str)
-    kept = closed[asked == pipeline] if pipeline else closed
+    closed = days_in("closed_on", span)
+    pipelines = summary("deals_by_pipeline", closed, snapshot=snapshot)
+    names = list(dict.fromkeys(pipelines["pipeline"]))
+    asked = pipelines["pipeline_id"].astype(str) if pipeline.isdecimal() else pipelines["pipeline"]
+    kept = pipelines[asked == pipeline] if pipeline else pipelines
     if pipeline and kept.empty:
         raise QueryError(
             _("No deal of the pipeline “{name}” was closed in {period}.").format(
                 name=pipeline[:60], period=span.label()
             ),
-            hint=suggest(pipeline, names.index) if len(names) else "",
+            hint=suggest(pipeline, names) if names else "",
         )
-    number = int(kept["pipeline_id"].value_counts().index[0]) if len(kept) else -1
-    closed = closed[closed["pipeline_id"] == number]
-    chosen = str(closed["pipeline"].iloc[0]) if len(closed) else ""
-    if kept.loc[kept["pipeline"] == chosen, "pipeline_id"].nunique() > 1:
+    number = int(kept["pipeline_id"].iloc[0]) if len(kept) else -1
+    chosen = str(kept["pipeline"].iloc[0]) if len(kept) else ""
+    if (pipelines["pipeline"] == chosen).sum() > 1:
         chosen += f" (#{number})"
-    stays = snapshot.query(
-        "SELECT * FROM deal_stage_stays WHERE pipeline_id = ? AND deal_id IN (SELECT unnest(?))",
-        [number, closed["deal_id"].tolist()],
+    inside = f"{closed} and pipeline_id = {number}"
+    stages = snapshot.read("stages_of_pipeline", pipeline_id=number)
+    moves, waits = (
+        summary(name, inside, snapshot=snapshot, pipeline_id=number) for name in ("moves", "waits")
     )
-    routes, back = maps.variants(stays, closed), maps.loops(stays)
-    waits, slowest = maps.waiting(stays), maps.bottleneck(stays, closed)
+    deals = int(pipelines.loc[pipelines["pipeline_id"] == number, "deals"].sum())
+    routes = maps.variants(
+        summary("routes", inside, snapshot=snapshot, pipeline_id=number, most=max(deals, 1))
+    )
+    back, slowest = maps.loops(moves, stages), maps.bottleneck(waits, stages)
+    waited = maps.waiting(waits, stages)
     begun = snapshot.query(
         "SELECT created_at, closed_at, is_won FROM deals"
         " WHERE pipeline_id = ? AND created_on >= ? AND created_on < ?",
@@ -80,14 +82,14 @@ def process(
             {
                 "pipeline": chosen,
                 "period": {"start": str(span.start), "end": str(span.end)},
-                "deals": len(closed),
+                "deals": deals,
                 "variants": [plain_row(row) for row in routes.to_dict("records")],
                 "transitions": [
-                    plain_row(row) for row in maps.transitions(stays).to_dict("records")
+                    plain_row(row) for row in maps.transitions(moves, stages).to_dict("records")
                 ],
                 "loops": [plain_row(row) for row in back.to_dict("records")],
                 "days_to_win": plain(half),
-                "waiting": [plain_row(row) for row in waits.to_dict("records")],
+                "waiting": [plain_row(row) for row in waited.to_dict("records")],
                 "bottleneck": plain_row(narrow) if narrow else None,
                 "finding": maps.finding(slowest),
                 "definition": _definition(),
@@ -98,12 +100,12 @@ def process(
             }
         )
         return
-    if closed.empty:
+    if not deals:
         say(_("No deal was closed in {period}.").format(period=span.label()))
         return
     console = table_console()
     title = _("{pipeline}, closed in {period}: {n} deals").format(
-        pipeline=printable(chosen), period=span.label(), n=format_number(len(closed))
+        pipeline=printable(chosen), period=span.label(), n=format_number(deals)
     )
     table = plain_table(title)
     table.add_column(_("Route"))
@@ -123,7 +125,7 @@ def process(
     table.add_column(_("Stage"))
     for heading in (_("Deals"), _("Median days waited"), _("Share of waiting"), _("Returns")):
         add_numbers(table, heading)
-    for row in waits.to_dict("records"):
+    for row in waited.to_dict("records"):
         again = format_number(returns.get(row["stage_id"], 0))
         median = format_value(row["median_days"], "days")
         numbers = format_number(row["deals"]), median, format_percent(row["share"])

@@ -11,6 +11,7 @@ from workbench.metrics.catalogue import (
 from workbench.metrics.formats import format_value
 from workbench.metrics.periods import Period, resolve_period
 from workbench.metrics.query import query, rows
+from workbench.metrics.summaries import summary
 
 __all__ = [
     "Definition",
@@ -24,4 +25,5 @@ __all__ = [
     "query",
     "resolve_period",
     "rows",
+    "summary",
 ]

@@ -96,9 +96,16 @@ class Selection:
 
         ``where``: a further filter on them, empty for none.
         """
+        return metrics.rows("deals", self._of_deals(where), snapshot=self.snapshot)
+
+    def summary(self, name: str, where: str = "", **values: int | date) -> pd.DataFrame:
+        """Return a summary (see `workbench.metrics.summary`) of the rows that `deals` returns."""
+        kept = self._of_deals(where)
+        return metrics.summary(name, kept, snapshot=self.snapshot, segment=None, **values)
+
+    def _of_deals(self, where: str) -> str:
         chosen = self._terms(name for name in self.chosen if name in DEAL_FILTERS)
-        both = " and ".join(f"({each})" for each in (where, chosen) if each)
-        return metrics.rows("deals", both, snapshot=self.snapshot)
+        return " and ".join(f"({each})" for each in (where, chosen) if each)
 
     def not_applied(self, ids: Sequence[str]) -> list[str]:
         """Return the chosen dimensions that these metrics do not know."""

@@ -67,3 +67,8 @@ class Guarded(Reader, Protocol):
 
     def quality(self) -> pd.DataFrame:
         """Return what `workbench.metrics.quality.look` returns."""
+
+    def summary(
+        self, name: str, where: Any, *, segment: str | None, **values: int | date
+    ) -> pd.DataFrame:
+        """Return what `workbench.metrics.summary` returns."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from workbench.errors import QueryError
@@ -44,15 +44,10 @@ READS: dict[str, Read] = {
     "values_of_source": _values_of("source"),
     "values_of_industry": _values_of("industry", "customers"),
     "values_of_channel": _values_of("channel", "marketing_spend"),
-    # Stages, and how deals went through them.
+    # Stages, and what is usual in them.
     "stages": Read("SELECT * FROM stages ORDER BY pipeline_id, sort"),
     "stages_of_pipeline": Read(
         "SELECT * FROM stages WHERE pipeline_id = $pipeline_id", {"pipeline_id": int}
-    ),
-    "stays_of_closed_deals": Read(
-        "SELECT * FROM deal_stage_stays WHERE pipeline_id = $pipeline_id AND deal_id IN"
-        " (SELECT deal_id FROM deals WHERE closed_on >= $start AND closed_on < $end)",
-        {"pipeline_id": int, "start": date, "end": date},
     ),
     "stage_limits": Read("SELECT * FROM stage_limits"),
     # One deal among those of its pipeline.
@@ -80,9 +75,14 @@ READS: dict[str, Read] = {
 
 def checked_read(name: str, values: Mapping[str, Any]) -> Read:
     """Return a read by its name; raises `QueryError` for an unknown one or for wrong values."""
-    if name not in READS:
+    return checked(READS, name, values)
+
+
+def checked(known: Mapping[str, Read], name: str, values: Mapping[str, Any]) -> Read:
+    """Return one of the ``known`` reads, as `checked_read` does."""
+    if name not in known:
         raise QueryError(_("There is no read “{name}”.").format(name=str(name)[:60]))
-    read = READS[name]
+    read = known[name]
     wrong = sorted(read.values.keys() ^ values.keys())
     wrong += [
         key for key, kind in read.values.items() if key in values and not _is(values[key], kind)

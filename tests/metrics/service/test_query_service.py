@@ -26,6 +26,7 @@ from workbench.metrics.service.door import Door, newest_data
 from workbench.metrics.service.frames import pack, unpack
 from workbench.metrics.service.keeper import Keeper, door_environment
 from workbench.metrics.service.viewers import Scope, make_token
+from workbench.metrics.summaries import SUMMARIES
 from workbench.warehouse import Snapshot, newest_snapshot
 from workbench.warehouse.records import READS
 
@@ -108,6 +109,31 @@ def test_of_some_of_the_records_no_check_is_told(service: RunningService):
         service.door(MANAGERS).quality()
 
 
+SUMMED = {
+    "pipeline_id": 0,
+    "most": 3,
+    "start": date(2026, 4, 1),
+    "end": date(2026, 7, 1),
+}
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_every_summary_brings_the_rows_of_the_snapshot(service: RunningService, name: str):
+    direct, door = newest_snapshot(), service.door()
+    values = {key: SUMMED[key] for key in SUMMARIES[name].values}
+    for where in ("", "manager_id in (2, 3) and department_and_below like '%e%'"):
+        mine, theirs = (
+            metrics.summary(name, where, snapshot=each, **values) for each in (door, direct)
+        )
+        assert len(theirs)
+        pd.testing.assert_frame_equal(in_order(mine), in_order(theirs))
+    assert door.rows_read == direct.rows_read
+    with pytest.raises(QueryError):
+        metrics.summary(name, snapshot=door, **values, other=1)
+    with pytest.raises(QueryError, match="deals"):
+        metrics.summary("deals", snapshot=door)
+
+
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     for name in frame.columns[frame.dtypes == "object"]:
         frame[name] = frame[name].where(frame[name].notna(), None)
@@ -149,7 +175,7 @@ def test_a_manager_sees_their_rows_in_whatever_they_ask(service: RunningService,
         deals = raw.execute(f"SELECT count(*) FROM deals WHERE {own}").fetchone()[0]
         everyone = raw.execute("SELECT count(*) FROM deals").fetchone()[0]
         pipeline, stays = raw.execute(
-            "SELECT pipeline_id, count(*) FROM deal_stage_stays WHERE deal_id IN"
+            "SELECT pipeline_id, count(visit) FROM deal_stage_stays WHERE deal_id IN"
             f" (SELECT deal_id FROM deals WHERE closed_on IS NOT NULL AND {own})"
             " GROUP BY ALL ORDER BY 2 DESC LIMIT 1"
         ).fetchone()
@@ -165,8 +191,10 @@ def test_a_manager_sees_their_rows_in_whatever_they_ask(service: RunningService,
     assert set(metrics.query("won_revenue", by="manager", snapshot=door)["manager"]) <= names
     total = metrics.query("won_revenue", snapshot=door)
     assert total["won_revenue"].iloc[0] == pytest.approx(float(won[0]))
-    ever = {"start": date(2000, 1, 1), "end": date(2100, 1, 1)}
-    assert len(door.read("stays_of_closed_deals", pipeline_id=pipeline, **ever)) == stays > 0
+    ever = "not closed_on is null"
+    moves = metrics.summary("moves", ever, snapshot=door, pipeline_id=pipeline)
+    assert moves["moves"].sum() == stays > 0
+    assert metrics.summary("deals_by_pipeline", snapshot=door)["deals"].sum() == deals
     assert set(door.read("values_of_manager")["value"]) == names
     # A filter cannot widen them, nor a dimension, nor a comparison.
     wide = metrics.query("deals", where="manager_id > 0 or is_open or not is_open", snapshot=door)

@@ -36,9 +36,11 @@ from workbench.metrics.service.requests import (
     QualityRequest,
     Request,
     RowsRequest,
+    SummaryRequest,
 )
 from workbench.metrics.service.vault import Reading, Vault, reading
 from workbench.metrics.service.viewers import Scope
+from workbench.metrics.summaries import summary
 from workbench.warehouse import Snapshot
 
 log = logging.getLogger("workbench.queries")
@@ -102,6 +104,14 @@ def compute(request: Request, snapshot: Snapshot) -> pd.DataFrame:
         )
     if isinstance(request, QualityRequest):
         return look(snapshot, remember=True)
+    if isinstance(request, SummaryRequest):
+        return summary(
+            request.name,
+            request.where,
+            snapshot=snapshot,
+            segment=request.segment,
+            **request.values,
+        )
     return snapshot.read(request.name, **request.values)
 
 

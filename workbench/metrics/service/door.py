@@ -35,6 +35,7 @@ from workbench.metrics.service.requests import (
     QualityRequest,
     ReadRequest,
     RowsRequest,
+    SummaryRequest,
     metrics_request,
     refused,
 )
@@ -132,6 +133,22 @@ class Door:
         text = where.text if isinstance(where, Filter) else where
         try:
             asked = RowsRequest(model=model, where=text, by=tuple(by), segment=segment)
+        except ValidationError as problem:
+            raise refused(problem) from None
+        return self._frame(asked.model_dump_json())
+
+    def summary(
+        self,
+        name: str,
+        where: str | Filter | None = None,
+        *,
+        segment: str | None = None,
+        **values: int | date,
+    ) -> pd.DataFrame:
+        """Return what `workbench.metrics.summary` returns."""
+        text = where.text if isinstance(where, Filter) else where
+        try:
+            asked = SummaryRequest(name=name, where=text, segment=segment, values=values)
         except ValidationError as problem:
             raise refused(problem) from None
         return self._frame(asked.model_dump_json())

@@ -1,9 +1,9 @@
 """What can be asked of the query service: typed requests, never SQL.
 
 A request is JSON of one of four kinds: ``metrics`` (what `workbench.metrics.query` takes),
-``rows`` (what `workbench.metrics.rows` takes), ``read`` (one of
-`workbench.warehouse.records.READS`) or ``quality`` (what the checks of the data find). A field
-that is not declared here is refused.
+``rows`` (what `workbench.metrics.rows` takes), ``summary`` (what `workbench.metrics.summary`
+takes), ``read`` (one of `workbench.warehouse.records.READS`) or ``quality`` (what the checks of
+the data find). A field that is not declared here is refused.
 """
 
 from __future__ import annotations
@@ -81,6 +81,16 @@ class RowsRequest(_Asked):
     segment: Name | None = None
 
 
+class SummaryRequest(_Asked):
+    """A summary of the deals that a filter keeps, as `workbench.metrics.summary` takes it."""
+
+    kind: Literal["summary"] = "summary"
+    name: Name
+    where: str | None = Field(None, max_length=2 * MAX_LENGTH)
+    segment: Name | None = None
+    values: dict[Name, int | date] = Field({}, max_length=8)
+
+
 class ReadRequest(_Asked):
     """One of the named reads, and its values (whole numbers and days)."""
 
@@ -99,7 +109,7 @@ class QualityRequest(_Asked):
     hour: int = Field(ge=0, lt=2**40)
 
 
-Request = MetricsRequest | RowsRequest | ReadRequest | QualityRequest
+Request = MetricsRequest | RowsRequest | SummaryRequest | ReadRequest | QualityRequest
 _REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="kind")])
 
 

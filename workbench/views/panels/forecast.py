@@ -9,7 +9,6 @@ import pandas as pd
 
 from workbench import metrics
 from workbench.analysis import findings, money
-from workbench.analysis import stalled as standing
 from workbench.analysis.forecast import MEASURES, Forecast, errors_by_horizon
 from workbench.analysis.forecast import forecast as forecast_months
 from workbench.analysis.scenarios import expected_quarter
@@ -18,7 +17,7 @@ from workbench.views import charts, values
 from workbench.views.contents import ChartContent, Content, FiguresContent, Notice, TableContent
 from workbench.views.figures import Figure, basis_text
 from workbench.views.panels import parts
-from workbench.views.selection import ALL, Selection, days_in, period_of
+from workbench.views.selection import ALL, Selection, period_of
 from workbench.views.tables import Column
 
 HORIZON = 3
@@ -195,15 +194,14 @@ def scenario(selection: Selection) -> Content:
     """Return the running quarter at the present win rate and at the one of the slider."""
     title = _("This quarter")
     quarter = period_of(selection.snapshot, "this_quarter")
-    open_deals = selection.deals("is_open")
-    won = selection.deals(f"is_won and {days_in('closed_on', quarter)}")
-    if open_deals.empty and won.empty:
+    amounts = selection.summary("quarter", start=quarter.start, end=quarter.end)
+    if amounts.empty:
         return parts.empty(title)
     now = present_win_rate(selection)
     assumed = float(selection.inputs.get("win_rate", now))
     expected = {}
     for name, rate in ((_("At present"), now), (_("Scenario"), assumed)):
-        table = expected_quarter(open_deals, rate, quarter, won, LEVEL)
+        table = expected_quarter(amounts, rate, quarter, LEVEL)
         expected[f"{name} ({format_percent(rate)})"] = (rate, table)
     data = pd.DataFrame(
         [
@@ -254,16 +252,13 @@ def scenario(selection: Selection) -> Content:
 def stalled(selection: Selection) -> Content:
     """Return open deals by stage, those at a standstill apart."""
     title = _("Stalled deals by stage")
-    open_deals, found = _standing(selection)
-    if open_deals.empty:
+    counts = selection.summary("standing")
+    if counts.empty:
         return parts.empty(title)
-    several = open_deals["pipeline"].nunique() > 1
+    several = counts["pipeline"].nunique() > 1
     keys = ["pipeline_id", "stage_id"]
-    counts = open_deals.groupby(keys).size().rename("open").to_frame()
-    counts["stalled"] = found.groupby(keys).size()
     stages = selection.snapshot.read("stages")
-    table = stages.merge(counts.reset_index(), on=keys)
-    table["stalled"] = table["stalled"].fillna(0).astype("int64")
+    table = stages.merge(counts[[*keys, "open", "stalled"]], on=keys)
     if several:
         # The stage first: on a phone the end of a label is cut.
         table["stage"] = table["stage"] + " · " + table["pipeline"]
@@ -271,7 +266,7 @@ def stalled(selection: Selection) -> Content:
     return ChartContent(
         title,
         charts.stalled_by_stage(table),
-        findings.stalled(found, len(open_deals), selection.currency),
+        findings.stalled(counts, selection.currency),
         table,
         [
             Column("stage", _("Stage")),
@@ -280,7 +275,9 @@ def stalled(selection: Selection) -> Content:
         ],
         parts.joined(
             _("Stalled: longer in the stage than four out of five won deals were."),
-            parts.rates_told(money.rate_counts(found)),
+            parts.rates_told(
+                {"later": int(counts["later"].sum()), "none": int(counts["unrated"].sum())}
+            ),
         ),
     )
 
@@ -288,18 +285,19 @@ def stalled(selection: Selection) -> Content:
 def stalled_deals(selection: Selection) -> Content:
     """Return the deals at a standstill, the longest first, each with its card on the portal."""
     title = _("Deals to look at")
-    _open, found = _standing(selection)
+    found = selection.summary("longest_standing", most=MOST_STALLED)
     if found.empty:
         return Notice("empty", _("No deal is stalled."), title)
+    total = int(found["of_all"].iloc[0])
     portal = selection.snapshot.portal_url.rstrip("/")
     data = found.assign(link=[f"{portal}/crm/deal/details/{n}/" for n in found["deal_id"]])
     shown = ["title", "pipeline", "stage", "manager", "amount_base", "age_days", "limit_days"]
     note = _("The first {n} of {total}.").format(
-        n=format_number(MOST_STALLED), total=format_number(len(data))
+        n=format_number(MOST_STALLED), total=format_number(total)
     )
     return TableContent(
         title,
-        data[["deal_id", *shown, "link"]].head(MOST_STALLED),
+        data[["deal_id", *shown, "link"]],
         [
             Column("title", _("Deal"), link="link"),
             Column("pipeline", str(metrics.dimension_titles()["pipeline"])),
@@ -310,8 +308,8 @@ def stalled_deals(selection: Selection) -> Content:
             Column("limit_days", _("Usual limit"), values.DAYS),
         ],
         parts.joined(
-            note if len(data) > MOST_STALLED else "",
-            parts.rates_told(money.rate_counts(data.head(MOST_STALLED))),
+            note if total > MOST_STALLED else "",
+            parts.rates_told(money.rate_counts(data)),
         ),
     )
 
@@ -350,13 +348,6 @@ def _backtest_finding(found: Forecast) -> str:
         model=format_percent(model),
         naive=format_percent(naive),
     )
-
-
-def _standing(selection: Selection) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the open deals and those of them at a standstill, measured by all won deals."""
-    open_deals = selection.deals("is_open")
-    limits = selection.snapshot.read("stage_limits")
-    return open_deals, standing.stalled(open_deals, limits, selection.snapshot.as_of)
 
 
 def _too_short(title: str) -> Notice:

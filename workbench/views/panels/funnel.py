@@ -11,7 +11,7 @@ from workbench.views import charts, values
 from workbench.views.contents import ChartContent, Content, TableContent
 from workbench.views.panels import parts
 from workbench.views.panels.sales import funnel
-from workbench.views.selection import Selection, quoted
+from workbench.views.selection import Selection
 from workbench.views.tables import Column, columns_of
 
 __all__ = [
@@ -49,14 +49,15 @@ def stages(selection: Selection) -> Content:
     created = selection.query("deals", by="pipeline")
     if (notice := parts.absent(created, title, "deals")) is not None:
         return notice
-    pipeline = parts.main_pipeline(created, "deals")
-    if pipeline is None:
+    most = parts.main_pipeline(created, "deals")
+    if most is None:
         return parts.empty(title)
-    where = selection.where(OF_STAGES, f"pipeline = {quoted(pipeline)}")
+    pipeline, pipeline_id = most
+    where = selection.where(OF_STAGES, f"pipeline_id = {pipeline_id}")
     frame = selection.query(OF_STAGES, by="stage", where=where)
     facts = frame.attrs
     order = selection.snapshot.read("stages")
-    order = order[(order["pipeline"] == pipeline) & (order["semantics"] != "F")]
+    order = order[(order["pipeline_id"] == pipeline_id) & (order["semantics"] != "F")]
     place = {name: number for number, name in enumerate(order["stage"].drop_duplicates())}
     frame = frame[frame["stage"].isin(place)]
     frame = frame.sort_values("stage", key=lambda names: names.map(place)).reset_index(drop=True)

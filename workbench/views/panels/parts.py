@@ -103,13 +103,6 @@ def main_pipeline(frame: pd.DataFrame, metric: str) -> tuple[str, int] | None:
     return name, int(frame.attrs["ids"]["pipeline"][name][0])
 
 
-def of_main_pipeline(deals: pd.DataFrame) -> tuple[str, int, pd.DataFrame]:
-    """Return name and id of the pipeline that most of these deals are in, and its deals."""
-    number = int(deals["pipeline_id"].mode().iloc[0])
-    kept = deals[deals["pipeline_id"] == number]
-    return str(kept["pipeline"].iloc[0]), number, kept
-
-
 def partial_note(frame: pd.DataFrame, metric: str) -> str:
     """Name the months that are shown but not complete."""
     marks = frame.attrs["marks"].get(metric, {})

@@ -10,27 +10,31 @@ from workbench.views.panels import parts
 from workbench.views.selection import Selection, days_in
 from workbench.views.tables import Column
 
+MOST_ROUTES = 30
+
 
 def process_map(selection: Selection) -> Content:
     """Return how deals closed in the period went, in the pipeline with most of them."""
     title = _("Process map")
-    closed = selection.deals(days_in("closed_on", selection.period))
-    if closed.empty:
+    closed = days_in("closed_on", selection.period)
+    pipelines = selection.summary("deals_by_pipeline", closed)
+    if pipelines.empty:
         return parts.empty(title)
-    pipeline, pipeline_id, closed = parts.of_main_pipeline(closed)
-    snapshot = selection.snapshot
-    period = selection.period
-    stays = snapshot.read(
-        "stays_of_closed_deals", pipeline_id=pipeline_id, start=period.start, end=period.end
+    pipeline_id, pipeline = (
+        int(pipelines["pipeline_id"].iloc[0]),
+        str(pipelines["pipeline"].iloc[0]),
     )
-    stays = stays[stays["deal_id"].isin(closed["deal_id"])].reset_index(drop=True)
-    stages = snapshot.read("stages_of_pipeline", pipeline_id=pipeline_id)
-    routes = maps.variants(stays, closed)
+    inside = f"{closed} and pipeline_id = {pipeline_id}"
+    moves, waits = (
+        selection.summary(name, inside, pipeline_id=pipeline_id) for name in ("moves", "waits")
+    )
+    routes = selection.summary("routes", inside, pipeline_id=pipeline_id, most=MOST_ROUTES)
+    stages = selection.snapshot.read("stages_of_pipeline", pipeline_id=pipeline_id)
     return ChartContent(
         _("Process map: {pipeline}").format(pipeline=pipeline),
-        charts.process_map(maps.visited(stays, stages), maps.transitions(stays)),
-        maps.finding(maps.bottleneck(stays, closed)),
-        routes[["route", "deals", "share", "won", "median_days"]].head(30),
+        charts.process_map(maps.visited(moves, waits, stages), maps.transitions(moves, stages)),
+        maps.finding(maps.bottleneck(waits, stages)),
+        maps.variants(routes)[["route", "deals", "share", "won", "median_days"]],
         [
             Column("route", _("Route")),
             Column("deals", _("Deals"), values.COUNT),
