@@ -7,13 +7,16 @@ from pathlib import Path
 
 import command_line
 import pytest
-from hand_company import hand_snapshot
+from hand_company import changed_snapshot
 
 
 @pytest.fixture(scope="module")
 def hand_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hand")
-    hand_snapshot(folder).close()
+    # Its second deal counts as one that has skipped its first stage, where it was for ten days.
+    changed_snapshot(
+        folder, "UPDATE deal_stages SET days = 10 WHERE deal_id = 2 AND stage_id = 'NEW'"
+    ).close()
     return folder
 
 
