@@ -25,7 +25,8 @@ def test_a_shipped_report_fits_schema_and_notebook(file: Path):
     jsonschema.validate(yaml.safe_load(file.read_text()), json.loads(SCHEMA.read_text()))
     report = load_report(file.stem)
     assert set(report.parameters) <= set(report.notebook_parameters)
-    assert "period" in report.notebook_parameters
+    if file.stem != "data_health":  # which is of this moment
+        assert "period" in report.notebook_parameters
     assert report.title.fr and report.title.en
 
 

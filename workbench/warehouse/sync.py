@@ -121,6 +121,8 @@ def told_as_ours() -> Iterator[None]:
         name = error.filename or settings().home_dir
         raise WarehouseError(full.format(file=name), hint=room) from error
     except duckdb.Error as error:
+        if KeyboardInterrupt.__name__ in str(error):  # a Ctrl-C that came while DuckDB worked
+            raise KeyboardInterrupt from None
         folder = settings().home_dir / "warehouse"
         if isinstance(error, duckdb.SerializationException) or DAMAGED in str(error):
             raise WarehouseError(

@@ -216,10 +216,10 @@ def test_an_undone_call_leaves_the_files_as_they_were(empty, single, multiple):
     number = deal(empty, **{single: data(), multiple: [data("a", b"a")]})
     before = item(empty, number)
     files = {single: data("b", b"b"), multiple: [data("b", b"b")]}
-    wrong = {"id": number, "fields": {**files, "STAGE_ID": "NOWHERE"}}
+    wrong = {"id": number, "fields": {**files, "CURRENCY_ID": "NOWHERE"}}
     assert empty.call("crm.deal.update", wrong).status_code == 400
     fields = "&".join(f"fields[{single}][fileData][]={part}" for part in ("b", "Yg%3D%3D"))
-    update = f"crm.deal.update?id={number}&{fields}&fields[STAGE_ID]=NOWHERE"
+    update = f"crm.deal.update?id={number}&{fields}&fields[CURRENCY_ID]=NOWHERE"
     cmd = {"bad": update, "good": f"crm.deal.add?fields[TITLE]=x&{fields}"}
     answer = empty.result("batch", {"cmd": cmd})
     assert list(answer["result_error"]) == ["bad"]
@@ -244,7 +244,7 @@ def test_files_survive_a_restart_and_nothing_else_does(serve, tmp_path):
         portal.result("crm.deal.delete", {"id": deleted})
         deal(portal, **{doomed: data("field gone")})
         portal.result("crm.deal.userfield.delete", {"id": gone_later})
-        wrong = {"STAGE_ID": "NOWHERE", name: [data("undone")]}
+        wrong = {"CURRENCY_ID": "NOWHERE", name: [data("undone")]}
         assert change(portal, number, **wrong).status_code == 400
     with serve("--plan", "unlimited", "--state", str(file)) as portal:
         assert contents(portal, number, name) == {"a": b"a", "note.txt": CONTENT}
