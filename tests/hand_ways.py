@@ -60,7 +60,7 @@ TABLES = {
     "deal_stages": "deal_id BIGINT, pipeline_id INTEGER, pipeline VARCHAR, stage_id VARCHAR,"
     " stage VARCHAR, sort INTEGER, semantics VARCHAR, reached_on DATE, has_next BOOLEAN,"
     " next_on DATE, entries BIGINT, is_skipped BOOLEAN, days DOUBLE, left_on DATE,"
-    " created_on DATE, is_first BOOLEAN, is_first_of_name BOOLEAN",
+    " created_on DATE, is_first BOOLEAN",
     "deal_routes": "deal_id BIGINT, pipeline_id INTEGER, route VARCHAR, has_loops BOOLEAN,"
     " whole_route VARCHAR, is_first BOOLEAN",
     "stage_chances": "pipeline_id INTEGER, stage_id VARCHAR, days_from INTEGER, closed BIGINT,"
@@ -108,7 +108,7 @@ def stage_rows(
             + (on, bool(later), when.get((deal, later[0])) if later else None)
             + (0 if skipped else ENTRIES.get((deal, stage), 1), skipped)
             + (None if skipped else float(days), day(mine[-1][3]) if gone else None)
-            + (day(created[deal]), deal not in [row[0] for row in rows], True)
+            + (day(created[deal]), deal not in [row[0] for row in rows])
         )
     return rows
 

@@ -6,12 +6,11 @@
 --   entries = times that the deal came into it, 0 if it was skipped (is_skipped)
 --   days = days spent there, all finished stays together; left_on = day of the last leaving, NULL
 --   while the deal is still there; created_on = day of the deal's creation
---   is_first marks one row of each deal, is_first_of_name one of each deal, pipeline and stage by
---   their names: to count deals by counting rows
+--   is_first marks one row of each deal, to count deals by counting rows
 -- tests:
 --   unique: ["deal_id, pipeline_id, stage_id"]
 --   not_null: [deal_id, pipeline_id, stage_id, stage, semantics, reached_on, entries, is_skipped, created_on,
---     is_first, is_first_of_name]
+--     is_first]
 --   references: {deal_id: deals, "pipeline_id, stage_id": stages}
 --   holds: ["is_skipped = (entries = 0)", "next_on IS NULL OR (has_next AND next_on >= reached_on)"]
 WITH visits AS (
@@ -56,11 +55,7 @@ SELECT
     deals.created_on,
     row_number() OVER (
         PARTITION BY reach.deal_id ORDER BY reach.pipeline_id, reach.sort, reach.stage_id
-    ) = 1 AS is_first,
-    row_number() OVER (
-        PARTITION BY reach.deal_id, places.pipeline, places.stage
-        ORDER BY reach.pipeline_id, reach.sort, reach.stage_id
-    ) = 1 AS is_first_of_name
+    ) = 1 AS is_first
 FROM snapshot.deal_reach AS reach
 JOIN places USING (pipeline_id, stage_id)
 JOIN snapshot.deals AS deals ON deals.deal_id = reach.deal_id
