@@ -9,7 +9,7 @@ import pandas as pd
 from workbench import metrics
 from workbench.automation.triggers.when import BrokenCheck, Condition, Figure, NewFile
 from workbench.errors import QueryError, WarehouseError
-from workbench.i18n import _, format_datetime, format_month, format_number
+from workbench.i18n import _, format_datetime, format_number
 from workbench.metrics.catalogue import filterable, leaves, suggest
 from workbench.metrics.catalogue import models as models_of_metrics
 from workbench.metrics.filters import write_filter
@@ -86,17 +86,7 @@ def _outside(when: Figure, snapshot: Snapshot) -> dict[str, str]:
     band = last_band(snapshot, when.metric, where=when.filter)
     if band is None or not band.left:
         return {}
-    return {
-        band.month.isoformat(): _(
-            "{metric}, {month}: {value}, forecast between {low} and {high}."
-        ).format(
-            metric=when.metric,
-            month=format_month(band.month),
-            value=format_number(band.value, 2),
-            low=format_number(band.low, 2),
-            high=format_number(band.high, 2),
-        )
-    }
+    return {band.month.isoformat(): band.told(when.metric)}
 
 
 def _broken(when: BrokenCheck, snapshot: Snapshot) -> dict[str, str]:

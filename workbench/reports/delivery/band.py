@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from workbench import metrics
 from workbench.analysis.forecast import forecast
 from workbench.errors import DeliveryError
-from workbench.i18n import _
+from workbench.i18n import _, format_month, format_number
 from workbench.metrics.catalogue import filterable
 from workbench.metrics.filters import Filter
 from workbench.metrics.user_fields import models_of
@@ -38,6 +38,16 @@ class Band:
     def left(self) -> bool:
         """Whether the value lies outside."""
         return not self.low <= self.value <= self.high
+
+    def told(self, metric: str) -> str:
+        """Say what a metric came to, and what was expected of it."""
+        return _("{metric}, {month}: {value}, forecast between {low} and {high}.").format(
+            metric=metric,
+            month=format_month(self.month),
+            value=format_number(self.value, 2),
+            low=format_number(self.low, 2),
+            high=format_number(self.high, 2),
+        )
 
 
 def band_of(record: RunRecord, metric: str) -> Band | None:

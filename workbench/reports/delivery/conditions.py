@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.errors import DeliveryError
-from workbench.i18n import _, format_month, format_number, format_percent
+from workbench.i18n import _, format_number, format_percent
 from workbench.reports.delivery.band import band_of
 from workbench.reports.delivery.destinations import OnlyIf
 from workbench.reports.record import RunRecord, read_contents, runs
@@ -60,13 +60,7 @@ def _inside(metric: str, record: RunRecord) -> str:
         return _("{metric} has too short a history for a forecast.").format(metric=metric)
     if band.left:
         return ""
-    return _("{metric}, {month}: {value}, forecast between {low} and {high}.").format(
-        metric=metric,
-        month=format_month(band.month),
-        value=format_number(band.value, 2),
-        low=format_number(band.low, 2),
-        high=format_number(band.high, 2),
-    )
+    return band.told(metric)
 
 
 def figure_value(record: RunRecord, figure: str) -> float | None:

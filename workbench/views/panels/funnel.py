@@ -46,12 +46,9 @@ def figures(selection: Selection) -> Content:
 def stages(selection: Selection) -> Content:
     """Return how deals do in each stage of the pipeline with most of them, as a table."""
     title = _("Stage by stage")
-    created = selection.query("deals", by="pipeline")
-    if (notice := parts.absent(created, title, "deals")) is not None:
-        return notice
-    most = parts.main_pipeline(created, "deals")
-    if most is None:
-        return parts.empty(title)
+    most = parts.main_pipeline(selection, title)
+    if not isinstance(most, tuple):
+        return most
     pipeline, pipeline_id = most
     where = selection.where(OF_STAGES, f"pipeline_id = {pipeline_id}")
     frame = selection.query(OF_STAGES, by="stage", where=where)

@@ -91,16 +91,19 @@ def known_months(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     return kept
 
 
-def main_pipeline(frame: pd.DataFrame, metric: str) -> tuple[str, int] | None:
-    """Return name and id of the pipeline with most of a metric; the first of equals.
+def main_pipeline(selection: Selection, title: str) -> tuple[str, int] | Notice:
+    """Return name and id of the pipeline in which most of the period's deals were created.
 
-    ``frame``: a metric by pipeline. None where no pipeline is known.
+    The first of equals; where there is none, what to show in the place of the panel ``title``.
     """
-    ordered = frame.dropna(subset=["pipeline"]).sort_values("pipeline", kind="stable")
+    created = selection.query("deals", by="pipeline")
+    if (notice := absent(created, title, "deals")) is not None:
+        return notice
+    ordered = created.dropna(subset=["pipeline"]).sort_values("pipeline", kind="stable")
     if ordered.empty:
-        return None
-    name = str(ordered.loc[ordered[metric].astype(float).idxmax(), "pipeline"])
-    return name, int(frame.attrs["ids"]["pipeline"][name][0])
+        return empty(title)
+    name = str(ordered.loc[ordered["deals"].astype(float).idxmax(), "pipeline"])
+    return name, int(created.attrs["ids"]["pipeline"][name][0])
 
 
 def partial_note(frame: pd.DataFrame, metric: str) -> str:

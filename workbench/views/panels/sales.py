@@ -134,12 +134,9 @@ def _year_ago(selection: Selection) -> str | None:
 def funnel(selection: Selection) -> Content:
     """Return how far the deals created in the period came, in the pipeline with most of them."""
     title = _("Funnel")
-    created = selection.query("deals", by="pipeline")
-    if (notice := parts.absent(created, title, "deals")) is not None:
-        return notice
-    most = parts.main_pipeline(created, "deals")
-    if most is None:
-        return parts.empty(title)
+    most = parts.main_pipeline(selection, title)
+    if not isinstance(most, tuple):
+        return most
     pipeline, pipeline_id = most
     reached = selection.query(
         "stage_reach",
